@@ -1,0 +1,61 @@
+# itbpump: `make demo` and `make test` are all one needs; both set up .venv by themselves. `make help` lists the rest.
+PY ?= python3
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+LOCK_VENV := .lock-venv
+LOCK_TOOL := uv>=0.9,<1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all cover check format bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## .venv from requirements.lock, every download checked against its hash
+
+# The second run finds the stamp newer than its inputs and does nothing.
+$(STAMP): requirements.lock pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh "$(PY)" "$(VENV)"
+	@touch $@
+
+demo: $(STAMP) ## a simulated pump on a real serial device: pair, program, bolus, eleven weeks, refill
+	@$(BIN)/itbpump demo
+
+test: $(STAMP) ## all tests but the slow ones
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+test-all: $(STAMP) ## all tests
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+cover: $(STAMP) ## all tests but the slow ones, with branch coverage
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" --cov --cov-report=term --cov-report=html
+
+check: $(STAMP) ## lint, format, types, import contracts, generated files up to date
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python protocols/generate.py --check
+	@$(BIN)/python protocols/make_vectors.py --check
+
+format: $(STAMP) ## put the source into the house's form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP) ## speed as ratios to a floor or a peer; fails when a target is missed
+	@$(BIN)/python -m tests.bench
+
+# The tool stands in a room of its own, so that what is tested holds only what is locked.
+lock: ## compute requirements.lock anew from pyproject.toml and build.in
+	@$(PY) -m venv $(LOCK_VENV)
+	@$(LOCK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$(LOCK_TOOL)"
+	@$(LOCK_VENV)/bin/uv pip compile pyproject.toml build.in --group dev --group bench --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+	@rm -rf $(LOCK_VENV)
+	@echo "requirements.lock: $$(grep -c == requirements.lock) packages"
+
+clean: ## remove .venv and everything that tools left behind
+	rm -rf $(VENV) $(LOCK_VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests protocols scripts -name __pycache__ -type d -prune -exec rm -rf {} +

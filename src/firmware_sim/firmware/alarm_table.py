@@ -1,0 +1,203 @@
+"""The alarm table: every alarm of the pump, its tone, its safe state and why, when it is raised and when it ends.
+
+The rows follow domain 1.3 and the requirements named. Marks: R read in the source, D derived or decided here. The safe state is chosen
+for each fault: stopping is itself a hazard (SR-32). A test raises every row, and sees it quiet in a neighbouring case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum, unique
+from typing import Final
+
+from itbpump.wire.messages import AlarmPriority
+
+__all__ = ["ALARMS", "Alarm", "AlarmRow", "SafeAction", "row"]
+
+
+@unique
+class Alarm(IntEnum):
+    """Number of an alarm; what goes over the wire and into the log."""
+
+    LOW_RESERVOIR = 1
+    REPLACEMENT = 2
+    MEMORY_REPAIRED = 3
+    EMPTY_RESERVOIR = 4
+    RESERVOIR_USED_UP = 5
+    END_OF_SERVICE = 6
+    MOTOR_STALL = 7
+    STOPPED_LONG = 8
+    MEMORY_LOST = 9
+    LOW_BATTERY_RESET = 10
+    EMERGENCY_SESSION = 11
+    OVER_DELIVERY = 12
+
+
+class SafeAction(Enum):
+    """What the pump does to its delivery when the alarm is raised."""
+
+    CONTINUE = "continue"
+    MINIMUM_RATE = "minimum rate"
+    STOP = "stop"
+    PROFILE = "as the profile's critical_memory_safe_state says"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """One alarm. `raised` and `cleared` say in words what the code does; `reason` is for the safe state."""
+
+    alarm: Alarm
+    id: str
+    priority: AlarmPriority
+    action: SafeAction
+    reason: str
+    raised: str
+    cleared: str
+    source: str
+    mark: str
+
+
+_LOW, _HIGH = AlarmPriority.NON_CRITICAL, AlarmPriority.CRITICAL
+
+ALARMS: Final[tuple[AlarmRow, ...]] = (
+    AlarmRow(
+        Alarm.LOW_RESERVOIR,
+        "low-reservoir",
+        _LOW,
+        SafeAction.CONTINUE,
+        "drug is left, and the alarm is there to have it refilled in time",
+        "the counted volume is at or below the low alarm volume",
+        "a commit after which the counted volume is above it",
+        "gillettechildrens.org discharge information, domain 1.3",
+        "R",
+    ),
+    AlarmRow(
+        Alarm.REPLACEMENT,
+        "replacement-indicator",
+        _LOW,
+        SafeAction.CONTINUE,
+        "the battery carries the therapy for the time the profile gives until end of service",
+        "the battery is at or below the profile's threshold, or that time is left of the service life",
+        "never",
+        "gillettechildrens.org; medtronic.com getting-a-replacement, domain 1.1 and 1.3",
+        "R",
+    ),
+    AlarmRow(
+        Alarm.MEMORY_REPAIRED,
+        "memory-repaired",
+        _LOW,
+        SafeAction.CONTINUE,
+        "the therapy in force verified; a second copy, a log entry or a result was damaged",
+        "at boot, one journal slot, a pulse cell, a result, a pairing or a link of the log fails its check",
+        "a configuration is committed",
+        "gillettechildrens.org (non-critical memory error), domain 1.3",
+        "R",
+    ),
+    AlarmRow(
+        Alarm.EMPTY_RESERVOIR,
+        "empty-reservoir",
+        _HIGH,
+        SafeAction.CONTINUE,
+        "the volume is counted, not measured: drug may be left, and stopping early is a certain withdrawal",
+        "the counted volume is at or below the empty alarm volume",
+        "a commit after which the counted volume is above it",
+        "gillettechildrens.org, domain 1.3; decided here",
+        "R",
+    ),
+    AlarmRow(
+        Alarm.RESERVOIR_USED_UP,
+        "reservoir-used-up",
+        _HIGH,
+        SafeAction.STOP,
+        "by the count nothing is left, residual included; running dry is a risk factor for later over-infusion (HSA 2016, domain 1.2). The "
+        "stop falls on a whole pulse (SR-31)",
+        "another pulse would make the counted volume negative",
+        "a refill is committed",
+        "domain 1.2; decided here",
+        "D",
+    ),
+    AlarmRow(
+        Alarm.END_OF_SERVICE,
+        "end-of-service",
+        _HIGH,
+        SafeAction.STOP,
+        "the pump shuts down by itself; a failing battery gives no dose that can be trusted",
+        "the profile's time after the replacement indicator, and never later than the service life",
+        "never",
+        "medtronic.com getting-a-replacement, domain 1.1",
+        "R",
+    ),
+    AlarmRow(
+        Alarm.MOTOR_STALL,
+        "motor-stall",
+        _HIGH,
+        SafeAction.CONTINUE,
+        "a rotor held by a magnetic field frees itself; therapy goes on as soon as it can (SR-30)",
+        "the rotor has missed a pulse and made none since for the profile's detection time",
+        "the rotor makes a pulse",
+        "gillettechildrens.org; MRI guidelines, domain 1.2",
+        "R",
+    ),
+    AlarmRow(
+        Alarm.STOPPED_LONG,
+        "stopped-long",
+        _HIGH,
+        SafeAction.CONTINUE,
+        "nothing flows; a pump never starts by itself",
+        "nothing but boluses has flowed for the profile's time since the pump was stopped",
+        "delivery starts",
+        "gillettechildrens.org, domain 1.3; SR-33",
+        "R",
+    ),
+    AlarmRow(
+        Alarm.MEMORY_LOST,
+        "memory-lost",
+        _HIGH,
+        SafeAction.PROFILE,
+        "no therapy verifies; a low flow tempers withdrawal where the profile has one",
+        "at boot no journal slot is whole or its content contradicts the limits or the clock; later, a write does not read back",
+        "a configuration is committed",
+        "gillettechildrens.org (critical memory error), domain 1.3; VA AL09-24, domain 1.2",
+        "R",
+    ),
+    AlarmRow(
+        Alarm.LOW_BATTERY_RESET,
+        "low-battery-reset",
+        _HIGH,
+        SafeAction.MINIMUM_RATE,
+        "the motor's load may have caused the reset and would again",
+        "a reset with the battery at or below the replacement threshold while therapy ran",
+        "a configuration is committed",
+        "VA AL09-24, domain 1.2 and 1.3",
+        "R",
+    ),
+    AlarmRow(
+        Alarm.EMERGENCY_SESSION,
+        "emergency-session",
+        _HIGH,
+        SafeAction.CONTINUE,
+        "what the session may do to the therapy it does by its own commands",
+        "a session of role emergency is opened",
+        "a configuration is committed",
+        "design 4; SR-64",
+        "D",
+    ),
+    AlarmRow(
+        Alarm.OVER_DELIVERY,
+        "over-delivery",
+        _HIGH,
+        SafeAction.STOP,
+        "the motor turns without being told to; the monitor takes its drive away at once (SR-29, SR-31)",
+        "the rotor has made over 2 pulses more than were commanded",
+        "a configuration is committed",
+        "SR-29",
+        "D",
+    ),
+)
+
+_ROWS: Final = {entry.alarm: entry for entry in ALARMS}
+
+
+def row(alarm: int) -> AlarmRow:
+    """The row of an alarm number. Raises ValueError for a number that is none."""
+    return _ROWS[Alarm(alarm)]

@@ -1,0 +1,240 @@
+"""Start after a reset: self-test, what is still true, and what goes on.
+
+Order: memory and configuration are checked before anything flows (SR-59). The last confirmed therapy goes on, a stopped pump stays
+stopped, a bridge goes on, a single, priming or patient bolus does not; it is logged with what it gave (SR-50). Nothing of the gap is
+caught up: what was scheduled counts up to the last minute stamp, and never so far back that the pulses since would be taken away.
+Not modelled: how long a start takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from msgspec.structs import replace as replace_struct
+
+from firmware_sim.firmware.alarm_table import Alarm
+from firmware_sim.firmware.cells import ALIVE, DONE, INTENT, RESETS, Cell
+from firmware_sim.firmware.cycle import CycleError
+from firmware_sim.firmware.delivery import Delivery, NoFlow, resume_delivery
+from firmware_sim.firmware.draft import SAFE_STOPPED, Draft
+from firmware_sim.firmware.durable import Drive, Durable
+from firmware_sim.firmware.ledger import Ledger, Lump, PatientRecord
+from firmware_sim.firmware.limits import PresentState, check_configuration
+from firmware_sim.firmware.machine import Machine, decoded
+from firmware_sim.firmware.materialise import MINUTE_MS
+from itbpump.wire.errors import MessageError
+from itbpump.wire.messages import BolusState, LogKind, RunState
+
+__all__ = ["Check", "boot"]
+
+
+class Check(IntEnum):
+    """Checks of the self-test; the number is the first argument of its log entry."""
+
+    JOURNAL = 1
+    CLOCK = 2
+    CONFIGURATION = 3
+    JOURNAL_SLOT = 4
+    COUNTERS = 5
+    CELLS = 6
+    LOG_CHAIN = 7
+    RESULTS = 8
+    PAIRINGS = 9
+
+
+_FATAL = {Check.JOURNAL, Check.CLOCK, Check.CONFIGURATION}
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the memory says at the start."""
+
+    state: Durable
+    before: Delivery
+    """Delivery as it was since the journal record was written."""
+    until_ms: int
+    """The last instant the pump is known to have run at."""
+    failures: list[tuple[Check, int]]
+    lifetime: int = 0
+    """Pulses since formatting; an open intent counts as given."""
+    open_intent: bool = False
+    doubt: int = 0
+    """Pulses of this reset that may or may not have been given."""
+
+    @property
+    def lost(self) -> bool:
+        """No therapy can be trusted."""
+        return any(check in _FATAL for check, _ in self.failures)
+
+
+def boot(machine: Machine, uptime_ms: int) -> None:
+    """Start the pump at `uptime_ms` of its real-time clock. Raises PowerLost where a cut was set."""
+    starts = machine.boots + 1
+    reset_cell_lost = RESETS.read(machine.memory) is None
+    RESETS.write(machine.memory, Cell(starts))
+    found = _examine(machine, uptime_ms)
+    if reset_cell_lost:
+        found.failures.append((Check.CELLS, 0))
+    ledger = _ledger(machine, found, uptime_ms)
+    machine.state = found.state
+    machine.ledger = ledger
+    machine.now_ms = machine.boot_ms = uptime_ms
+    machine.boot_pulses = found.lifetime
+    machine.delivery = resume_delivery(
+        machine.profile.pulse_volume_nL, NoFlow(), uptime_ms, residual_units=_residual(found), lifetime_pulses=found.lifetime
+    )
+    draft = machine.draft()
+    _report(draft, found, starts)
+    _resume(draft, machine, found, starts)
+    machine.store(draft)
+    INTENT.write(machine.memory, Cell(found.lifetime))
+    DONE.write(machine.memory, Cell(found.lifetime))
+
+
+# ------------------------------------------------------------------------------------------------ self-test
+def _examine(machine: Machine, uptime_ms: int) -> _Found:
+    failures: list[tuple[Check, int]] = []
+    loaded = machine.journal.load()
+    state = loaded.state
+    if state is None:
+        failures.append((Check.JOURNAL, loaded.damaged))
+        state = _without_journal(machine)
+    elif loaded.damaged:
+        failures.append((Check.JOURNAL_SLOT, loaded.damaged))
+    if not _configuration_holds(machine, state, uptime_ms):
+        failures.append((Check.CONFIGURATION, state.active_revision))
+        # Kept in the other slot and in the log by its revision; here it must not be compiled again.
+        state = replace(state, active=b"", drive=Drive.NONE if state.drive is Drive.NONE else _lost_drive(machine))
+    # What the journal holds beyond its own state is made good before it is judged.
+    machine.adopt(state)
+    machine.log.load()
+    alive = ALIVE.read(machine.memory)
+    last_ms = max(state.at_ms, alive.number * MINUTE_MS if alive is not None else 0)
+    if uptime_ms < last_ms:
+        failures.append((Check.CLOCK, last_ms - uptime_ms))
+    before = resume_delivery(
+        machine.profile.pulse_volume_nL,
+        machine.source_of(state, state.lifetime),
+        state.at_ms,
+        residual_units=state.residual_units,
+        lifetime_pulses=state.lifetime,
+    )
+    found = _Found(state, before, last_ms, failures)
+    for check, count in (
+        (Check.CELLS, int(alive is None)),
+        (Check.LOG_CHAIN, machine.log.broken_links),
+        (Check.RESULTS, machine.results.damaged(state.programmers)),
+        (Check.PAIRINGS, machine.memory.damaged_pairings()),
+    ):
+        if count:
+            failures.append((check, count))
+    _count_pulses(machine, found)
+    return found
+
+
+def _count_pulses(machine: Machine, found: _Found) -> None:
+    """From the records of intent and done; where they are lost or contradict the journal, from the schedule."""
+    intent, done = INTENT.read(machine.memory), DONE.read(machine.memory)
+    scheduled = found.before.lifetime_at(found.until_ms)
+    if intent is None or done is None or intent.number - done.number not in (0, 1) or intent.number < scheduled:
+        found.failures.append((Check.COUNTERS, scheduled))
+        found.lifetime = scheduled
+        found.doubt = found.before.lifetime_at(found.until_ms + MINUTE_MS) - scheduled + 1
+        return
+    found.lifetime = intent.number
+    # An intent that the journal knows was counted by an earlier start.
+    found.open_intent = intent.number > max(done.number, found.state.lifetime)
+    found.doubt = int(found.open_intent)
+
+
+def _configuration_holds(machine: Machine, state: Durable, uptime_ms: int) -> bool:
+    """The configuration in force decodes and keeps the pump's own limits; none is in order where none was ever committed."""
+    if not state.active:
+        return state.run_state in (RunState.UNCONFIGURED, RunState.SAFE)
+    try:
+        configuration = decoded(state.active)
+    except MessageError:
+        return False
+    if configuration is None:
+        return False
+    judged = replace_struct(configuration, start=False)
+    present = PresentState(uptime_ms, False, configuration, state.anchor_ms, 0, Ledger(), PatientRecord())
+    try:
+        return check_configuration(judged, machine.profile, present) is None
+    except CycleError:
+        return False
+
+
+def _without_journal(machine: Machine) -> Durable:
+    """What can be said when both slots are lost: command ids from the results, counters from the pulses, no therapy."""
+    done = DONE.read(machine.memory)
+    lifetime = done.number if done is not None else 0
+    return Durable(
+        run_state=RunState.SAFE,
+        drive=_lost_drive(machine),
+        lifetime=lifetime,
+        # Never back: no more pulses than all can have been in boluses.
+        bolus_counter=lifetime,
+        programmers=machine.results.rebuilt(),
+    )
+
+
+def _lost_drive(machine: Machine) -> Drive:
+    return Drive.MINIMUM if machine.profile.critical_memory_safe_state == "minimum_rate" else Drive.NONE
+
+
+# ------------------------------------------------------------------------------------------------ what was given
+def _residual(found: _Found) -> int:
+    """Schedule less pulses. What was scheduled after the last stamp is not caught up, but a pulse given was scheduled half at least."""
+    pulse_units = found.before.phase.pulse_units
+    return max(found.before.total_units_at(found.until_ms) - found.lifetime * pulse_units, -(pulse_units // 2))
+
+
+def _ledger(machine: Machine, found: _Found, uptime_ms: int) -> Ledger:
+    """Masses of the journal, of the schedule until the last stamp, and of the pulses after it, which count until now."""
+    state = found.state
+    if uptime_ms < found.until_ms:
+        # The clock went back: all of it counts as given just now.
+        return Ledger.from_buckets(state.buckets, uptime_ms)
+    concentration = machine.concentration_of(state, state.lifetime)
+    ledger = Ledger.from_buckets(state.buckets, state.at_ms)
+    ledger = ledger.begin(found.before.phase.source, concentration, state.at_ms).begin(NoFlow(), 0, found.until_ms)
+    pulses = found.lifetime - found.before.lifetime_at(found.until_ms)
+    if pulses == 0 or uptime_ms == found.until_ms:
+        return Ledger(ledger.closed)
+    return Ledger((*ledger.closed, Lump(found.until_ms, uptime_ms, pulses * found.before.phase.pulse_units * concentration)))
+
+
+# ------------------------------------------------------------------------------------------------ what goes on
+def _report(draft: Draft, found: _Found, starts: int) -> None:
+    draft.log(LogKind.BOOT, starts, found.doubt)
+    if found.doubt:
+        draft.set(doubt=draft.state.doubt + found.doubt)
+        draft.log(LogKind.PULSE_DOUBT, found.lifetime, draft.state.doubt)
+    for check, detail in found.failures:
+        draft.log(LogKind.SELF_TEST_FAILED, check, detail)
+
+
+def _resume(draft: Draft, machine: Machine, found: _Found, starts: int) -> None:
+    draft.end_bolus(BolusState.INTERRUPTED, doubt=min(found.doubt, 255))
+    draft.set(
+        encoder_offset=found.lifetime - machine.hardware.encoder_pulses(),
+        # Only a clock that went back can have put them after the present.
+        grants_ms=tuple(min(start_ms, draft.now_ms) for start_ms in draft.state.grants_ms),
+    )
+    if found.lost:
+        _lose(draft, machine, found)
+    elif found.failures:
+        draft.raise_alarm(Alarm.MEMORY_REPAIRED, found.failures[0][0])
+    low_battery = machine.hardware.battery_permille() <= machine.profile.eri_battery_permille
+    if starts > 1 and low_battery and draft.state.drive is not Drive.NONE:
+        draft.raise_alarm(Alarm.LOW_BATTERY_RESET, machine.hardware.battery_permille())
+
+
+def _lose(draft: Draft, machine: Machine, found: _Found) -> None:
+    """No therapy can be trusted: alarm, and the profile's safe state; a pump known to be stopped stays stopped."""
+    draft.raise_alarm(Alarm.MEMORY_LOST, next(check for check, _ in found.failures if check in _FATAL))
+    if draft.state.run_state is RunState.SAFE and draft.state.drive is Drive.NONE:
+        draft.drive(RunState.SAFE, Drive.NONE)
+        draft.log(LogKind.SAFE_STATE, Alarm.MEMORY_LOST, SAFE_STOPPED)

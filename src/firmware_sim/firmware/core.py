@@ -1,0 +1,312 @@
+"""The pump's firmware as one object: time, requests and patients come in, replies, hints and motor pulses go out.
+
+`advance` carries out everything that is due by itself, `handle` one request. Both are pure but for the memory and the hardware they
+were given: no clock, no I/O, no chance. Two times come in and are never mixed: uptime (therapy, lockouts, alarms, battery) and link
+time (life of staged data).
+
+Not modelled: execution time; a watchdog; the radio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from firmware_sim.firmware import queries
+from firmware_sim.firmware.alarm_table import Alarm
+from firmware_sim.firmware.alarms import Tone
+from firmware_sim.firmware.boot import boot
+from firmware_sim.firmware.commands import Session, confirm, perform, query
+from firmware_sim.firmware.draft import Draft
+from firmware_sim.firmware.events import Due, StallWatch, next_due
+from firmware_sim.firmware.limits import check_bolus, check_configuration
+from firmware_sim.firmware.machine import Machine
+from firmware_sim.firmware.materialise import PulsePhase
+from firmware_sim.firmware.memory import Memory, MemoryFault
+from firmware_sim.firmware.prescribe import patient_request
+from firmware_sim.firmware.staging import Payload, StageRefused, Staging
+from firmware_sim.port import Hardware
+from firmware_sim.profiles import FirmwareProfile
+from itbpump.wire.errors import FieldRangeError, MessageError
+from itbpump.wire.messages import (
+    ROLES,
+    AlarmEvent,
+    Close,
+    Closed,
+    CommandKind,
+    ConfirmResult,
+    Error,
+    ErrorCode,
+    GetConfiguration,
+    GetInfo,
+    GetLog,
+    GetReadBack,
+    GetResults,
+    GetStatus,
+    LogEvent,
+    LogKind,
+    Ping,
+    Pong,
+    QueryCommand,
+    Reply,
+    Request,
+    Role,
+    Stage,
+    Staged,
+    decode_bolus_order,
+    decode_configuration,
+)
+
+__all__ = ["Firmware", "SessionInfo"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """Who is in session."""
+
+    programmer_id: bytes
+    role: Role
+
+
+class Firmware:
+    """One pump's firmware, from one reset to the next. After `PowerLost` it is dead: build another on the memory and boot that.
+
+    serial: must be the one the memory was formatted for; ValueError otherwise.
+    """
+
+    def __init__(self, profile: FirmwareProfile, memory: Memory, hardware: Hardware, serial: str) -> None:
+        if memory.serial != serial or memory.profile != profile.name:
+            raise ValueError(f"this memory belongs to pump {memory.serial} of model {memory.profile}, not to {serial} of {profile.name}")
+        self._machine = Machine(profile, memory, hardware)
+        self._watch = StallWatch()
+        self._staging = Staging()
+        self._due: Due | None = None
+        self._due_known = False
+
+    # ------------------------------------------------------------------------------------------------ time
+    def boot(self, uptime_ms: int) -> None:
+        """Self-test, load the journal, go on. Once, before anything else. Raises PowerLost where a cut was set."""
+        boot(self._machine, uptime_ms)
+        self._watch.start(self._machine)
+        self._settle()
+
+    def next_event_ms(self) -> int | None:
+        """Uptime at which `advance` has something to do beyond pulses; None if never. Asking changes nothing."""
+        due = self._next()
+        return None if due is None else due.at_ms
+
+    def advance(self, uptime_ms: int) -> None:
+        """Deliver and carry out every event up to and including `uptime_ms`. Costs by events, not by pulses or days.
+
+        An `uptime_ms` before the present changes nothing.
+        """
+        machine = self._machine
+        self._due_known = False  # the radio may have drawn on the battery meanwhile
+        probed = False
+        while True:
+            due = self._next()
+            target_ms = uptime_ms if due is None else min(uptime_ms, due.at_ms)
+            if not probed:
+                # The first pulse after a pause shows whether the rotor turns; between two calls nothing happens to it.
+                probed = True
+                probe_ms = self._watch.probe_ms(machine)
+                if probe_ms is not None and probe_ms < target_ms:
+                    target_ms = probe_ms
+            self._run_to(target_ms)
+            if self._next() != due or machine.now_ms < min(uptime_ms, uptime_ms if due is None else due.at_ms):
+                continue
+            if due is None or due.at_ms > uptime_ms:
+                return
+            self._change(due.effect)
+
+    def _next(self) -> Due | None:
+        if not self._due_known:
+            self._due = next_due(self._machine, self._watch)
+            self._due_known = True
+        return self._due
+
+    def _run_to(self, uptime_ms: int) -> None:
+        machine = self._machine
+        before = self._watch.alarm_ms(machine)
+        machine.run_to(uptime_ms)
+        consequence = self._watch.check(machine)
+        if consequence is not None:
+            self._change(consequence)
+        elif self._watch.alarm_ms(machine) != before:
+            self._due_known = False
+
+    def _change(self, effect: Callable[[Machine, Draft], object]) -> None:
+        """A change of the pump's own. If the journal fails it, the pump goes to its safe state without it."""
+        machine = self._machine
+        self._due_known = False
+        draft = machine.draft()
+        effect(machine, draft)
+        try:
+            machine.store(draft)
+        except MemoryFault:
+            draft.raise_alarm(Alarm.MEMORY_LOST)
+            machine.force(draft)
+
+    def _settle(self) -> None:
+        """Carry out what a change has made due at once."""
+        self.advance(self._machine.now_ms)
+
+    def materialise(self, uptime_ms: int, phase: PulsePhase = PulsePhase.NONE, torn_bytes: int | None = None) -> None:
+        """Put into the memory what a pump writes between events, as of `uptime_ms`, before the memory is saved or the power is cut.
+
+        phase: how far the next pulse has come; if it has moved the motor, the plant must make one pulse more. torn_bytes: see
+        `materialise.materialise`. Changes nothing but the memory, which is then a pure function of what happened and the time.
+        """
+        self._machine.materialise_at(uptime_ms, phase, torn_bytes)
+
+    # ------------------------------------------------------------------------------------------------ sessions
+    def session_opened(self, session: SessionInfo, uptime_ms: int) -> None:
+        """A session was opened: logged; an emergency session is alarmed (SR-64)."""
+        self.advance(uptime_ms)
+        programmer = int.from_bytes(session.programmer_id, "big")
+        self._machine.note(LogKind.SESSION_OPEN, programmer, session.role)
+        if session.role is Role.EMERGENCY:
+            self._change(_emergency(programmer))
+
+    def session_closed(self, programmer_id: bytes, uptime_ms: int) -> None:
+        """A session ended, however: staged data die, silenced alarms sound again (SR-46, SR-51)."""
+        self.advance(uptime_ms)
+        self._staging.drop()
+        self._machine.panel.end_silences(uptime_ms)
+        self._machine.note(LogKind.SESSION_CLOSE, int.from_bytes(programmer_id, "big"))
+
+    def handshake_failed(self, programmer_id: bytes, reason: int, uptime_ms: int) -> None:
+        """A handshake was refused; for the log."""
+        self.advance(uptime_ms)
+        self._machine.note(LogKind.HANDSHAKE_FAILED, int.from_bytes(programmer_id, "big"), reason)
+
+    def link_deadline(self) -> int | None:
+        """Link time at which `link_tick` has something to do."""
+        return self._staging.deadline_ms()
+
+    def link_tick(self, link_now_ms: int) -> None:
+        """Let staged data die when their time is over."""
+        self._staging.expire(link_now_ms)
+
+    # ------------------------------------------------------------------------------------------------ requests
+    def handle(self, request: Request, session: SessionInfo, uptime_ms: int, link_now_ms: int) -> Reply:
+        """Answer one request. Never raises for anything a programmer sends; PowerLost where a cut was set."""
+        self.advance(uptime_ms)
+        self._staging.expire(link_now_ms)
+        number = self._machine.memory.pairing_number(session.programmer_id)
+        if number is None or session.role not in ROLES[type(request)]:
+            return Error(code=ErrorCode.ROLE_DENIED, detail=0, cmd_id=getattr(request, "cmd_id", 0))
+        who = Session(session.programmer_id, session.role, number)
+        reply = self._read(request, who)
+        if reply is not None:
+            return reply
+        reply = self._stage(request, who, link_now_ms) or perform(self._machine, who, request, self._staging, link_now_ms)
+        if reply is None:
+            return Error(code=ErrorCode.UNKNOWN_MESSAGE, detail=0, cmd_id=0)
+        if isinstance(reply, Error) and reply.code == ErrorCode.MEMORY_FAULT:
+            self._change(_memory_lost)
+        self._due_known = False
+        self._settle()
+        return reply
+
+    def _read(self, request: Request, who: Session) -> Reply | None:
+        machine = self._machine
+        match request:
+            case GetInfo():
+                return queries.info(machine, who)
+            case GetStatus():
+                return queries.status(machine, who)
+            case GetConfiguration():
+                return queries.configuration_page(machine, request, self._staging)
+            case GetLog():
+                return queries.log_page(machine, request)
+            case GetResults():
+                return queries.results_page(machine, who, request)
+            case GetReadBack():
+                payload = self._staging.current()
+                return queries.read_back(machine, request.cmd_id, payload if payload and payload.cmd_id == request.cmd_id else None)
+            case QueryCommand():
+                return query(machine, who, request)
+            case Ping():
+                return Pong(nonce=request.nonce, uptime_ms=machine.now_ms)
+            case Close():
+                return Closed()
+            case _:
+                return None
+
+    def _stage(self, request: Request, who: Session, link_now_ms: int) -> Reply | None:
+        if isinstance(request, ConfirmResult):
+            return confirm(self._machine, who, request)
+        if not isinstance(request, Stage):
+            return None
+        machine = self._machine
+        record = machine.state.programmers[who.number]
+        if request.cmd_id <= record.last_cmd_id:
+            known = machine.results.find(who.number, record, request.cmd_id).result
+            return Error(code=ErrorCode.TOO_OLD if known is None else ErrorCode.CONFLICT, detail=0, cmd_id=request.cmd_id)
+        before = self._staging.current()
+        try:
+            payload = self._staging.take(request, link_now_ms)
+        except StageRefused as error:
+            return Error(code=error.code, detail=error.detail, cmd_id=request.cmd_id)
+        if payload.complete and payload is not before:
+            refusal = self._judge_staged(payload)
+            if refusal is not None:
+                self._staging.drop()
+                return refusal
+            machine.note(LogKind.STAGED, payload.cmd_id, payload.kind << 32 | payload.total_length)
+        return Staged(cmd_id=payload.cmd_id, received=len(payload.taken), complete=payload.complete)
+
+    def _judge_staged(self, payload: Payload) -> Error | None:
+        """Refuse at once what no commit could accept; it is judged again at the commit."""
+        machine = self._machine
+        try:
+            if payload.kind is CommandKind.CONFIGURE:
+                limit = check_configuration(decode_configuration(payload.taken), machine.profile, machine.present())
+            else:
+                limit = check_bolus(decode_bolus_order(payload.taken), machine.profile, machine.present())
+        except FieldRangeError as error:
+            return Error(code=ErrorCode.OUT_OF_RANGE, detail=error.field_number, cmd_id=payload.cmd_id)
+        except MessageError:
+            return Error(code=ErrorCode.BAD_MESSAGE, detail=0, cmd_id=payload.cmd_id)
+        return None if limit is None else Error(code=ErrorCode.LIMIT, detail=limit, cmd_id=payload.cmd_id)
+
+    # ------------------------------------------------------------------------------------------------ patient and bench
+    def patient_request(self, uptime_ms: int) -> bool:
+        """The patient asks for a bolus. Returns whether it is given; a denial is counted and logged."""
+        self.advance(uptime_ms)
+        granted: list[bool] = []
+        self._change(lambda machine, draft: granted.append(patient_request(machine, draft)))
+        self._settle()
+        return granted[0]
+
+    def take_events(self) -> list[AlarmEvent | LogEvent]:
+        """Hints for the programmer in session since the last call."""
+        hints, self._machine.hints = self._machine.hints, []
+        return hints
+
+    def tones(self, from_ms: int, to_ms: int) -> tuple[Tone, ...]:
+        """Tones of the active alarms that begin in (from_ms, to_ms]; see `AlarmPanel.tones`."""
+        return self._machine.panel.tones(from_ms, to_ms)
+
+    @property
+    def uptime_ms(self) -> int:
+        """How far the firmware has come."""
+        return self._machine.now_ms
+
+    @property
+    def boot_epoch(self) -> int:
+        """Starts since formatting; rises with every reset."""
+        return self._machine.boots
+
+
+def _memory_lost(_machine: Machine, draft: Draft) -> None:
+    draft.raise_alarm(Alarm.MEMORY_LOST)
+
+
+def _emergency(programmer: int) -> Callable[[Machine, Draft], None]:
+    def effect(_machine: Machine, draft: Draft) -> None:
+        draft.log(LogKind.EMERGENCY, programmer)
+        draft.raise_alarm(Alarm.EMERGENCY_SESSION, programmer)
+
+    return effect

@@ -1,0 +1,151 @@
+"""Results of commands: a ring of 16 per paired programmer, so that a repeated command is answered and never carried out again.
+
+A result is journaled together with its effect and then copied into the ring; after a reset the copy is made good. A result of a bolus is
+replaced when the bolus ends, any result when its programmer confirms it. Not modelled: results of programmers no longer paired.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from firmware_sim.firmware.cells import sealed, unsealed
+from firmware_sim.firmware.durable import ProgrammerRecord
+from firmware_sim.firmware.memory import Memory
+from itbpump.wire.messages import PROGRAMMERS, RESULTS_PER_PROGRAMMER, BolusState, CommandKind, CommandResult, Outcome
+
+__all__ = ["Found", "ResultsRing", "Verdict"]
+
+_RESULT = struct.Struct(">8sQBBBI32sIQIIBB?")
+_PLACE_BYTES = 2
+_STEP = 128
+_RECORD_BYTES = _RESULT.size + 4
+
+
+class Verdict:
+    """What the ring knows of a command id."""
+
+    NEW = "new"
+    KNOWN = "known"
+    TOO_OLD = "too old"
+    NEVER = "never taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A verdict, with the result when it is known."""
+
+    verdict: str
+    result: CommandResult | None = None
+
+
+class ResultsRing:
+    """Reads and fills the rings; `number` is the programmer's pairing number."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def find(self, number: int, record: ProgrammerRecord, cmd_id: int) -> Found:
+        """What is known of `cmd_id`.
+
+        NEW: above the last id taken. NEVER: below it but certainly never taken, and it never will be. TOO_OLD: may have been taken, its
+        result is gone.
+        """
+        if cmd_id > record.last_cmd_id:
+            return Found(Verdict.NEW)
+        kept = self.results(number, record)
+        for result in kept:
+            if result.cmd_id == cmd_id:
+                return Found(Verdict.KNOWN, result)
+        complete = len(kept) == record.results or (len(kept) == RESULTS_PER_PROGRAMMER and cmd_id > kept[-1].cmd_id)
+        return Found(Verdict.NEVER if complete else Verdict.TOO_OLD)
+
+    def results(self, number: int, record: ProgrammerRecord) -> list[CommandResult]:
+        """All results kept of one programmer, newest first."""
+        count = min(record.results, RESULTS_PER_PROGRAMMER)
+        stored = (self._stored(_place(number, record.results - 1 - back)) for back in range(count))
+        return [result for result in stored if result is not None]
+
+    def damaged(self, programmers: tuple[ProgrammerRecord, ...]) -> int:
+        """Results that should be there but fail their CRC."""
+        expected = sum(min(record.results, RESULTS_PER_PROGRAMMER) for record in programmers)
+        return expected - sum(len(self.results(number, record)) for number, record in enumerate(programmers))
+
+    def rebuilt(self) -> tuple[ProgrammerRecord, ...]:
+        """Counters of the programmers as the rings themselves tell them, where the journal is lost."""
+        return tuple(self._rebuilt(number) for number in range(PROGRAMMERS))
+
+    def _rebuilt(self, number: int) -> ProgrammerRecord:
+        stored = [self._stored(number * RESULTS_PER_PROGRAMMER + place) for place in range(RESULTS_PER_PROGRAMMER)]
+        found = [(result.cmd_id, place) for place, result in enumerate(stored) if result is not None]
+        if not found:
+            return ProgrammerRecord()
+        newest = max(found)
+        # Any count will do that puts the newest where it is; a full ring stands for one that has turned.
+        count = newest[1] + 1 + (RESULTS_PER_PROGRAMMER if len(found) == len(stored) else 0)
+        return ProgrammerRecord(newest[0], count)
+
+    def new_record(self, number: int, record: ProgrammerRecord, result: CommandResult) -> bytes:
+        """Journal form of a result that is added."""
+        return _place(number, record.results).to_bytes(_PLACE_BYTES, "big") + _encode(result)
+
+    def changed_record(self, number: int, record: ProgrammerRecord, result: CommandResult) -> bytes | None:
+        """Journal form of a result that replaces the one with the same id; None if that is no longer kept."""
+        for back in range(min(record.results, RESULTS_PER_PROGRAMMER)):
+            place = _place(number, record.results - 1 - back)
+            stored = self._stored(place)
+            if stored is not None and stored.cmd_id == result.cmd_id:
+                return place.to_bytes(_PLACE_BYTES, "big") + _encode(result)
+        return None
+
+    def adopt(self, record: bytes) -> None:
+        """Copy a journaled result into its place; again after a reset if need be, which changes nothing."""
+        place = int.from_bytes(record[:_PLACE_BYTES], "big")
+        self._memory.write_changed("results", place * _STEP, sealed(record[_PLACE_BYTES:]))
+
+    def _stored(self, place: int) -> CommandResult | None:
+        body = unsealed(self._memory.read("results", place * _STEP, _RECORD_BYTES))
+        return None if body is None else _decode(body)
+
+
+def _place(number: int, count: int) -> int:
+    return number * RESULTS_PER_PROGRAMMER + count % RESULTS_PER_PROGRAMMER
+
+
+def _encode(result: CommandResult) -> bytes:
+    return _RESULT.pack(
+        result.programmer,
+        result.cmd_id,
+        result.kind,
+        result.outcome,
+        result.error,
+        result.error_detail,
+        result.digest,
+        result.revision,
+        result.uptime_ms,
+        result.requested_pulses,
+        result.delivered_pulses,
+        result.doubt_pulses,
+        result.bolus_state,
+        result.confirmed,
+    )
+
+
+def _decode(body: bytes) -> CommandResult:
+    raw = _RESULT.unpack(body)
+    return CommandResult(
+        programmer=raw[0],
+        cmd_id=raw[1],
+        kind=CommandKind(raw[2]),
+        outcome=Outcome(raw[3]),
+        error=raw[4],
+        error_detail=raw[5],
+        digest=raw[6],
+        revision=raw[7],
+        uptime_ms=raw[8],
+        requested_pulses=raw[9],
+        delivered_pulses=raw[10],
+        doubt_pulses=raw[11],
+        bolus_state=BolusState(raw[12]),
+        confirmed=raw[13],
+    )

@@ -1,0 +1,122 @@
+"""Which trains ran when, so that pulses and past states can be computed on demand. Bounded: the oldest stretches are forgotten.
+
+An epoch is the time between two hand-made events (fill, aspiration, new catheter): inside it everything is a function of the pulses
+made. A stretch is the time in which one train ran in one epoch, stalled or not.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from firmware_sim.plant.errors import HistoryGoneError, PlantError
+from firmware_sim.plant.path import Path
+from firmware_sim.plant.reservoir import Contents
+from firmware_sim.plant.truth import Ledger
+from firmware_sim.port import PulseTrain
+
+MAX_STRETCHES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """State right after a hand-made event; the base from which the time up to the next is computed."""
+
+    reservoir: Contents
+    residual_nL: int
+    path: Path
+    true_nL: int
+    """W of the pulses made before."""
+    delivered_nL: int
+    tip_fg: float
+    ledger: Ledger
+
+    def displaced_nL(self, true_nL: int) -> int:
+        """What has left the reservoir since the event, once the motor has moved `true_nL` in its life."""
+        return min(true_nL - self.true_nL, max(0, self.reservoir.volume_nL - self.residual_nL))
+
+    def inlet_fg_per_nL(self) -> float:
+        """Concentration entering the path."""
+        return float(self.reservoir.concentration_ng_per_mL)
+
+
+@dataclass(slots=True)
+class Stretch:
+    """One train from `from_ms` to `to_ms`. The counters are those at `from_ms`; `offset` is the train's own count there."""
+
+    epoch: Epoch
+    train: PulseTrain | None
+    from_ms: int
+    to_ms: int
+    stalled: bool
+    offset: int
+    commanded: int
+    made: int
+
+    def train_count(self, at_ms: int) -> int:
+        """Pulses of the train in (from_ms, at_ms]."""
+        return self.train.count_at(at_ms) - self.offset if self.train is not None else 0
+
+    def commanded_at(self, at_ms: int) -> int:
+        """Pulses commanded since manufacture."""
+        return self.commanded + self.train_count(at_ms)
+
+    def made_at(self, at_ms: int) -> int:
+        """Pulses made since manufacture."""
+        return self.made if self.stalled else self.commanded_at(at_ms) - self.commanded + self.made
+
+    def made_pulses(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
+        """(uptime, number since manufacture) of each pulse made in (from_ms, to_ms]."""
+        if self.train is None or self.stalled:
+            return
+        first, last = self.train_count(from_ms) + 1, self.train_count(to_ms)
+        for number in range(first, last + 1):
+            at_ms = self.train.time_of_pulse(self.offset + number)
+            if at_ms is None:
+                raise PlantError(f"the train counts {last} pulses up to {to_ms} ms but gives no time for pulse {self.offset + number}")
+            yield at_ms, self.made + number
+
+
+class History:
+    """The kept stretches, without gaps, in order of time. `floor_ms` is the first moment that can be answered."""
+
+    def __init__(self, floor_ms: int) -> None:
+        self.floor_ms = floor_ms
+        self._stretches: list[Stretch] = []
+        self._starts: list[int] = []
+
+    def add(self, stretch: Stretch) -> None:
+        """Append the stretch that follows; a stretch that goes on is made longer instead."""
+        if self._stretches:
+            last = self._stretches[-1]
+            if last.train is stretch.train and last.epoch is stretch.epoch and last.stalled == stretch.stalled:
+                last.to_ms = stretch.to_ms
+                return
+        self._stretches.append(stretch)
+        self._starts.append(stretch.from_ms)
+
+    def next_floor_ms(self) -> int | None:
+        """Where the history will begin once the older half is forgotten; None while there is room."""
+        return self._starts[MAX_STRETCHES] if len(self._starts) >= 2 * MAX_STRETCHES else None
+
+    def forget_older_half(self) -> None:
+        """Make room, in halves so that it costs little."""
+        del self._stretches[:MAX_STRETCHES]
+        del self._starts[:MAX_STRETCHES]
+        self.floor_ms = self._starts[0]
+
+    def at(self, at_ms: int) -> Stretch:
+        """The latest stretch that has begun at `at_ms`, which must not be after the last. Raises HistoryGoneError."""
+        if at_ms < self.floor_ms or not self._stretches:
+            raise HistoryGoneError(at_ms, self.floor_ms)
+        return self._stretches[bisect_right(self._starts, at_ms) - 1]
+
+    def between(self, from_ms: int, to_ms: int) -> list[Stretch]:
+        """Stretches that overlap (from_ms, to_ms]. Raises HistoryGoneError."""
+        if from_ms < self.floor_ms:
+            raise HistoryGoneError(from_ms, self.floor_ms)
+        return self._stretches[max(0, bisect_right(self._starts, from_ms) - 1) : bisect_left(self._starts, to_ms)]
+
+    def __len__(self) -> int:
+        return len(self._stretches)

@@ -1,0 +1,311 @@
+"""One simulated pump in one patient: what is physically true. Implements `firmware_sim.port.Hardware`.
+
+Between two hand-made events the state is a closed form of the pulses made, so driving a train over years costs what driving it over a
+second costs, and results do not depend on how a drive is cut into calls. Times are pump uptime in ms. The CSF is an observer.
+Not modelled: what the submodules exclude; a flat battery stopping the pump (the device acts on it); leaks of the catheter.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Literal
+
+from firmware_sim.plant import store
+from firmware_sim.plant.battery import Battery
+from firmware_sim.plant.csf import Csf
+from firmware_sim.plant.errors import HistoryGoneError, PlantError, SnapshotError
+from firmware_sim.plant.history import Epoch, History, Stretch
+from firmware_sim.plant.motor import Motor
+from firmware_sim.plant.oscillator import Oscillator
+from firmware_sim.plant.path import empty_path
+from firmware_sim.plant.reservoir import FG_PER_NG, Contents, Withdrawal
+from firmware_sim.plant.truth import Ledger, TruePulse, Truth
+from firmware_sim.port import PulseTrain
+from firmware_sim.profiles import PlantProfile
+
+TONES = ("two-tone", "single-tone")
+_TONES_KEPT = 64
+
+
+class Plant:
+    """A pump of `profile`; `seed` makes it this one pump. A new one has an empty reservoir and a path full of drug-free fluid.
+
+    `path_volume_nL` is the true path, which what is programmed may miss; the profile's typical one by default.
+    """
+
+    def __init__(self, profile: PlantProfile, seed: int, *, path_volume_nL: int | None = None, csf_half_life_s: int | None = None) -> None:
+        path_nL = profile.path_default_nL if path_volume_nL is None else path_volume_nL
+        half_life_s = profile.csf_half_life_s if csf_half_life_s is None else csf_half_life_s
+        if not profile.csf_half_life_min_s <= half_life_s <= profile.csf_half_life_max_s:
+            low, high = profile.csf_half_life_min_s, profile.csf_half_life_max_s
+            raise PlantError(f"a CSF half-life of {half_life_s} s is outside {low} to {high} s")
+        _require_positive(path_nL, "a path")
+        self.profile = profile
+        self.seed = seed
+        self.now_ms = 0
+        self.motor = Motor(profile, seed)
+        self.battery = Battery(profile)
+        self.oscillator = Oscillator(profile, seed)
+        self.csf = Csf(half_life_s, profile.csf_clearance_nL_per_h)
+        self.csf_half_life_s = half_life_s
+        self.tones: deque[tuple[int, str]] = deque(maxlen=_TONES_KEPT)
+        self._history = History(0)
+        self._csf_at_floor_fg = 0.0
+        path = empty_path(path_nL, profile.path_tanks)
+        self._epoch = Epoch(Contents(0, 0, ""), profile.residual_nL, path, 0, 0, 0.0, Ledger(initial_path_nL=path_nL))
+
+    # ------------------------------------------------------------------------------------------------ actuators and sensors (the port)
+    def drive(self, train: PulseTrain, until_ms: int) -> None:
+        """Carry out `train` up to and including `until_ms`. Raises PlantError if time or the train would run backwards."""
+        if train.start_ms > self.now_ms:
+            raise PlantError(f"the train starts at {train.start_ms} ms, the plant's time is {self.now_ms} ms; drive or rest until then")
+        self._run(train, train.count_at(self.now_ms), until_ms)
+
+    def tone(self, name: str, at_ms: int) -> None:
+        """Sound one tone pattern; the last 64 are kept in `tones`. Raises PlantError for an unknown name."""
+        if name not in TONES:
+            raise PlantError(f"{name!r} is no tone of this pump; known are {', '.join(TONES)}")
+        self.tones.append((at_ms, name))
+
+    def encoder_pulses(self) -> int:
+        """Pulses the rotor really made since manufacture."""
+        return self.motor.made
+
+    def battery_permille(self) -> int:
+        """State of charge now, 0 to 1000."""
+        return self.battery.permille(self.now_ms, self.motor.commanded)
+
+    def battery_permille_ahead(self, train: PulseTrain, until_ms: int) -> int:
+        """State of charge at `until_ms` if `train` runs until then and the radio stays quiet."""
+        pulses = train.count_at(until_ms) - train.count_at(max(self.now_ms, train.start_ms))
+        return self.battery.permille(until_ms, self.motor.commanded + pulses)
+
+    # ------------------------------------------------------------------------------------------------ the bench's hands
+    def rest(self, until_ms: int) -> None:
+        """Let time pass without a train: the firmware is off. Raises PlantError if time would run backwards."""
+        self._run(None, 0, until_ms)
+
+    @property
+    def stalled(self) -> bool:
+        """The rotor sticks: commanded pulses move nothing, and the encoder does not count them."""
+        return self.motor.stalled
+
+    @stalled.setter
+    def stalled(self, stalled: bool) -> None:
+        self.motor.stalled = stalled
+
+    def fill(self, volume_nL: int, concentration_ng_per_mL: int, drug: str = "baclofen", *, pocket_nL: int = 0) -> None:
+        """Inject `volume_nL` now; `pocket_nL` of it misses the port and is lost in the tissue (pocket fill).
+
+        Concentration 0 is drug-free fluid. Raises PlantError if it does not fit or an amount is not positive.
+        """
+        _require_positive(volume_nL, "a filling")
+        if concentration_ng_per_mL < 0 or (concentration_ng_per_mL and not drug) or not 0 <= pocket_nL <= volume_nL:
+            raise PlantError(f"a filling of {concentration_ng_per_mL} ng/mL of {drug!r} with {pocket_nL} nL beside the port is impossible")
+        epoch = self._epoch_now()
+        inside_nL = volume_nL - pocket_nL
+        if epoch.reservoir.volume_nL + inside_nL > self.profile.capacity_nL:
+            room = self.profile.capacity_nL - epoch.reservoir.volume_nL
+            raise PlantError(f"{inside_nL} nL do not fit: the reservoir has room for {room} nL; aspirate first or fill less")
+        ledger = replace(
+            epoch.ledger,
+            filled_nL=epoch.ledger.filled_nL + volume_nL,
+            filled_fg=epoch.ledger.filled_fg + volume_nL * concentration_ng_per_mL,
+            lost_nL=epoch.ledger.lost_nL + pocket_nL,
+            lost_fg=epoch.ledger.lost_fg + pocket_nL * concentration_ng_per_mL,
+        )
+        self._epoch = replace(epoch, reservoir=epoch.reservoir.mixed_with(inside_nL, concentration_ng_per_mL, drug), ledger=ledger)
+
+    def aspirate(self, volume_nL: int | Literal["all"] = "all") -> Withdrawal:
+        """Draw `volume_nL`, or all that comes, out of the reservoir now; the residual stays. Raises PlantError if there is less."""
+        epoch = self._epoch_now()
+        there = max(0, epoch.reservoir.volume_nL - epoch.residual_nL)
+        wanted = there if volume_nL == "all" else volume_nL
+        if not 0 <= wanted <= there:
+            raise PlantError(f"{wanted} nL cannot be aspirated: {there} nL come out of the reservoir, the residual stays")
+        drawn = Withdrawal(wanted, epoch.reservoir.mass_of_fg(wanted))
+        ledger = replace(
+            epoch.ledger,
+            aspirated_nL=epoch.ledger.aspirated_nL + wanted,
+            aspirated_fg=epoch.ledger.aspirated_fg + drawn.mass_fg,
+        )
+        self._epoch = replace(epoch, reservoir=epoch.reservoir.without(wanted), ledger=ledger)
+        return drawn
+
+    def implant(self, path_volume_nL: int) -> None:
+        """Connect a new path full of drug-free fluid now; the old path and what it held are lost. Raises PlantError below 1 nL."""
+        _require_positive(path_volume_nL, "a path")
+        epoch = self._epoch_now()
+        ledger = replace(
+            epoch.ledger,
+            lost_nL=epoch.ledger.lost_nL + epoch.path.volume_nL,
+            lost_fg=epoch.ledger.lost_fg + round(epoch.path.mass_fg),
+            initial_path_nL=epoch.ledger.initial_path_nL + path_volume_nL,
+        )
+        self._epoch = replace(epoch, path=empty_path(path_volume_nL, self.profile.path_tanks), ledger=ledger)
+
+    def radio(self, handshakes: int, records: int) -> None:
+        """Link activity draws on the battery. Raises PlantError for negative counts."""
+        self.battery.radio(handshakes, records)
+
+    def set_battery(self, permille: int) -> None:
+        """Make the charge exactly this now. Raises PlantError outside 0 to 1000."""
+        self.battery.set_permille(permille, self.now_ms, self.motor.commanded)
+
+    # ------------------------------------------------------------------------------------------------ the bench's eyes
+    @property
+    def history_floor_ms(self) -> int:
+        """The first uptime that `truth`, `tip_mass_ng`, `csf_mass_ng` and `pulses` can answer."""
+        return self._history.floor_ms
+
+    def truth(self, at_ms: int | None = None) -> Truth:
+        """The true state now, or at a kept moment of the past (after an event of that very ms). Raises HistoryGoneError, PlantError."""
+        at_ms = self.now_ms if at_ms is None else at_ms
+        epoch, commanded, made, stalled = self._state(at_ms)
+        displaced = epoch.displaced_nL(self.motor.volume_nL(made))
+        inlet = epoch.inlet_fg_per_nL()
+        reservoir = epoch.reservoir.without(displaced)
+        return Truth(
+            at_ms=at_ms,
+            true_ms=self.oscillator.true_ms(at_ms),
+            commanded_pulses=commanded,
+            encoder_pulses=made,
+            stalled=stalled,
+            accuracy_ppm=self.motor.accuracy_ppm,
+            drift_ppm=self.motor.drift_ppm(made),
+            drug=reservoir.drug,
+            reservoir_nL=reservoir.volume_nL,
+            reservoir_fg=reservoir.mass_fg,
+            reservoir_concentration_ng_per_mL=reservoir.concentration_ng_per_mL,
+            path_nL=epoch.path.volume_nL,
+            path_tanks_ng=tuple(tank / FG_PER_NG for tank in epoch.path.after(displaced, inlet).tanks_fg),
+            delivered_nL=epoch.delivered_nL + displaced,
+            tip_mass_ng=(epoch.tip_fg + epoch.path.outflow_fg(displaced, inlet)) / FG_PER_NG,
+            battery_permille=self.battery.permille(at_ms, commanded),
+            ledger=epoch.ledger,
+        )
+
+    def tip_mass_ng(self, from_ms: int, to_ms: int) -> float:
+        """Drug that left the catheter tip in (from_ms, to_ms]. Raises HistoryGoneError, PlantError."""
+        self._check_span(from_ms, to_ms)
+        return (self._tip_fg(to_ms) - self._tip_fg(from_ms)) / FG_PER_NG
+
+    def csf_mass_ng(self, at_ms: int | None = None) -> float:
+        """Drug in the CSF now or at a kept moment. Raises HistoryGoneError, PlantError."""
+        return self._csf_fg(self.now_ms if at_ms is None else at_ms) / FG_PER_NG
+
+    def csf_concentration_ng_per_mL(self, at_ms: int | None = None) -> float:
+        """The same as a concentration."""
+        return self.csf.concentration_ng_per_mL(self._csf_fg(self.now_ms if at_ms is None else at_ms))
+
+    def pulses(self, from_ms: int, to_ms: int) -> Iterator[TruePulse]:
+        """Each pulse the motor made in (from_ms, to_ms], in order. Raises HistoryGoneError, PlantError."""
+        self._check_span(from_ms, to_ms)
+        return self._pulses(from_ms, to_ms)
+
+    # ------------------------------------------------------------------------------------------------ state file
+    def snapshot(self) -> dict[str, object]:
+        """Plain, JSON-able state: exact integers, floats as hex. The history and the kept tones are not in it."""
+        return store.pack(self.profile, self.seed, self._saved())
+
+    @classmethod
+    def restore(cls, profile: PlantProfile, data: Mapping[str, object]) -> Plant:
+        """The plant of a snapshot; totals and tanks go on bit for bit, moments before it can no longer be asked for.
+
+        Raises SnapshotError if the data are damaged or of another profile.
+        """
+        seed, saved = store.unpack(profile, data)
+        plant = cls(profile, seed, path_volume_nL=saved.epoch.path.volume_nL, csf_half_life_s=saved.csf_half_life_s)
+        plant.now_ms = saved.now_ms
+        plant.motor.commanded, plant.motor.made, plant.motor.stalled = saved.commanded, saved.made, saved.stalled
+        if plant.motor.volume_nL(saved.made) != saved.true_nL:
+            raise SnapshotError("motor.true_nL", "the motor of this profile and seed would have moved another volume")
+        plant.battery.events_e12 = saved.battery_events_e12
+        plant._epoch = saved.epoch
+        plant._history = History(saved.now_ms)
+        plant._csf_at_floor_fg = saved.csf_fg
+        return plant
+
+    # ------------------------------------------------------------------------------------------------ private
+    def _run(self, train: PulseTrain | None, offset: int, until_ms: int) -> None:
+        if until_ms < self.now_ms:
+            raise PlantError(f"time cannot run back from {self.now_ms} ms to {until_ms} ms")
+        if until_ms == self.now_ms:
+            return
+        motor = self.motor
+        stretch = Stretch(self._epoch, train, self.now_ms, until_ms, motor.stalled, offset, motor.commanded, motor.made)
+        motor.command(stretch.train_count(until_ms))
+        self._history.add(stretch)
+        self.now_ms = until_ms
+        floor_ms = self._history.next_floor_ms()
+        if floor_ms is not None:
+            self._csf_at_floor_fg = self._csf_fg(floor_ms)  # before what it is computed from is forgotten
+            self._history.forget_older_half()
+
+    def _epoch_now(self) -> Epoch:
+        """The present state as the base of a new epoch."""
+        epoch = self._epoch
+        true_nL = self.motor.volume_nL(self.motor.made)
+        displaced = epoch.displaced_nL(true_nL)
+        inlet = epoch.inlet_fg_per_nL()
+        return Epoch(
+            reservoir=epoch.reservoir.without(displaced),
+            residual_nL=epoch.residual_nL,
+            path=epoch.path.after(displaced, inlet),
+            true_nL=true_nL,
+            delivered_nL=epoch.delivered_nL + displaced,
+            tip_fg=epoch.tip_fg + epoch.path.outflow_fg(displaced, inlet),
+            ledger=epoch.ledger,
+        )
+
+    def _state(self, at_ms: int) -> tuple[Epoch, int, int, bool]:
+        """Epoch, pulses commanded, pulses made, stalled."""
+        self._check_span(at_ms, at_ms)
+        if at_ms == self.now_ms:
+            return self._epoch, self.motor.commanded, self.motor.made, self.motor.stalled
+        stretch = self._history.at(at_ms)
+        return stretch.epoch, stretch.commanded_at(at_ms), stretch.made_at(at_ms), stretch.stalled
+
+    def _tip_fg(self, at_ms: int) -> float:
+        epoch, _, made, _ = self._state(at_ms)
+        return epoch.tip_fg + epoch.path.outflow_fg(epoch.displaced_nL(self.motor.volume_nL(made)), epoch.inlet_fg_per_nL())
+
+    def _csf_fg(self, at_ms: int) -> float:
+        self._check_span(at_ms, at_ms)
+        floor_ms, from_ms = self._history.floor_ms, at_ms - self.csf.look_back_ms
+        if from_ms <= floor_ms:
+            return self.csf.amount_fg(self._tip_fg, floor_ms, at_ms, self._csf_at_floor_fg)
+        return self.csf.amount_fg(self._tip_fg, from_ms, at_ms, 0.0)
+
+    def _pulses(self, from_ms: int, to_ms: int) -> Iterator[TruePulse]:
+        for stretch in self._history.between(from_ms, to_ms):
+            for at_ms, number in stretch.made_pulses(max(from_ms, stretch.from_ms), min(to_ms, stretch.to_ms)):
+                before = stretch.epoch.displaced_nL(self.motor.volume_nL(number - 1))
+                yield TruePulse(at_ms, number, stretch.epoch.displaced_nL(self.motor.volume_nL(number)) - before)
+
+    def _check_span(self, from_ms: int, to_ms: int) -> None:
+        if not from_ms <= to_ms <= self.now_ms:
+            raise PlantError(f"{from_ms} to {to_ms} ms is no span of the past; the plant's time is {self.now_ms} ms")
+        if from_ms < self._history.floor_ms:
+            raise HistoryGoneError(from_ms, self._history.floor_ms)
+
+    def _saved(self) -> store.Saved:
+        motor = self.motor
+        return store.Saved(
+            now_ms=self.now_ms,
+            commanded=motor.commanded,
+            made=motor.made,
+            stalled=motor.stalled,
+            true_nL=motor.volume_nL(motor.made),
+            battery_events_e12=self.battery.events_e12,
+            csf_half_life_s=self.csf_half_life_s,
+            csf_fg=self._csf_fg(self.now_ms),
+            epoch=self._epoch,
+        )
+
+
+def _require_positive(volume_nL: int, what: str) -> None:
+    if volume_nL < 1:
+        raise PlantError(f"{what} of {volume_nL} nL is impossible; at least 1 nL")

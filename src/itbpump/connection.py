@@ -1,0 +1,90 @@
+"""Drives the sans-IO link over a transport: writes what it has to say, feeds what comes, waits no longer than the deadline.
+
+The only module where the companion waits. Time comes from the transport: the monotonic clock on a real port, the simulated link clock
+in process. Not modelled: several requests at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from itbpump.link.errors import LinkError, SessionLost
+from itbpump.link.programmer import Failed, Notified, Opened, ProgrammerLink, ProgrammerLinkEvent, Replied
+from itbpump.transport.base import Transport
+from itbpump.wire.messages import COMMAND_DEADLINE_MS, HANDSHAKE_DEADLINE_MS, Event, Reply, Request
+
+__all__ = ["Connection"]
+
+
+
+class Connection:
+    """One line and the link on it. `on_event` is called with each unsolicited hint."""
+
+    def __init__(self, transport: Transport, link: ProgrammerLink, on_event: Callable[[Event], None] | None = None) -> None:
+        self.transport = transport
+        self.link = link
+        self.on_event = on_event
+
+    def open(self, deadline_ms: int | None = None) -> Opened:
+        """Handshake. Raises HandshakeFailed (and its kinds), NoReply, TransportError."""
+        now = self.transport.now_ms()
+        until = now + HANDSHAKE_DEADLINE_MS if deadline_ms is None else deadline_ms
+        self.link.connect(now, until)
+        outcome = self._wait(until)
+        if isinstance(outcome, Opened):
+            return outcome
+        raise LinkError(f"{outcome!r} instead of a session; report this with a capture")
+
+    def request(self, message: Request, deadline_ms: int | None = None) -> Reply:
+        """One request and its reply. Raises NoReply, SessionLost, TransportError; after these its outcome is not known."""
+        now = self.transport.now_ms()
+        if self.link.state == "closed":
+            raise SessionLost("no session is open; connect again")
+        until = now + COMMAND_DEADLINE_MS if deadline_ms is None else deadline_ms
+        self.link.request(message, now, until)
+        outcome = self._wait(until)
+        if isinstance(outcome, Replied):
+            return outcome.reply
+        raise LinkError(f"{outcome!r} instead of a reply; report this with a capture")
+
+    def listen(self, wait_ms: int) -> None:
+        """Take in what the pump says by itself for at most `wait_ms`."""
+        until = self.transport.now_ms() + wait_ms
+        while (left := until - self.transport.now_ms()) > 0:
+            self._sort(self.link.feed(self.transport.read(left), self.transport.now_ms()))
+
+    def close(self) -> None:
+        """Forget the session and close the port."""
+        self.link.disconnect()
+        self.transport.close()
+
+    def _wait(self, until_ms: int) -> ProgrammerLinkEvent:
+        """Run the link until it says what became of the thing under way; it always does by its deadline."""
+        transport, link = self.transport, self.link
+        while True:
+            out = link.transmit()
+            if out:
+                transport.write(out)
+            now = transport.now_ms()
+            due = link.deadline_ms()
+            wait = min(until_ms if due is None else due, until_ms) - now
+            data = transport.read(wait) if wait > 0 else b""
+            now = transport.now_ms()
+            outcome = self._sort(link.feed(data, now)) if data else None
+            if outcome is None:
+                outcome = self._sort(link.tick(now))
+            if outcome is not None:
+                return outcome
+
+    def _sort(self, events: list[ProgrammerLinkEvent]) -> ProgrammerLinkEvent | None:
+        """Hand hints out, raise failures, return the answer waited for."""
+        outcome: ProgrammerLinkEvent | None = None
+        for event in events:
+            if isinstance(event, Notified):
+                if self.on_event is not None:
+                    self.on_event(event.event)
+            elif isinstance(event, Failed):
+                raise event.error
+            else:
+                outcome = event
+        return outcome

@@ -1,0 +1,404 @@
+"""The programmer's end of the link, sans-IO.
+
+`ProgrammerLink` makes the handshake, sends one request at a time, resends identical bytes until an absolute deadline, and gives out `Opened`,
+`Replied`, `Notified` and `Failed`. The driver feeds bytes and times and writes what `transmit` returns. Not modelled: pipelining.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from itbpump.link.errors import HandshakeFailed, KeyMismatch, LinkError, LinkMisuse, NoReply, NotPaired, PumpBusy, SessionLost
+from itbpump.link.machine import StateMachine
+from itbpump.link.pacing import Pacing
+from itbpump.wire import keys
+from itbpump.wire.errors import MessageError, RecordError, WireError
+from itbpump.wire.frame import FrameSplitter, encode_frame
+from itbpump.wire.messages import (
+    HANDSHAKE_DEADLINE_MS,
+    MAX_COUNTER,
+    MAX_COUNTER_GAP,
+    SESSION_IDLE_MS,
+    SESSION_LIFE_MS,
+    SUITE,
+    Event,
+    RefuseReason,
+    Reply,
+    Request,
+    decode_event,
+    decode_reply,
+    encode_request,
+)
+from itbpump.wire.record import RecordType, Sealer, clear_body, parse_header
+
+__all__ = ["Failed", "Notified", "Opened", "ProgrammerLink", "ProgrammerLinkEvent", "Replied"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The pump proved the key; requests may be sent."""
+
+    pump_id: bytes
+    version: int
+    boot_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The answer to the request under way."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """An unsolicited hint."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The handshake, the request or the session failed."""
+
+    error: LinkError
+
+
+ProgrammerLinkEvent = Opened | Replied | Notified | Failed
+
+
+@dataclass(slots=True)
+class _Session:
+    send: Sealer
+    receive: Sealer
+    opened_ms: int
+    sent_ms: int
+    counter: int = -1
+    heard: int = -1
+    heard_event: int = -1
+
+
+class ProgrammerLink:
+    """One programmer's link to one pump.
+
+    `programmer_id` is 8 bytes; `key_of(pump_id)` returns the 32-byte pairing key or None; `entropy(n)` gives n random bytes;
+    `versions` are the lowest and highest protocol version spoken.
+    """
+
+    def __init__(
+        self,
+        programmer_id: bytes,
+        key_of: Callable[[bytes], bytes | None],
+        entropy: Callable[[int], bytes],
+        versions: tuple[int, int] = (1, 1),
+    ) -> None:
+        self.programmer_id = programmer_id
+        self.versions = versions
+        self.pacing = Pacing()
+        self.dropped: dict[str, int] = {}
+        self.resent = 0
+        self._key_of = key_of
+        self._entropy = entropy
+        self._splitter = FrameSplitter()
+        self._machine = StateMachine("programmer_link")
+        self._session: _Session | None = None
+        self._out = bytearray()
+        self._events: list[ProgrammerLinkEvent] = []
+        self._version = versions[1]
+        self._nonce = b""
+        self._hello = b""
+        self._pump_id = b""
+        self._made: keys.SessionKeys | None = None
+        self._transcript = b""
+        self._boot_epoch = 0
+        # what is under way: its frame, when it was first and last sent, how often, and until when to wait
+        self._what = ""
+        self._frame = b""
+        self._first_ms = 0
+        self._resend_ms = 0
+        self._sent = 0
+        self._deadline_ms = 0
+
+    # -------------------------------------------------------------------------------------------------- surface
+    @property
+    def state(self) -> str:
+        """State of the machine `programmer_link`."""
+        return self._machine.state
+
+    @property
+    def negotiated_version(self) -> int:
+        """Version of the session or of the handshake under way."""
+        return self._version
+
+    def connect(self, now_ms: int, deadline_ms: int | None = None) -> None:
+        """Start a handshake, to be done by `deadline_ms` (link time; default HANDSHAKE_DEADLINE_MS from now)."""
+        if self._machine.state != "closed":
+            self.disconnect()
+        self._version = self.versions[1]
+        self._deadline_ms = now_ms + HANDSHAKE_DEADLINE_MS if deadline_ms is None else deadline_ms
+        self._machine.fire("connect")
+        self._send_hello(now_ms)
+
+    def disconnect(self) -> None:
+        """Forget the session and whatever is under way, without telling the pump."""
+        self._machine.fire("disconnect")
+        self._session = None
+        self._made = None
+
+    def request(self, message: Request, now_ms: int, deadline_ms: int) -> None:
+        """Send one request; its answer or failure comes as an event by `deadline_ms`.
+
+        Raises LinkMisuse when no session is open or a request is under way; FieldRangeError for a field out of range.
+        """
+        session = self._session
+        if session is None or self._machine.state != "open":
+            raise LinkMisuse(f"a request in state {self._machine.state}: open a session and wait for the answer before")
+        plaintext = encode_request(message)
+        self._machine.fire("request")
+        session.counter += 1
+        session.sent_ms = now_ms
+        self._what = type(message).__name__
+        self._deadline_ms = deadline_ms
+        self._send(encode_frame(session.send.seal(RecordType.COMMAND, session.counter, plaintext)), now_ms)
+
+    def feed(self, data: bytes, now_ms: int) -> list[ProgrammerLinkEvent]:
+        """Bytes off the line. Never raises for anything the line brings."""
+        self._events = []
+        for body in self._splitter.feed(data):
+            self._take(body, now_ms)
+        return self._events
+
+    def tick(self, now_ms: int) -> list[ProgrammerLinkEvent]:
+        """Do what is due: resend, give up, end the session."""
+        self._events = []
+        state = self._machine.state
+        if state in ("open", "awaiting") and self._session is not None and now_ms >= self._session_ends_ms(self._session):
+            self._machine.fire("expired")
+            self._fail(SessionLost("the session is over (idle or 24 h old); connect again"))
+        elif state in ("hello_sent", "confirm_sent", "awaiting"):
+            if now_ms >= self._deadline_ms:
+                self._give_up(now_ms)
+            elif now_ms >= self._resend_ms:
+                self._machine.fire("timeout")
+                self.pacing.missed()
+                self.resent += 1
+                self._sent += 1
+                self._resend_ms = now_ms + self.pacing.timeout_ms
+                self._out += self._frame
+        return self._events
+
+    def deadline_ms(self) -> int | None:
+        """Link time at which `tick` has something to do."""
+        if self._machine.state in ("hello_sent", "confirm_sent", "awaiting"):
+            return min(self._resend_ms, self._deadline_ms)
+        return self._session_ends_ms(self._session) if self._session else None
+
+    def transmit(self) -> bytes:
+        """Bytes for the line; drained."""
+        out = bytes(self._out)
+        self._out.clear()
+        return out
+
+    # ------------------------------------------------------------------------------------------------ handshake
+    def _send_hello(self, now_ms: int) -> None:
+        self._nonce = self._entropy(16)
+        self._hello = keys.encode_h1(self._version, SUITE, self.programmer_id, self._nonce)
+        self._what = "hello"
+        self._send(encode_frame(clear_body(RecordType.HELLO, self._hello)), now_ms)
+
+    def _hello_reply(self, content: bytes, now_ms: int) -> None:
+        if self._machine.state != "hello_sent":
+            self._drop("hello_reply")
+            return
+        try:
+            answer = keys.decode_h2(content)
+        except WireError:
+            self._drop("hello_reply")
+            return
+        if (answer.version, answer.suite) != (self._version, SUITE):
+            self._drop("hello_reply")
+            return
+        self._pump_id, self._boot_epoch = answer.pump_id, answer.boot_epoch
+        key = self._key_of(answer.pump_id)
+        if key is None:
+            self._machine.fire("no_key")
+            self._fail(NotPaired(answer.pump_id))
+            return
+        self._measure(now_ms)
+        self._transcript = keys.transcript_hash(self._hello, content)
+        self._made = keys.derive(key, self._nonce, answer.nd, self._transcript)
+        self._machine.fire("hello_reply")
+        self._what = "the confirmation"
+        mac = keys.confirm(self._made.k_conf, b"P", self._transcript)
+        self._send(encode_frame(clear_body(RecordType.CONFIRM_PROGRAMMER, self.programmer_id + mac)), now_ms)
+
+    def _confirmed(self, mac: bytes, now_ms: int) -> None:
+        made = self._made
+        if self._machine.state != "confirm_sent" or made is None:
+            self._drop("confirm")
+            return
+        if not keys.confirm_holds(made.k_conf, b"D", self._transcript, mac):
+            self._drop("confirm")
+            return
+        self._machine.fire("confirmed")
+        self._measure(now_ms)
+        self._session = _Session(
+            send=Sealer(made.k_p2d, made.iv_p), receive=Sealer(made.k_d2p, made.iv_d), opened_ms=now_ms, sent_ms=now_ms
+        )
+        self._events.append(Opened(self._pump_id, self._version, self._boot_epoch))
+
+    def _refused(self, content: bytes, now_ms: int) -> None:
+        try:
+            refusal = keys.decode_refuse(content)
+        except WireError:
+            self._drop("refuse")
+            return
+        state = self._machine.state
+        if refusal.reason == RefuseReason.NO_SESSION:
+            if self._session is not None and self._machine.fire("refused"):
+                self._fail(SessionLost("the pump no longer has this session (it was reset or another session replaced it)"))
+            else:
+                self._drop("refuse")
+            return
+        if state == "hello_sent" and refusal.reason == RefuseReason.VERSION:
+            common = min(self.versions[1], refusal.version_max)
+            if max(self.versions[0], refusal.version_min) <= common < self._version:
+                self._version = common
+                self._machine.fire("other_version")
+                self._send_hello(now_ms)
+                return
+        if state in ("hello_sent", "confirm_sent"):
+            self._machine.fire("refused")
+            self._fail(self._refusal(refusal))
+        else:
+            self._drop("refuse")
+
+    def _refusal(self, refusal: keys.Refusal) -> HandshakeFailed:
+        own = f"{self.versions[0]} to {self.versions[1]}"
+        words = {
+            RefuseReason.VERSION: f"the pump speaks protocol {refusal.version_min} to {refusal.version_max}, this programmer {own}; update one of them",
+            RefuseReason.SUITE: "the pump does not speak this cipher suite; update the companion",
+            RefuseReason.BACKOFF: f"too many failed handshakes; the pump answers again in {refusal.wait_s} s",
+            RefuseReason.NO_MAGNET: "an emergency session needs the magnet: hold it at the pump for 10 s, then connect within 60 s",
+        }
+        if refusal.reason == RefuseReason.UNPAIRED:
+            return NotPaired(None)
+        if refusal.reason == RefuseReason.KEY:
+            return KeyMismatch(self._pump_id)
+        return HandshakeFailed(words.get(refusal.reason, f"the pump refused the handshake (reason {refusal.reason})"))
+
+    # -------------------------------------------------------------------------------------------------- records
+    def _take(self, body: bytes, now_ms: int) -> None:
+        try:
+            header = parse_header(body)
+        except RecordError:
+            self._drop("header")
+            return
+        if header.rtype == RecordType.COMMAND:
+            self._reply(body, now_ms)
+        elif header.rtype == RecordType.EVENT:
+            self._event(body)
+        elif header.rtype == RecordType.HELLO_REPLY:
+            self._hello_reply(body[8:], now_ms)
+        elif header.rtype == RecordType.CONFIRM_PUMP:
+            self._confirmed(body[8:], now_ms)
+        elif header.rtype == RecordType.REFUSE:
+            self._refused(body[8:], now_ms)
+        elif header.rtype == RecordType.BUSY:
+            self._busy(body[8:])
+        else:
+            self._drop("type")
+
+    def _busy(self, content: bytes) -> None:
+        try:
+            retry_after_s = keys.decode_busy(content)
+        except WireError:
+            self._drop("busy")
+            return
+        if self._machine.state in ("hello_sent", "confirm_sent"):
+            self._machine.fire("refused")
+            self._fail(PumpBusy(retry_after_s))
+        else:
+            self._drop("busy")
+
+    def _reply(self, body: bytes, now_ms: int) -> None:
+        session = self._session
+        if session is None:
+            self._drop("no_session")
+            return
+        try:
+            record = session.receive.open(body)
+        except RecordError:
+            self._drop("tag")
+            return
+        if not session.heard < record.counter <= session.heard + MAX_COUNTER_GAP:
+            self._drop("replay")
+            return
+        session.heard = record.counter
+        try:
+            re, reply = decode_reply(record.plaintext)
+        except MessageError:
+            self._drop("message")
+            return
+        if self._machine.state != "awaiting" or re != session.counter:
+            self._drop("late")
+            return
+        self._machine.fire("reply")
+        self._measure(now_ms)
+        self._events.append(Replied(reply))
+
+    def _event(self, body: bytes) -> None:
+        session = self._session
+        if session is None:
+            self._drop("no_session")
+            return
+        try:
+            record = session.receive.open(body)
+            if record.counter <= session.heard_event:
+                self._drop("replay")
+                return
+            session.heard_event = record.counter
+            event = decode_event(record.plaintext)
+        except RecordError:
+            self._drop("tag")
+        except MessageError:
+            self._drop("message")
+        else:
+            self._events.append(Notified(event))
+
+    # ---------------------------------------------------------------------------------------------------- pieces
+    def _send(self, frame: bytes, now_ms: int) -> None:
+        self._frame = frame
+        self._first_ms = now_ms
+        self._sent = 1
+        self._resend_ms = now_ms + self.pacing.timeout_ms
+        self._out += frame
+
+    def _measure(self, now_ms: int) -> None:
+        if self._sent == 1:
+            self.pacing.measured(now_ms - self._first_ms)
+        else:
+            self.pacing.answered_late()
+
+    def _give_up(self, now_ms: int) -> None:
+        error = NoReply(self._what, now_ms - self._first_ms, self._sent)
+        if self._machine.fire("deadline") == "fail":
+            self._fail(error)
+        else:
+            self._events.append(Failed(error))
+
+    def _fail(self, error: LinkError) -> None:
+        self._session = None
+        self._made = None
+        self._events.append(Failed(error))
+
+    def _session_ends_ms(self, session: _Session) -> int:
+        # The programmer leaves a little earlier than the pump, so that it never speaks into a session that is gone.
+        margin_ms = 5_000
+        if session.counter + 1 >= MAX_COUNTER:
+            return 0
+        return min(session.sent_ms + SESSION_IDLE_MS, session.opened_ms + SESSION_LIFE_MS) - margin_ms
+
+    def _drop(self, why: str) -> None:
+        self.dropped[why] = self.dropped.get(why, 0) + 1

@@ -1,0 +1,329 @@
+"""The client people import: one pump, reached by its URL.
+
+`connect(url)` opens the port, makes the handshake and reads who the pump is. Every state-changing method writes its intent to disk before the first
+byte and answers with an outcome: Applied, NotApplied or Unknown (`outcome.py`). After a commit the pump is read again, and only what it says
+itself is called running. Judging a prescription is `itbpump.safety`; asking the person is the face's task.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from itbpump.changes import rebased_configuration, refilled_configuration, restored_configuration
+from itbpump.commands import Commands
+from itbpump.configuration import (
+    PresentPump,
+    bolus_order,
+    compare_bolus_read_back,
+    compare_read_back,
+    configuration_digest,
+    prime_order,
+    to_configuration,
+)
+from itbpump.errors import ConfigurationError, ItbPumpError
+from itbpump.hoststate import HostState, Intent, PumpKey
+from itbpump.link.errors import LinkError
+from itbpump.outcome import Applied, Outcome, Proof
+from itbpump.profiles import PumpProfile, load_profile, mismatches
+from itbpump.quantity import Concentration, Duration, Mass, Volume
+from itbpump.refill import Refill
+from itbpump.session import PumpSession
+from itbpump.transport import open_transport
+from itbpump.transport.base import Transport, TransportError
+from itbpump.wire.messages import (
+    AlarmPriority,
+    BolusOrder,
+    CommandKind,
+    CommandResult,
+    Configuration,
+    ConfigurationSlot,
+    Event,
+    Info,
+    LogEntry,
+    Mode,
+    ResultScope,
+    RunState,
+    SetClock,
+    SilenceAlarm,
+    Status,
+    StopBolus,
+    StopTherapy,
+    TestAlarm,
+    encode_bolus_order,
+    encode_configuration,
+)
+
+if TYPE_CHECKING:
+    from itbpump.therapy import Prescription
+
+__all__ = ["ConstantsMismatch", "Pump", "WrongPump", "connect"]
+
+
+class ConstantsMismatch(ItbPumpError):
+    """Companion and pump hold different constants for this model; nothing is programmed on such a pair."""
+
+    def __init__(self, info: Info, differences: tuple[str, ...]) -> None:
+        self.info, self.differences = info, differences
+        super().__init__(
+            f"pump {info.serial} ({info.profile}, firmware {info.firmware}) has other constants than this companion knows: "
+            f"{'; '.join(differences)}; update the companion or the firmware: nothing is programmed on a mismatched pair"
+        )
+
+
+class WrongPump(ItbPumpError):
+    """The prescription is for another model than the pump on the line."""
+
+    def __init__(self, wanted: str, found: str) -> None:
+        self.wanted, self.found = wanted, found
+        super().__init__(f"the prescription is for profile {wanted}, the pump is a {found}; check that this is the right pump and patient")
+
+
+def connect(
+    url: str,
+    *,
+    state: HostState | None = None,
+    transport: Transport | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    entropy: Callable[[int], bytes] = os.urandom,
+    host_clock: Callable[[], float] = time.time,
+) -> Pump:
+    """Open a pump by its URL (`/dev/ttyUSB0`, `COM3`, `socket://host:port`, `sim://P-40?fill=38mL`, …) and make a session.
+
+    `state` is where keys and intents live: by default the host's own file, or memory for a `sim://` pump without `state=`, which is paired with the
+    visible demo key. `transport` replaces the one that `url` names. `host_clock` gives seconds since 1970. Raises TransportError, HandshakeFailed
+    and its kinds, NoReply, HostStateError.
+    """
+    port = open_transport(url) if transport is None else transport
+    try:
+        store = _default_state(url, port) if state is None else state
+        return Pump(PumpSession(port, store, entropy, on_event), store, host_clock)
+    except BaseException:
+        port.close()
+        raise
+
+
+def _default_state(url: str, port: Transport) -> HostState:
+    if not url.startswith("sim://") or "state=" in url:
+        return HostState.open()
+    from itbpump.transport.demo_key import pair_with_demo_key  # noqa: PLC0415  (only simulated pumps take it)
+
+    state = HostState.in_memory()
+    pair_with_demo_key(port, state)
+    return state
+
+
+class Pump:
+    """One pump in session. Not thread-safe: one caller at a time."""
+
+    def __init__(self, session: PumpSession, state: HostState, host_clock: Callable[[], float]) -> None:
+        self.session = session
+        self.profile: PumpProfile = load_profile(session.info.profile)
+        self._commands = Commands(session, state)
+        self._host_clock = host_clock
+        state.remember(session.transport.url, session.info.serial, session.info.profile)
+
+    @property
+    def info(self) -> Info:
+        """Who the pump is."""
+        return self.session.info
+
+    @property
+    def key(self) -> PumpKey:
+        """Under which name the host keeps this pump's commands."""
+        return self.session.key
+
+    def close(self) -> None:
+        """End the session and close the port."""
+        self.session.close()
+
+    def __enter__(self) -> Pump:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    # -------------------------------------------------------------------------------------------------- reading
+    def status(self) -> Status:
+        """What the pump says of itself now; changes nothing in it."""
+        return self.session.status()
+
+    def configuration(self, slot: ConfigurationSlot = ConfigurationSlot.ACTIVE) -> Configuration | None:
+        """A stored configuration; None when there is none."""
+        return self.session.configuration(slot)
+
+    def present(self) -> PresentPump:
+        """Status, active configuration and host time together: what a new command starts from."""
+        status = self.status()
+        configuration = self.configuration() if status.revision else None
+        return PresentPump.from_status(status, configuration, self.host_now())
+
+    def log(self, from_seq: int = 0) -> Iterator[LogEntry]:
+        """Log entries from `from_seq` on, oldest first, fetched page by page."""
+        return self.session.log(from_seq)
+
+    def others_unconfirmed(self) -> tuple[CommandResult, ...]:
+        """Results that other programmers have not yet confirmed; a review counts their drug as given."""
+        return self.session.results(ResultScope.OTHERS_UNCONFIRMED)
+
+    def own_results(self) -> tuple[CommandResult, ...]:
+        """The pump's stored results of this programmer, newest first."""
+        return self.session.results(ResultScope.OWN)
+
+    def host_now(self) -> datetime:
+        """The host's time, with its offset."""
+        return datetime.fromtimestamp(self._host_clock()).astimezone()
+
+    # -------------------------------------------------------------------------------------------------- therapy
+    def program(self, rx: Prescription, present: PresentPump | None = None, *, start: bool = True) -> Outcome:
+        """Stage, have read back, commit and prove a prescription. `present` is what the review was made against: its revision is the base.
+
+        Raises DosingBlocked, ConstantsMismatch, WrongPump, ConfigurationError before anything is sent.
+        """
+        self._require_profile(rx.pump.profile)
+        present = self.present() if present is None else present
+        return self._configure(to_configuration(rx, present, self.profile, start=start), present, "program a therapy")
+
+    def refill(
+        self, aspirated: Volume, filled: Volume, rx: Prescription | None = None, present: PresentPump | None = None
+    ) -> tuple[Outcome, Refill]:
+        """Tell the pump of a refill: what was drawn out and what was put in. Another drug or concentration needs the prescription `rx`.
+
+        A stopped pump stays stopped. Raises as `program`, and RefillError for volumes that the reservoir cannot hold.
+        """
+        present = self.present() if present is None else present
+        refill = Refill.plan(aspirated, filled, present, self.profile, self.log())
+        if rx is None:
+            configuration = refilled_configuration(refill, present)
+        else:
+            self._require_profile(rx.pump.profile)
+            running = present.run_state is RunState.RUNNING
+            configuration = to_configuration(rx, present, self.profile, refill=refill.volume_after, start=running)
+        return self._configure(configuration, present, "refill"), refill
+
+    def rebase_clock(self, week_offset: int, present: PresentPump) -> Outcome:
+        """Move the pump's week to another offset (ms, 0 to 604,799,999): a reviewed configuration change."""
+        return self._configure(rebased_configuration(week_offset, present), present, "re-base the pump's clock")
+
+    def restore(self, present: PresentPump) -> Outcome:
+        """Commit and start the configuration before the present one, in the present week. ConfigurationError when there is none that fits."""
+        previous = self.configuration(ConfigurationSlot.PREVIOUS)
+        if previous is None:
+            raise ConfigurationError("the pump holds no earlier configuration", "program it by a prescription")
+        return self._configure(restored_configuration(previous, present), present, "restore the previous therapy")
+
+    # ---------------------------------------------------------------------------------------------------- boluses
+    def bolus(self, dose: Mass, over: Duration, present: PresentPump | None = None) -> Outcome:
+        """Start a single bolus. The outcome is told when it has started; follow it with `status`."""
+        present = self.present() if present is None else present
+        concentration = _concentration(present)
+        order = bolus_order(dose, over, concentration, self.profile.pulse_volume, present.bolus_counter)
+        return self._give(order, present, f"a bolus of {dose}")
+
+    def prime(self, rx: Prescription, over: Duration, present: PresentPump | None = None) -> Outcome:
+        """Start a priming bolus through the path of `rx`."""
+        self._require_profile(rx.pump.profile)
+        present = self.present() if present is None else present
+        return self._give(prime_order(rx, self.profile, over, present.bolus_counter), present, "a priming bolus")
+
+    def stop_bolus(self) -> Outcome:
+        """End a running bolus; the therapy goes on."""
+        return self._commands.direct(CommandKind.STOP_BOLUS, lambda cmd_id: StopBolus(cmd_id=cmd_id), "stop the bolus")
+
+    # ------------------------------------------------------------------------------------------------ stop, clock, alarms
+    def stop(self) -> Outcome:
+        """Stop all delivery now. Allowed while another outcome is unknown. Withdrawal can kill: the caller has said so to the person."""
+        return self._commands.direct(CommandKind.STOP, lambda cmd_id: StopTherapy(cmd_id=cmd_id), "stop the therapy")
+
+    def set_clock(self, wall_s: int) -> Outcome:
+        """Set the pump's wall-clock label (s since 1970, UTC); no dose changes by it."""
+        return self._commands.direct(CommandKind.SET_CLOCK, lambda cmd_id: SetClock(cmd_id=cmd_id, wall_s=wall_s), "set the clock")
+
+    def alarm_test(self, priority: AlarmPriority) -> Outcome:
+        """Sound one tone once."""
+        return self._commands.direct(
+            CommandKind.ALARM_TEST, lambda cmd_id: TestAlarm(cmd_id=cmd_id, priority=priority), "test an alarm tone"
+        )
+
+    def silence(self, alarm: int) -> Outcome:
+        """Silence an alarm (its number) for 10 min."""
+        return self._commands.direct(CommandKind.SILENCE, lambda cmd_id: SilenceAlarm(cmd_id=cmd_id, alarm=alarm), "silence an alarm")
+
+    def reconcile(self) -> list[tuple[Intent, Outcome]]:
+        """Ask the pump what became of every command whose outcome is not known here, and settle what it can answer."""
+        return self._commands.reconcile()
+
+    # ---------------------------------------------------------------------------------------------------- pieces
+    def _require_profile(self, wanted: str) -> None:
+        if wanted != self.info.profile:
+            raise WrongPump(wanted, self.info.profile)
+
+    def _require_same_constants(self) -> None:
+        differences = mismatches(self.profile, self.info)
+        if differences:
+            raise ConstantsMismatch(self.info, differences)
+
+    def _configure(self, configuration: Configuration, present: PresentPump, what: str) -> Outcome:
+        self._require_same_constants()
+        outcome = self._commands.staged(
+            CommandKind.CONFIGURE,
+            encode_configuration(configuration),
+            present.revision,
+            lambda read: compare_read_back(configuration, read, self.profile),
+            what,
+        )
+        if not isinstance(outcome, Applied):
+            return outcome
+        was_running = present.run_state is RunState.RUNNING
+        result = outcome.result
+        return replace(outcome, proof=self._proof(lambda: self._prove_running(configuration, result, was_running)))
+
+    def _give(self, order: BolusOrder, present: PresentPump, what: str) -> Outcome:
+        self._require_same_constants()
+        concentration = _concentration(present)
+        outcome = self._commands.staged(
+            CommandKind.BOLUS,
+            encode_bolus_order(order),
+            present.revision,
+            lambda read: compare_bolus_read_back(order, read, concentration.ng_per_mL, self.profile),
+            what,
+        )
+        if not isinstance(outcome, Applied):
+            return outcome
+        return replace(outcome, proof=self._proof(lambda: self._prove_bolus(order)))
+
+    def _proof(self, prove: Callable[[], Proof]) -> Proof | None:
+        """The proof, or None when the line is lost while it is read: the commit itself stands."""
+        try:
+            return prove()
+        except (LinkError, TransportError):
+            return None
+
+    def _prove_running(self, configuration: Configuration, result: CommandResult, was_running: bool) -> Proof:
+        """What the pump stores and runs equals what was meant."""
+        status = self.status()
+        checks: list[tuple[str, object, object]] = [
+            ("digest", configuration_digest(configuration).hex(), status.digest.hex()),
+            ("revision", result.revision, status.revision),
+            ("mode", configuration.mode, status.mode),
+            ("stored configuration", configuration, self.configuration()),
+        ]
+        if configuration.mode is not Mode.STOPPED and (configuration.start or was_running):
+            checks.append(("run state", RunState.RUNNING, status.run_state))
+        return Proof(tuple(checks))
+
+    def _prove_bolus(self, order: BolusOrder) -> Proof:
+        """The pump gives the bolus that was meant, towards the counter that was meant."""
+        status = self.status()
+        target = status.bolus_counter - status.bolus_delivered + status.bolus_requested
+        return Proof((("kind", order.kind, status.bolus_kind), ("target of the bolus counter", order.to_counter, target)))
+
+
+def _concentration(present: PresentPump) -> Concentration:
+    if present.configuration is None:
+        raise ConfigurationError("the pump has no configuration, so no concentration to dose by", "program it first")
+    return Concentration(present.configuration.concentration_ng_per_mL)

@@ -1,0 +1,425 @@
+"""Exact amounts with their unit in the type; reading and printing them so that nobody misreads a dose.
+
+Inside: volume nL, mass ng, concentration ng/mL, flow nL/day, mass rate ng/day, duration ms. Whole numbers, or a `Fraction` where a figure
+is computed back (an achievable dose). No binary float anywhere: constructors refuse one.
+
+Reading (SR-16): number `(0|[1-9][0-9]{0,6})(\\.[0-9]{0,5}[1-9])?`, then a unit. A malformed text is refused with a message that
+teaches; nothing is guessed, rounded or clamped. Printing (SR-17, ISMP list of error-prone dose designations): leading zero, no trailing
+zero, `mcg`, a space before the unit; screens have the thousands comma and `per`, files and JSON neither.
+
+Not here: amounts in international units, temperatures, and any unit a pump file does not use.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import ClassVar, Self, TypeAlias
+
+from itbpump.errors import QuantityError
+
+__all__ = [
+    "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE", "Amount", "Concentration", "Duration", "Exact", "Flow", "Length", "Mass", "MassRate",
+    "TimeOfDay", "Volume", "VolumePerLength", "catheter_volume", "exact", "flow_for_rate", "mass_of_pulses", "mass_of_volume",
+    "number_text", "parse_amount", "pulses_for_mass", "rate_of_flow", "volume_for_mass",
+]  # fmt: skip
+
+Exact: TypeAlias = int | Fraction
+
+MS_PER_MINUTE = 60_000
+MS_PER_HOUR = 3_600_000
+MS_PER_DAY = 86_400_000
+NL_PER_ML = 1_000_000
+
+_NUMBER = re.compile(r"(0|[1-9][0-9]{0,6})(?:\.([0-9]{0,5}[1-9]))?")
+_AMOUNT = re.compile(r"([^ A-Za-z\u00b5\u03bc%/]*) ?(\S.*)?")
+_DURATION = re.compile(r"(?:([1-9][0-9]{0,3}) ?h)?(?: ?(0|[1-9][0-9]{0,4}) ?m(?:in)?)?")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+
+# What people write instead of a unit of the file, and what to write. Keys in lower case.
+_UNIT_HINTS = {
+    "mcgs": "mcg", "microgram": "mcg", "micrograms": "mcg", "cc": "mL", "mgs": "mg",
+    "mcg/d": "mcg/day", "mcg/24h": "mcg/day", "mcg/hr": "mcg/h", "mcg/hour": "mcg/h", "ml/d": "mL/day", "ml/24h": "mL/day",
+    "ml/hr": "mL/h", "ml/hour": "mL/h",
+    "mcg per day": "mcg/day", "mcg per hour": "mcg/h", "ml per day": "mL/day", "ml per hour": "mL/h", "mcg per ml": "mcg/mL",
+    "mg per ml": "mg/mL",
+}  # fmt: skip
+
+
+def exact(value: Exact) -> Exact:
+    """The same value, as `int` where it is whole. A `bool`, `float` or negative number is a programming error (TypeError, ValueError)."""
+    if isinstance(value, bool) or not isinstance(value, (int, Fraction)):
+        raise TypeError(f"an exact amount is an int or a Fraction, not {type(value).__name__}")
+    if value < 0:
+        raise ValueError(f"an amount is never negative: {value}")
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+
+
+def number_text(value: Exact, *, thousands: bool = False) -> str:
+    """Decimal text of an exact value: leading zero, no trailing zero. ValueError if the decimals do not end: round first, on purpose."""
+    fraction = Fraction(value)
+    places = _decimal_places(fraction.denominator)
+    scaled = fraction.numerator * 10**places // fraction.denominator
+    whole, rest = divmod(scaled, 10**places)
+    head = f"{whole:,}" if thousands else str(whole)
+    return f"{head}.{rest:0{places}d}" if places else head
+
+
+def _decimal_places(denominator: int) -> int:
+    """Digits after the point of a reduced fraction with this denominator."""
+    twos = (denominator & -denominator).bit_length() - 1
+    rest, fives = denominator >> twos, 0
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    if rest != 1:
+        raise ValueError(f"a fraction with denominator {denominator} has no ending decimal")
+    return max(twos, fives)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Amount:
+    """Shared behaviour of the amounts below; `value` is in the base unit of the class, `unit` is how it was typed and does not compare."""
+
+    value: Exact
+    unit: str = field(default="", compare=False)
+
+    UNITS: ClassVar[dict[str, int]] = {}  # unit → base units in one; the first is the default
+    NOUN: ClassVar[str] = "an amount"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", exact(self.value))
+        unit = self.unit or next(iter(self.UNITS))
+        if unit not in self.UNITS:
+            raise ValueError(f"{unit!r} is not a unit of {self.NOUN}")
+        object.__setattr__(self, "unit", unit)
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Read `38 mL`. QuantityError, with a message that teaches, for anything else."""
+        amount = parse_amount(text)
+        if not isinstance(amount, cls):
+            units = " or ".join(cls.UNITS)
+            raise QuantityError(text, f"this is {amount.NOUN}, but {cls.NOUN} is needed", f"write it in {units}")
+        return amount
+
+    def text(self) -> str:
+        """For files: `1250 mcg/day`; reads back to the same value."""
+        unit, number = self._printed()
+        return f"{number_text(number)} {unit}"
+
+    def json(self) -> dict[str, str]:
+        """For JSON: `{"value": "38", "unit": "mL"}`, in the default unit."""
+        unit, factor = next(iter(self.UNITS.items()))
+        return {"value": number_text(Fraction(self.value) / factor), "unit": unit}
+
+    def screen(self) -> str:
+        """For people: `1,250 mcg per day`, in the default unit, or per hour if typed so."""
+        unit, number = self._printed()
+        if unit.startswith("mg"):  # one unit of mass on screens, so that two doses compare at a glance
+            unit, factor = next(iter(self.UNITS.items()))
+            number = Fraction(self.value) / factor
+        return f"{number_text(number, thousands=True)} {unit.replace('/h', ' per hour').replace('/', ' per ')}"
+
+    def rounded(self) -> Self:
+        """To the nearest base unit, ties to even; for figures that are not doses, such as a mean."""
+        return type(self)(round(self.value), self.unit)
+
+    def _printed(self) -> tuple[str, Fraction]:
+        number = Fraction(self.value) / self.UNITS[self.unit]
+        if number.denominator % 3 == 0:  # an hourly figure of a daily amount need not end; the daily one does
+            unit = next(iter(self.UNITS))
+            return unit, Fraction(self.value) / self.UNITS[unit]
+        return self.unit, number
+
+    def __str__(self) -> str:
+        return self.screen()
+
+
+class Volume(Amount):
+    """A volume; `nL`."""
+
+    __slots__ = ()
+    UNITS: ClassVar[dict[str, int]] = {"mL": NL_PER_ML}
+    NOUN: ClassVar[str] = "a volume"
+
+    @property
+    def nL(self) -> int:
+        """Whole nanolitres; ValueError for a fraction of one."""
+        return _whole(self.value)
+
+
+class Mass(Amount):
+    """A dose; `ng`."""
+
+    __slots__ = ()
+    UNITS: ClassVar[dict[str, int]] = {"mcg": 1_000, "mg": 1_000_000}
+    NOUN: ClassVar[str] = "a dose"
+
+    @property
+    def ng(self) -> Exact:
+        return self.value
+
+
+class Concentration(Amount):
+    """Drug per volume; `ng_per_mL`, whole and above 0 when used."""
+
+    __slots__ = ()
+    UNITS: ClassVar[dict[str, int]] = {"mcg/mL": 1_000, "mg/mL": 1_000_000}
+    NOUN: ClassVar[str] = "a concentration"
+
+    @property
+    def ng_per_mL(self) -> int:
+        return _whole(self.value)
+
+
+class Flow(Amount):
+    """Volume per time; `nL_per_day`."""
+
+    __slots__ = ()
+    UNITS: ClassVar[dict[str, int]] = {"mL/day": NL_PER_ML, "mL/h": 24 * NL_PER_ML}
+    NOUN: ClassVar[str] = "a flow"
+
+    @property
+    def nL_per_day(self) -> Exact:
+        return self.value
+
+    @property
+    def whole_nL_per_day(self) -> int:
+        """As a pump takes it; ValueError for a fraction of a nL/day."""
+        return _whole(self.value)
+
+
+class MassRate(Amount):
+    """Dose per time; `ng_per_day`."""
+
+    __slots__ = ()
+    UNITS: ClassVar[dict[str, int]] = {"mcg/day": 1_000, "mcg/h": 24_000}
+    NOUN: ClassVar[str] = "a dose rate"
+
+    @property
+    def ng_per_day(self) -> Exact:
+        return self.value
+
+
+class Length(Amount):
+    """A length of catheter; in millionths of a centimetre, so that every number of the grammar is exact."""
+
+    __slots__ = ()
+    UNITS: ClassVar[dict[str, int]] = {"cm": 1_000_000}
+    NOUN: ClassVar[str] = "a length"
+
+
+class VolumePerLength(Amount):
+    """Inner volume of a catheter; `nL` per cm."""
+
+    __slots__ = ()
+    UNITS: ClassVar[dict[str, int]] = {"mL/cm": NL_PER_ML}
+    NOUN: ClassVar[str] = "a volume per length"
+
+
+def _whole(value: Exact) -> int:
+    if isinstance(value, Fraction):
+        raise ValueError(f"{value} is not a whole number of base units")
+    return value
+
+
+_CLASSES: tuple[type[Amount], ...] = (Volume, Mass, Concentration, Flow, MassRate, Length, VolumePerLength)
+_CLASS_OF_UNIT: dict[str, type[Amount]] = {unit: cls for cls in _CLASSES for unit in cls.UNITS}
+
+
+def parse_amount(text: object) -> Amount:
+    """Read an amount of any kind by its unit. QuantityError with a message that teaches for anything malformed."""
+    if not isinstance(text, str):
+        raise QuantityError(text, "an amount is text with its unit", 'write it in quotes, such as "38 mL"')
+    tidy = " ".join(text.split())
+    if text != tidy:
+        raise QuantityError(text, "there are spaces too many", f'write "{tidy or "38 mL"}"')
+    parts = _AMOUNT.fullmatch(text)
+    if parts is None or not text:
+        raise QuantityError(text, "this is not an amount", 'write a number and a unit, such as "38 mL"')
+    number, unit = parts[1], parts[2] or ""
+    digits, places = _read_number(text, number, unit)
+    cls = _CLASS_OF_UNIT.get(unit)
+    if cls is None:
+        raise _unit_error(text, number, unit)
+    value, finer = divmod(digits * cls.UNITS[unit], 10**places)
+    if finer:
+        finest = number_text(Fraction(1, cls.UNITS[unit])) if cls.UNITS[unit] % 3 else number_text(Fraction(1, 1_000))
+        raise QuantityError(text, f"finer than {finest} {unit}, the smallest step of {cls.NOUN}", "write fewer digits after the point")
+    return cls(value, unit)
+
+
+def _read_number(text: str, number: str, unit: str) -> tuple[int, int]:
+    """Digits without the point, and how many of them stand after it."""
+    match = _NUMBER.fullmatch(number)
+    if match is None:
+        problem, action = _number_problem(number, unit)
+        raise QuantityError(text, problem, action)
+    decimals = match[2] or ""
+    return int(match[1] + decimals), len(decimals)
+
+
+def _number_problem(number: str, unit: str) -> tuple[str, str]:
+    """What is wrong with a number, and what to write: the first fault a reader would see."""
+    if not number:
+        return "the number is missing", f"write a number before {unit!r}" if unit else 'write a number and a unit, such as "38 mL"'
+    if not number.isascii():
+        return "only the digits 0 to 9 and a point are read", "type the number on a plain keyboard"
+    if number[0] in "+-":
+        return "a sign is not allowed", "write the amount without a sign"
+    if "," in number:
+        return "a comma can be read as a decimal or as thousands", "use a point for decimals and no thousands mark"
+    if not re.fullmatch(r"[0-9.]+", number) or number.count(".") > 1:
+        return "this is not a number", "use digits and one point, no exponent"
+    whole, point, decimals = number.partition(".")
+    if not whole:
+        return "a digit is missing before the point", f"write 0{number}"
+    if point and not decimals:
+        return "a digit is missing after the point", f"write {whole}, or the digits after the point"
+    if len(whole) > 1 and whole[0] == "0":
+        return "a zero in front can be misread", f"write {whole.lstrip('0') or '0'}{point}{decimals}"
+    if decimals.endswith("0"):
+        kept = decimals.rstrip("0")
+        return "a zero at the end can be read ten times too high", f"write {whole}{'.' if kept else ''}{kept}"
+    if len(whole) > 7:
+        return "more than 7 digits before the point", "check the unit"
+    return "more than 6 digits after the point", "write fewer digits"
+
+
+def _unit_error(text: str, number: str, unit: str) -> QuantityError:
+    if not unit:
+        return QuantityError(text, "the unit is missing", f'write it after the number, such as "{number} mL" or "{number} mcg/day"')
+    if re.match(r"[eE][0-9+-]", unit):
+        return QuantityError(text, "an exponent is not allowed", "write all digits of the number")
+    micro = re.sub("[\u00b5\u03bcu]g", "mcg", unit.lower())
+    plain = _UNIT_HINTS.get(micro) or next((name for name in _CLASS_OF_UNIT if name.lower() == micro), None)
+    if plain is not None:
+        why = " (\u00b5g and ug are misread as mg)" if micro != unit.lower() else ""
+        return QuantityError(text, f"the unit {unit!r} is not used here{why}", f'write "{number} {plain}"')
+    return QuantityError(text, f"the unit {unit!r} is not known", f"use one of {', '.join(_CLASS_OF_UNIT)}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Duration:
+    """A length of time in ms; read and written in hours and minutes, never as a bare number."""
+
+    ms: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.ms, bool) or not isinstance(self.ms, int):
+            raise TypeError("a duration is a whole number of ms")
+        if self.ms < 0:
+            raise ValueError("a duration is never negative")
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Read `2h`, `90m`, `1h30m` (or `min`). QuantityError for a bare number, decimals, more than 59 minutes after hours, or nothing."""
+        if not isinstance(text, str):
+            raise QuantityError(text, "a duration is text with its units", 'write it in quotes, such as "1h30m"')
+        match = _DURATION.fullmatch(text)
+        if match is None or not text or text != text.strip():
+            bare = re.fullmatch(r"[1-9][0-9]*", text) is not None
+            hint = f'"{text}h" or "{text}m"' if bare else 'such as "2h", "90m" or "1h30m"'
+            raise QuantityError(text, "this is not a duration", f"write hours and minutes, {hint}")
+        hours, minutes = int(match[1] or 0), int(match[2] or 0)
+        if hours and minutes > 59:
+            raise QuantityError(text, "more than 59 minutes after the hours", f'write "{hours + minutes // 60}h{minutes % 60}m"')
+        if not hours and not minutes:
+            raise QuantityError(text, "a duration of nothing", "write at least 1m")
+        return cls(hours * MS_PER_HOUR + minutes * MS_PER_MINUTE)
+
+    @classmethod
+    def of_minutes(cls, minutes: int) -> Self:
+        return cls(minutes * MS_PER_MINUTE)
+
+    @property
+    def minutes(self) -> int:
+        """Whole minutes; ValueError for a part of one."""
+        minutes, rest = divmod(self.ms, MS_PER_MINUTE)
+        if rest:
+            raise ValueError(f"{self.ms} ms is not a whole number of minutes")
+        return minutes
+
+    def text(self) -> str:
+        """For files: `1h30m`."""
+        hours, minutes = divmod(self.minutes, 60)
+        return (f"{hours}h" if hours else "") + (f"{minutes}m" if minutes or not hours else "")
+
+    def screen(self) -> str:
+        """For people: `1 h 30 min`; seconds only where there are any, rounded down."""
+        hours, rest = divmod(self.ms, MS_PER_HOUR)
+        minutes, rest = divmod(rest, MS_PER_MINUTE)
+        parts = [f"{amount:,} {unit}" for amount, unit in ((hours, "h"), (minutes, "min"), (rest // 1_000, "s")) if amount]
+        return " ".join(parts) or "0 min"
+
+    def __str__(self) -> str:
+        return self.screen()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TimeOfDay:
+    """Minutes after the pump's midnight, 0 to 1439."""
+
+    minute: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.minute < 1440:
+            raise ValueError(f"a time of day is 0 to 1439 minutes, not {self.minute}")
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Read `06:00`. QuantityError for anything but HH:MM from 00:00 to 23:59."""
+        match = _TIME.fullmatch(text) if isinstance(text, str) and text.isascii() else None
+        if match is None:
+            raise QuantityError(text, "this is not a time of day", 'write hours and minutes from "00:00" to "23:59"')
+        return cls(int(match[1]) * 60 + int(match[2]))
+
+    def text(self) -> str:
+        return f"{self.minute // 60:02d}:{self.minute % 60:02d}"
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+# ------------------------------------------------------------------------------------------------ arithmetic of domain 2.2
+def flow_for_rate(rate: MassRate, concentration: Concentration) -> Flow:
+    """Q = D / C, rounded DOWN to whole nL/day: never more than was prescribed."""
+    return Flow(rate.ng_per_day * NL_PER_ML // concentration.ng_per_mL)
+
+
+def rate_of_flow(flow: Flow, concentration: Concentration) -> MassRate:
+    """The dose rate a flow really gives; exact."""
+    return MassRate(Fraction(flow.nL_per_day * concentration.ng_per_mL, NL_PER_ML))
+
+
+def volume_for_mass(mass: Mass, concentration: Concentration) -> Fraction:
+    """Volume that carries a dose, in nL; exact."""
+    return Fraction(mass.ng * NL_PER_ML, concentration.ng_per_mL)
+
+
+def pulses_for_mass(mass: Mass, concentration: Concentration, pulse_nL: int) -> int:
+    """Pulses nearest to a dose, ties DOWN; 0 when it is half a pulse or less."""
+    wanted = volume_for_mass(mass, concentration) / pulse_nL
+    return -((wanted.denominator - 2 * wanted.numerator) // (2 * wanted.denominator))
+
+
+def catheter_volume(length: Length, removed: Length, per_length: VolumePerLength, tubing: Volume) -> Volume:
+    """Path volume of domain 2.2: tubing + implanted length × volume per length; rounded UP to a whole nL, so that a bridge covers it.
+
+    ValueError when more is removed than there is.
+    """
+    if removed > length:
+        raise ValueError("more length is removed than the catheter has")
+    inside = (Fraction(length.value) - removed.value) / Length.UNITS["cm"] * per_length.value
+    return Volume(-(-(inside + tubing.value) // 1))
+
+
+def mass_of_volume(volume_nL: Exact, concentration: Concentration) -> Mass:
+    """Drug in a volume; exact."""
+    return Mass(Fraction(volume_nL) * concentration.ng_per_mL / NL_PER_ML)
+
+
+def mass_of_pulses(pulses: int, concentration: Concentration, pulse_nL: int) -> Mass:
+    """Drug in a number of nominal pulses; exact."""
+    return mass_of_volume(pulses * pulse_nL, concentration)

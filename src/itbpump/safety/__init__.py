@@ -1,0 +1,28 @@
+"""The companion's judgement: rules, review, overrides. Nothing is sent that has not passed here; the pump then checks again on its own.
+
+`review(rx, current)` and `review_bolus(…)` give a `Review`; `decide(review, reasons, user, second)` says whether it may go ahead.
+"""
+
+from __future__ import annotations
+
+from itbpump.safety.bolus import review_bolus
+from itbpump.safety.model import Achievable, Finding, Review, Row, Rule, Severity
+from itbpump.safety.overrides import REASONS, Decision, Override, OverrideError, decide
+from itbpump.safety.review import all_rules, review
+
+__all__ = [
+    "REASONS",
+    "Achievable",
+    "Decision",
+    "Finding",
+    "Override",
+    "OverrideError",
+    "Review",
+    "Row",
+    "Rule",
+    "Severity",
+    "all_rules",
+    "decide",
+    "review",
+    "review_bolus",
+]

@@ -1,0 +1,111 @@
+"""Overrides: who accepts which finding, and why (SR-03). Hard findings have none.
+
+A reason is one of a closed list, optionally followed by `: ` and free text, so that reasons can be counted; any other text counts as
+`other`. Not here: asking a person, storing the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from itbpump.errors import InputError
+from itbpump.safety.model import Finding, Review, Severity
+
+__all__ = ["REASONS", "Decision", "Override", "OverrideError", "decide"]
+
+REASONS: dict[str, str] = {
+    "specialist": "a specialist decided so, with the patient's record at hand",
+    "tolerated": "the patient had this dose before and tolerated it",
+    "monitored": "the patient is watched in hospital",
+    "comfort": "the aim is comfort; the risk is accepted and recorded",
+    "equipment": "needed for a check or repair of pump or catheter",
+    "acknowledged": "the warning was read; the patient and carers are informed",
+    "other": "another reason, in free text",
+}
+
+
+class OverrideError(InputError):
+    """An override that cannot be: a rule without a finding, an empty reason, the same person twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One accepted finding, as logged: rule, value, limit, reason, who."""
+
+    rule: str
+    value: str
+    limit: str
+    reason: str
+    text: str
+    user: str
+    second: str
+
+    def json(self) -> dict[str, str]:
+        return {
+            "rule": self.rule,
+            "value": self.value,
+            "limit": self.limit,
+            "reason": self.reason,
+            "text": self.text,
+            "user": self.user,
+            "second": self.second,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a review lets the change through, what is still missing (in words), and what was overridden."""
+
+    allowed: bool
+    exit_code: int
+    missing: tuple[str, ...]
+    overrides: tuple[Override, ...]
+
+
+def decide(review: Review, reasons: Mapping[str, str], user: str = "", second: str = "") -> Decision:
+    """Hold the reasons given (`rule` → `reason` or `reason: text`) against the findings of a review.
+
+    `exit_code` is 0 allowed, 3 something is missing, 4 a hard finding. A soft finding needs a reason, a `second` one also `user` and
+    `second`.
+    Raises OverrideError for an empty reason or `other` without text, a rule that has no finding to override, and a second person who is
+    the first.
+    """
+    if second and second == user:
+        raise OverrideError("the second person is the first", action="a second check is done by somebody else")
+    open_findings = [finding for finding in review.findings if finding.severity is not Severity.INFO]
+    for rule in reasons:
+        if rule not in {finding.rule for finding in open_findings}:
+            raise OverrideError(f"nothing to override for {rule!r}", action="name a rule that has a finding in this review")
+    missing: list[str] = []
+    accepted: list[Override] = []
+    for finding in open_findings:
+        lacks = _lacks(finding, reasons, user, second)
+        if lacks:
+            missing.append(lacks)
+        else:
+            word, text = _reason(reasons[finding.rule])
+            accepted.append(Override(finding.rule, finding.value, finding.limit, word, text, user, second))
+    blocked = any(finding.severity is Severity.HARD for finding in open_findings)
+    return Decision(not missing, 4 if blocked else 3 if missing else 0, tuple(dict.fromkeys(missing)), tuple(accepted))
+
+
+def _lacks(finding: Finding, reasons: Mapping[str, str], user: str, second: str) -> str:
+    if finding.severity is Severity.HARD:
+        return f"{finding.rule}: a hard limit, which nobody can override"
+    if finding.rule not in reasons:
+        who = " and a second person" if finding.severity is Severity.SECOND else ""
+        return f"{finding.rule}: needs a reason{who}"
+    _reason(reasons[finding.rule])
+    if finding.severity is Severity.SECOND and not (user and second):
+        return f"{finding.rule}: needs the ids of the person who decides and of a second person"
+    return ""
+
+
+def _reason(given: str) -> tuple[str, str]:
+    word, _, text = (part.strip() for part in given.partition(":"))
+    if word not in REASONS or not word:
+        word, text = "other", given.strip()
+    if word == "other" and not text:
+        raise OverrideError("a reason is missing", action=f"give one of {', '.join(REASONS)}, or say it in words")
+    return word, text

@@ -1,0 +1,44 @@
+"""What every test shares: Hypothesis profiles and the rule for programs that the machine may lack.
+
+Profiles (chosen by `HYPOTHESIS_PROFILE` or pytest's `--hypothesis-profile`):
+
+* `dev`, the default: a small number of fresh random examples; a failure prints the blob that repeats it.
+* `ci`, the default where `CI` is set: the same examples for the same code, so that a red run can be repeated.
+* `deep`: many fresh examples, for a night or a hunt.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# No deadline: examples are judged by what they do, and two cores may be shared by many.
+settings.register_profile("dev", max_examples=50, deadline=None, print_blob=True)
+settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True, derandomize=True, database=None)
+settings.register_profile(
+    "deep", max_examples=5_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+
+@pytest.fixture(scope="session")
+def requires_program() -> Callable[[str], str]:
+    """`requires_program("tshark")` gives the program's path; absent, the test is skipped, or failed where `CI` is set.
+
+    A skip on a build machine would let a test vanish unseen, hence the difference.
+    """
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is not None:
+            return path
+        message = f"the program {name!r} is not on this machine: install it"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+
+    return find

@@ -49,13 +49,14 @@ class Commands:
     ) -> Outcome:
         """Stage, have read back, commit. `compare` returns the differences between the pump's reading and what was meant."""
         self.require_settled()
+        self._session.ensure_open()
         cmd_id = self._begin(kind, payload, what)
         transaction = Transaction(cmd_id, kind, payload, base_revision, compare)
         deadline = self._session.now_ms() + TRANSACTION_DEADLINE_MS
         while (request := transaction.next_request()) is not None:
             try:
                 until = min(deadline, self._session.now_ms() + COMMAND_DEADLINE_MS)
-                transaction.replied(self._session.send(request, until))  # type: ignore[arg-type]
+                transaction.replied(self._session.send(request, until))
             except (LinkError, TransportError) as error:
                 transaction.lost(error)
         if transaction.state == "unknown":
@@ -66,9 +67,10 @@ class Commands:
 
     def direct(self, kind: CommandKind, make: Callable[[int], Request], what: str) -> Outcome:
         """A command of one message; none of these gives drug, so an open outcome does not block them."""
+        self._session.ensure_open()
         cmd_id = self._begin(kind, b"", what)
         try:
-            outcome = _judged(cmd_id, self._session.ask(make(cmd_id), Result).result)
+            outcome = _judged(cmd_id, self._session.ask(make(cmd_id), Result, again=False).result)
         except PumpRefused as error:
             outcome = NotApplied(cmd_id, error)
         except (LinkError, TransportError) as error:

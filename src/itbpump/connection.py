@@ -47,6 +47,11 @@ class Connection:
             return outcome.reply
         raise LinkError(f"{outcome!r} instead of a reply; report this with a capture")
 
+    def expire(self) -> None:
+        """Notice a session whose idle or life time is over."""
+        events = self.link.tick(self.transport.now_ms())
+        self._sort([event for event in events if not isinstance(event, Failed)])
+
     def listen(self, wait_ms: int) -> None:
         """Take in what the pump says by itself for at most `wait_ms`."""
         until = self.transport.now_ms() + wait_ms

@@ -31,6 +31,7 @@ from itbpump.wire.messages import (
     LogEntry,
     LogPage,
     QueryCommand,
+    Reply,
     Request,
     Result,
     ResultScope,
@@ -68,7 +69,9 @@ class PumpSession:
 
     def _open(self) -> Info:
         opened = self._connection.open()
-        info = self.ask(GetInfo(), Info)
+        info = self._connection.request(GetInfo())
+        if not isinstance(info, Info):
+            raise UnexpectedReply("GetInfo", info)
         possible = min(self._link.versions[1], info.protocol_major_max)
         if possible > opened.version:
             self._link.disconnect()
@@ -113,13 +116,29 @@ class PumpSession:
         self._connection.listen(wait_ms)
 
     # -------------------------------------------------------------------------------------------------- requests
-    def send(self, message: Request, deadline_ms: int | None = None) -> object:
+    def send(self, message: Request, deadline_ms: int | None = None) -> Reply:
         """One request and its reply, whatever it is. Raises NoReply, SessionLost, TransportError: then the outcome is not known."""
         return self._connection.request(message, deadline_ms)
 
-    def ask(self, message: Request, kind: type[R]) -> R:
-        """One request whose reply is of `kind`. Raises PumpRefused for an error reply, else as `send`."""
-        reply = self._connection.request(message)
+    def ensure_open(self) -> None:
+        """Make a new session if the old one is over (idle, 24 h, or lost). Raises as `reconnect`."""
+        self._connection.expire()
+        if not self.is_open:
+            self.reconnect()
+
+    def ask(self, message: Request, kind: type[R], *, again: bool = True) -> R:
+        """One request whose reply is of `kind`, over a new session if need be. Raises PumpRefused for an error reply, else as `send`.
+
+        `again` lets a request that changes nothing be asked once more when the pump turns out to have lost the session.
+        """
+        self.ensure_open()
+        try:
+            reply = self._connection.request(message)
+        except SessionLost:
+            if not again:
+                raise
+            self.reconnect()
+            reply = self._connection.request(message)
         if isinstance(reply, Error):
             raise PumpRefused(reply)
         if not isinstance(reply, kind):

@@ -114,16 +114,17 @@ class TransportContract:
             started.set()
             try:
                 while True:
-                    rig.transport.read(PATIENCE_MS)
+                    rig.transport.read(1000 * PATIENCE_MS)
             except TransportError as error:
                 errors.append(error)
 
-        reader = threading.Thread(target=read_on, daemon=True)
-        reader.start()
+        threads = [threading.Thread(target=read_on, daemon=True), threading.Thread(target=rig.transport.close, daemon=True)]
+        threads[0].start()
         assert started.wait(PATIENCE_MS / 1000)
-        rig.transport.close()
-        reader.join(PATIENCE_MS / 1000)
-        assert not reader.is_alive()
+        threads[1].start()
+        for thread in threads:
+            thread.join(PATIENCE_MS / 1000)
+        assert not any(thread.is_alive() for thread in threads)
         assert [type(error) for error in errors] == [PortClosedError]
 
 

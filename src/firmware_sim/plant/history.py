@@ -107,9 +107,7 @@ class History:
         self.floor_ms = self._starts[0]
 
     def at(self, at_ms: int) -> Stretch:
-        """The latest stretch that has begun at `at_ms`, which must not be after the last. Raises HistoryGoneError."""
-        if at_ms < self.floor_ms or not self._stretches:
-            raise HistoryGoneError(at_ms, self.floor_ms)
+        """The latest stretch that has begun at `at_ms`, which must lie inside what is kept."""
         return self._stretches[bisect_right(self._starts, at_ms) - 1]
 
     def between(self, from_ms: int, to_ms: int) -> list[Stretch]:

@@ -28,6 +28,8 @@ class Path:
 
     def after(self, displaced_nL: int, inlet_fg_per_nL: float) -> Path:
         """The path once `displaced_nL` of the inlet fluid have been pushed in."""
+        if not displaced_nL:
+            return self
         count = len(self.tanks_fg)
         terms, tails = _poisson(self._tank_volumes(displaced_nL), count)
         full_fg = inlet_fg_per_nL * self.volume_nL / count
@@ -36,6 +38,8 @@ class Path:
 
     def outflow_fg(self, displaced_nL: int, inlet_fg_per_nL: float) -> float:
         """Drug that leaves the tip meanwhile."""
+        if not displaced_nL:
+            return 0.0
         count = len(self.tanks_fg)
         theta = self._tank_volumes(displaced_nL)
         terms, tails = _poisson(theta, count)

@@ -62,7 +62,7 @@ class DescriptorWaiter:
     def wake(self) -> None:
         """See Waiter. The byte is never read back, so it also ends waits that begin later."""
         try:
-            pass
+            self._wake_write.send(b"\0")
         except OSError:  # closed already: nobody waits
             return
 

@@ -144,3 +144,12 @@ def test_draws_are_fixed_for_all_time() -> None:
     draws = Draws(1, "accuracy")
     assert [draws.below(1000) for _ in range(4)] == [255, 494, 662, 534]
     assert Draws(1, "accuracy").below(2**64) != Draws(1, "drift").below(2**64)
+
+
+def test_draws_stay_below_their_limit_also_where_words_must_be_refused() -> None:
+    """2^63 + 1 does not divide 2^64: nearly every second word is drawn again."""
+    draws, limit = Draws(1, "bias"), 2**63 + 1
+    values = [draws.below(limit) for _ in range(200)]
+    assert max(values) < limit
+    assert draws._next > 300
+    assert 0.3 < sum(value < limit // 2 for value in values) / 200 < 0.7

@@ -296,6 +296,27 @@ def test_memory_is_flat_over_ten_years_of_refills_and_boluses() -> None:
     assert plant.truth(plant.history_floor_ms).at_ms == plant.history_floor_ms
 
 
+def test_pulses_read_after_their_time_was_forgotten_are_not_made_up() -> None:
+    plant = Plant(P40, 1)
+    plant.drive(Even(0, 10, HOUR_MS), HOUR_MS)
+    pulses = plant.pulses(0, HOUR_MS)
+    for _ in range(2 * MAX_STRETCHES):
+        plant.drive(Even(plant.now_ms, 1, 60_000), plant.now_ms + 60_000)
+    with pytest.raises(HistoryGoneError):
+        next(pulses)
+
+
+def test_train_that_contradicts_itself_is_named() -> None:
+    class Timeless(Even):
+        def time_of_pulse(self, number: int) -> int | None:
+            return None
+
+    plant = Plant(P40, 1)
+    plant.drive(Timeless(0, 10, HOUR_MS), HOUR_MS)
+    with pytest.raises(PlantError, match="no time for pulse 1"):
+        next(plant.pulses(0, HOUR_MS))
+
+
 def test_forgetting_keeps_the_csf_right() -> None:
     """A new train each minute forgets within hours what the CSF still holds; the amount is carried over."""
     forgetful, whole = Plant(P40, 7), Plant(P40, 7)

@@ -98,7 +98,7 @@ def test_two_frames_in_one_packet_and_a_sealed_record(dissect: Dissect) -> None:
 
 def test_damage_is_named(dissect: Dissect) -> None:
     good = bytearray(encode_frame(clear_body(RecordType.BUSY, b"\x01\x02")))
-    good[4] ^= 0x40
+    good[3] ^= 0x40  # a content byte, not one of the stuffing
     rows = dissect(USER0, [bytes(good), b"\x00\x09abc\x00", b"\x00\x02a\x00"], ["itbp1.damage"])
     assert rows == [["CRC does not hold"], ["stuffing points beyond the frame"], ["shorter than a frame can be"]]
 

@@ -1,8 +1,8 @@
 """One whole simulated pump: plant, memory, firmware and the pump's end of the link, with the hands of a bench.
 
-Bytes and two times come in (uptime by `advance`, link time by argument), bytes go out; no clock is read and nothing is drawn but from `entropy`.
-A power cut loses everything but the memory and the plant; uptime goes on, because the clock has a cell of its own.
-Not modelled: what plant and firmware exclude; how long a start takes (none).
+Bytes and two times come in (uptime by `advance`, link time by argument), bytes go out; no clock is read and nothing is drawn but from
+`entropy`. A power cut loses everything but the memory and the plant; uptime goes on, because the clock has a cell of its own. Not
+modelled: what plant and firmware exclude; how long a start takes (none).
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ _STATE_FORM = 1
 
 
 class SimulatedPump:
-    """A pump of `profile`. `seed` makes it this one pump (its accuracy, drift, scatter); `entropy(n)` gives its random bytes, by default from the seed.
+    """A pump of `profile`. `seed` makes it this one pump (its accuracy, drift, scatter); `entropy(n)` gives its random bytes, by default
+    from the seed.
 
-    `fill_nL` is put into the reservoir at `concentration_ng_per_mL`; the pump itself is unconfigured and stopped. `serial` has 8 ASCII characters.
-    `path_volume_nL` is the true path, by default the profile's typical one. Raises ProfileError, PlantError, ValueError.
+    `fill_nL` is put into the reservoir at `concentration_ng_per_mL`; the pump itself is unconfigured and stopped. `serial` has 8 ASCII
+    characters. `path_volume_nL` is the true path, by default the profile's typical one. Raises ProfileError, PlantError, ValueError.
     """
 
     def __init__(
@@ -321,7 +322,9 @@ class SimulatedPump:
 
     @classmethod
     def load(cls, state: dict[str, object], entropy: Callable[[int], bytes] | None = None) -> SimulatedPump:
-        """The pump of a saved state, started anew (a reset). Raises ValueError, MemoryFault or SnapshotError for damaged data: never a fresh pump."""
+        """The pump of a saved state, started anew (a reset). Raises ValueError, MemoryFault or SnapshotError for damaged data: never a
+        fresh pump.
+        """
         if state.get("form") != _STATE_FORM:
             raise ValueError(f"a saved pump of form {state.get('form')!r}; this program knows form {_STATE_FORM}")
         seed, memory = cast("int", state["seed"]), Memory.from_image(base64.b85decode(cast("str", state["memory"])))

@@ -46,11 +46,14 @@ def rebased_configuration(week_offset: int, present: PresentPump) -> Configurati
 
 
 def restored_configuration(previous: Configuration, present: PresentPump) -> Configuration:
-    """An earlier configuration, to be started again, in the present week. Raises ConfigurationError where the reservoir now holds something else, or while
-    a bridge is in force."""
+    """An earlier configuration, to be started again, in the present week. Raises ConfigurationError where the reservoir now holds
+    something else, or while a bridge is in force.
+    """
     now = _present_configuration(present)
     if (previous.drug, previous.concentration_ng_per_mL) != (now.drug, now.concentration_ng_per_mL):
-        raise ConfigurationError("the earlier configuration is for another drug or concentration than the reservoir holds", "program by a prescription")
+        raise ConfigurationError(
+            "the earlier configuration is for another drug or concentration than the reservoir holds", "program by a prescription"
+        )
     if present.bridging:
         raise ConfigurationError("a bridge is in force", "wait until it has ended")
     return replace(

@@ -16,7 +16,6 @@ from itbpump.wire.messages import COMMAND_DEADLINE_MS, HANDSHAKE_DEADLINE_MS, Ev
 __all__ = ["Connection"]
 
 
-
 class Connection:
     """One line and the link on it. `on_event` is called with each unsolicited hint."""
 

@@ -1,9 +1,9 @@
 """What the companion must not forget: its programmer id, pairing keys, command counters and intents.
 
-One SQLite file, mode 0600, every write durable before the call returns; several processes may share it. An intent is written before the first
-byte of a state-changing command leaves (SR-43) and settled when the outcome is known; an unsettled one blocks dosing (SR-42).
-Intents key on pump serial and the random id made when the pump's memory was formatted, so that a re-formatted pump starts afresh.
-Not kept here: the clinic's registry, anything about patients. Keys are not yet in the operating system's keyring.
+One SQLite file, mode 0600, every write durable before the call returns; several processes may share it. An intent is written before the
+first byte of a state-changing command leaves (SR-43) and settled when the outcome is known; an unsettled one blocks dosing (SR-42).
+Intents key on pump serial and the random id made when the pump's memory was formatted, so that a re-formatted pump starts afresh. Not
+kept here: the clinic's registry, anything about patients. Keys are not yet in the operating system's keyring.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ __all__ = ["HostState", "HostStateError", "Intent", "PumpKey", "StoredPairing", 
 _SCHEMA = 1
 _TABLES = """
 CREATE TABLE identity (programmer_id BLOB NOT NULL CHECK (length(programmer_id) = 8));
-CREATE TABLE pairing (pump_id BLOB PRIMARY KEY CHECK (length(pump_id) = 8), role INTEGER NOT NULL, key BLOB NOT NULL CHECK (length(key) = 32));
+CREATE TABLE pairing (
+  pump_id BLOB PRIMARY KEY CHECK (length(pump_id) = 8), role INTEGER NOT NULL, key BLOB NOT NULL CHECK (length(key) = 32));
 CREATE TABLE counter (serial TEXT NOT NULL, memory_id BLOB NOT NULL, last_cmd_id INTEGER NOT NULL, PRIMARY KEY (serial, memory_id));
 CREATE TABLE intent (
   serial TEXT NOT NULL, memory_id BLOB NOT NULL, cmd_id INTEGER NOT NULL, kind INTEGER NOT NULL, digest BLOB NOT NULL,
@@ -176,7 +177,8 @@ class HostState:
             cmd_id = max(0 if row is None else row[0], at_least) + 1
             self._db.execute("INSERT OR REPLACE INTO counter VALUES (?, ?, ?)", (pump.serial, pump.memory_id, cmd_id))
             self._db.execute(
-                "INSERT INTO intent (serial, memory_id, cmd_id, kind, digest, payload, what, state) VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')",
+                "INSERT INTO intent (serial, memory_id, cmd_id, kind, digest, payload, what, state)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')",
                 (pump.serial, pump.memory_id, cmd_id, kind, digest, payload, what),
             )
         return int(cmd_id)

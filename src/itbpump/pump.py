@@ -1,8 +1,8 @@
 """The client people import: one pump, reached by its URL.
 
-`connect(url)` opens the port, makes the handshake and reads who the pump is. Every state-changing method writes its intent to disk before the first
-byte and answers with an outcome: Applied, NotApplied or Unknown (`outcome.py`). After a commit the pump is read again, and only what it says
-itself is called running. Judging a prescription is `itbpump.safety`; asking the person is the face's task.
+`connect(url)` opens the port, makes the handshake and reads who the pump is. Every state-changing method writes its intent to disk
+before the first byte and answers with an outcome: Applied, NotApplied or Unknown (`outcome.py`). After a commit the pump is read again,
+and only what it says itself is called running. Judging a prescription is `itbpump.safety`; asking the person is the face's task.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from itbpump.changes import rebased_configuration, refilled_configuration, restored_configuration
 from itbpump.commands import Commands
@@ -94,9 +94,9 @@ def connect(
 ) -> Pump:
     """Open a pump by its URL (`/dev/ttyUSB0`, `COM3`, `socket://host:port`, `sim://P-40?fill=38mL`, …) and make a session.
 
-    `state` is where keys and intents live: by default the host's own file, or memory for a `sim://` pump without `state=`, which is paired with the
-    visible demo key. `transport` replaces the one that `url` names. `host_clock` gives seconds since 1970. Raises TransportError, HandshakeFailed
-    and its kinds, NoReply, HostStateError.
+    `state` is where keys and intents live: by default the host's own file, or memory for a `sim://` pump without `state=`, which is
+    paired with the visible demo key. `transport` replaces the one that `url` names. `host_clock` gives seconds since 1970. Raises
+    TransportError, HandshakeFailed and its kinds, NoReply, HostStateError.
     """
     port = open_transport(url) if transport is None else transport
     try:
@@ -141,7 +141,7 @@ class Pump:
         """End the session and close the port."""
         self.session.close()
 
-    def __enter__(self) -> Pump:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:

@@ -1,7 +1,7 @@
 """A refill: what was expected in the reservoir against what was drawn out, and the volume afterwards (domain 2.4).
 
-Both discrepancy tests are made, the clinic's 2 mL and the pump's accuracy on what it gave since the last fill, and which of them fired is told; the sign says
-what it points to. Judging the numbers is the person's task. Not here: trends over several refills (registry).
+Both discrepancy tests are made, the clinic's 2 mL and the pump's accuracy on what it gave since the last fill, and which of them fired
+is told; the sign says what it points to. Judging the numbers is the person's task. Not here: trends over several refills (registry).
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ class RefillError(ItbPumpError):
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """Aspirated minus expected, nL. `tolerance_nL` is the pump's accuracy on what it gave since the last fill; None when that is not known."""
+    """Aspirated minus expected, nL. `tolerance_nL` is the pump's accuracy on what it gave since the last fill; None when that is not
+    known.
+    """
 
     difference_nL: int
     tolerance_nL: int | None

@@ -1,6 +1,7 @@
 """A session with one pump: who it is, and everything that can be read without changing it.
 
-Opens the link over a transport, reads the pump's identity first, and refuses a downgraded session. Not here: commands (`commands.py`) and what people import (`pump.py`).
+Opens the link over a transport, reads the pump's identity first, and refuses a downgraded session. Not here: commands (`commands.py`)
+and what people import (`pump.py`).
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from firmware_sim.bench import BenchError
+from firmware_sim.state_file import StateFile
 from itbpump.wire.messages import Role
 
 
@@ -13,6 +14,7 @@ class EchoDevice:
     """Fulfils firmware_sim.endpoints.Device. Each non-empty `receive` is one durable change, unless `durable_receive` is off."""
 
     uptime_ms: int = 0
+    serial: str = "ECHO0001"
     powered: bool = True
     memory_version: int = 0
     heard: bytes = b""
@@ -95,3 +97,8 @@ class EchoDevice:
         if command == "stall":
             raise BenchError("this rotor cannot stick")
         return {"command": command, **arguments}
+
+
+def load_echo(file: StateFile) -> EchoDevice:
+    """The device of a state file."""
+    return EchoDevice.load(file.load())

@@ -12,6 +12,7 @@ from firmware_sim.bench import BenchCall, BenchError, help_table
 from firmware_sim.endpoints.clock import Speed, UptimeClock, link_ms
 from firmware_sim.endpoints.device import Device
 from firmware_sim.endpoints.keeper import StateKeeper
+from firmware_sim.firmware.memory import PairingTableFull
 from itbpump.wire.messages import Role
 
 __all__ = ["Advance", "Controls"]
@@ -94,7 +95,10 @@ class Controls:
         programmer, role, key = arguments["programmer"], arguments["role"], arguments["key"]
         if not (isinstance(programmer, bytes) and isinstance(role, str) and isinstance(key, bytes)):
             raise BenchError("pair needs programmer and key as bytes and a role")  # the table has checked it; this keeps the types honest
-        self._device.provision(programmer, Role[role.upper()], key)
+        try:
+            self._device.provision(programmer, Role[role.upper()], key)
+        except PairingTableFull as error:
+            raise BenchError("eight programmers are paired already, the pump has no room for another") from error
         return {"programmer": programmer.hex(), "role": role}
 
     def _time(self) -> Answer:

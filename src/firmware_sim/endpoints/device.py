@@ -22,6 +22,10 @@ class Device(Protocol):
     """A pump on a line. Two times are told to it: uptime by `advance`, the link's by argument; it reads no clock."""
 
     @property
+    def serial(self) -> str:
+        """Who the pump is: 8 ASCII characters, its id on the wire."""
+
+    @property
     def uptime_ms(self) -> int:
         """The pump's monotonic clock, ms."""
 
@@ -58,10 +62,10 @@ class Device(Protocol):
         """Give the supply back."""
 
     def magnet(self, hold_ms: int, link_now_ms: int) -> object:
-        """Hold the magnet over the pump."""
+        """Hold the magnet over the pump. Raises BenchError without power."""
 
     def patient_request(self) -> bool:
-        """Press the patient's button; whether a bolus starts."""
+        """Press the patient's button; whether a bolus starts. Raises BenchError without power."""
 
     def provision(self, programmer_id: bytes, role: Role, key: bytes) -> None:
         """Store a pairing through the provisioning port."""

@@ -55,7 +55,8 @@ class StateKeeper:
         """Save now; False if there is no file."""
         if self._file is None:
             return False
+        state = self._device.save()  # may itself write to the pump's memory: the version is that of the state it gave
         version, uptime_ms = self._device.memory_version, self._device.uptime_ms
-        self._file.save(self._device.save())
+        self._file.save(state)
         self._saved_version, self._saved_uptime_ms, self._saved_at_ms = version, uptime_ms, link_now_ms
         return True

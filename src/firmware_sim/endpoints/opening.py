@@ -3,30 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+from firmware_sim.device import SimulatedPump
 from firmware_sim.endpoints.clock import Speed
-from firmware_sim.endpoints.device import Device
+from firmware_sim.endpoints.device import Device, EndpointError
 from firmware_sim.endpoints.inprocess import InProcessLine
 from firmware_sim.endpoints.simurl import SimUrl
-from firmware_sim.state_file import StateFile
+from firmware_sim.firmware.memory import MemoryFault
+from firmware_sim.profiles import load_profile
+from firmware_sim.state_file import StateFile, StateFileError
 
-__all__ = ["new_pump", "open_line", "stored_pump"]
-
-
-def new_pump(url: SimUrl) -> Device:
-    """A fresh pump: filled, stopped, unconfigured. Raises what SimulatedPump raises for an unknown profile or an impossible fill."""
-    from firmware_sim.device import SimulatedPump  # noqa: PLC0415 -- the physics are loaded only when a pump is made
-
-    if url.fill_nL is None:
-        return SimulatedPump(url.profile, seed=url.seed)
-    return SimulatedPump(url.profile, seed=url.seed, fill_nL=url.fill_nL)
+__all__ = ["load_pump", "make_pump", "new_pump", "open_line"]
 
 
-def stored_pump(state: dict[str, object]) -> Device:
-    """The pump of a state file."""
-    from firmware_sim.device import SimulatedPump  # noqa: PLC0415 -- see new_pump
+def make_pump(
+    profile: str,
+    *,
+    seed: int = 0,
+    fill_nL: int | None = None,
+    concentration_ng_per_mL: int | None = None,
+    path_volume_nL: int | None = None,
+) -> SimulatedPump:
+    """A fresh pump: filled (to its capacity, with 2000 mcg/mL, unless told), stopped, unconfigured. EndpointError for what cannot be."""
+    try:
+        figures = load_profile(profile)
+        return SimulatedPump(
+            figures,
+            seed=seed,
+            fill_nL=figures.firmware.capacity_nL if fill_nL is None else fill_nL,
+            concentration_ng_per_mL=2_000_000 if concentration_ng_per_mL is None else concentration_ng_per_mL,
+            path_volume_nL=path_volume_nL,
+        )
+    except ValueError as error:  # ProfileError and PlantError are such
+        raise EndpointError(f"a pump {profile!r} cannot be made ({error})", "check the profile's name and the fill") from error
 
-    return SimulatedPump.load(state)
+
+def new_pump(url: SimUrl) -> SimulatedPump:
+    """The fresh pump of an address without a prescription. Raises EndpointError."""
+    if url.rx is not None:
+        raise EndpointError("a prescription cannot be read here", f"run `itbpump sim --rx {url.rx}` and open the port that it prints")
+    return make_pump(url.profile, seed=url.seed, fill_nL=url.fill_nL)
+
+
+def load_pump(file: StateFile) -> SimulatedPump:
+    """The pump of a state file. Raises StateFileError; the file is left as it is."""
+    state = file.load()
+    try:
+        return SimulatedPump.load(state)
+    except (ValueError, KeyError, TypeError, MemoryFault) as error:  # its SHA-256 holds: written by another program, or by another version
+        raise StateFileError(file.path, f"no pump can be started from it ({error!r})", "use the program that wrote it") from error
 
 
 def open_line(
@@ -34,16 +60,15 @@ def open_line(
     *,
     default_speed: Speed,
     make: Callable[[SimUrl], Device] = new_pump,
-    restore: Callable[[dict[str, object]], Device] = stored_pump,
+    load: Callable[[StateFile], Device] = load_pump,
 ) -> InProcessLine:
-    """Open the line. `make` is called only for a new pump. Raises EndpointError, StateFileError."""
+    """Open the line. `make` is called only where there is no state file yet. Raises EndpointError, StateFileError."""
     speed = url.speed if url.speed is not None else default_speed
     if url.state is None:
         return InProcessLine(make(url), speed=speed)
-    file = StateFile(url.state)
+    file = StateFile(Path(url.state))
     try:
-        device = restore(file.load()) if file.exists() else make(url)
-        return InProcessLine(device, speed=speed, file=file)
+        return InProcessLine(load(file) if file.exists() else make(url), speed=speed, file=file)
     except BaseException:
         file.close()
         raise

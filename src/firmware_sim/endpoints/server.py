@@ -237,6 +237,7 @@ class Server:
         if isinstance(self._link, PtyLink):
             raise EndpointError("the pseudo-terminal was taken away", "start the simulator again")
         self._link.hang_up()
+        self._keeper.release(self._now_ms())  # answers to the one who left are not for the next one
 
     def _serve_bench(self, bench: BenchPort, client: BenchClientState, mask: int) -> None:
         if client not in bench.clients:

@@ -34,6 +34,11 @@ class SimUrl:
     speed: Speed | None = None
     rx: Path | None = None
 
+    @property
+    def profile_named(self) -> str | None:
+        """The profile, if the address names one."""
+        return self.profile if urlsplit(self.url).netloc else None
+
     @classmethod
     def parse(cls, url: str) -> SimUrl:
         """Read a sim:// address. Raises EndpointError saying what is wrong with it."""

@@ -35,15 +35,18 @@ class Check(IntEnum):
     JOURNAL = 1
     CLOCK = 2
     CONFIGURATION = 3
-    JOURNAL_SLOT = 4
-    COUNTERS = 5
-    CELLS = 6
-    LOG_CHAIN = 7
-    RESULTS = 8
-    PAIRINGS = 9
+    JOURNAL_OLD = 4
+    """Whole, but not the newest: what the pump was last told is lost."""
+    JOURNAL_SLOT = 5
+    """The slot not in force is damaged: what a power cut in a write leaves. Logged, no alarm."""
+    COUNTERS = 6
+    CELLS = 7
+    LOG_CHAIN = 8
+    RESULTS = 9
+    PAIRINGS = 10
 
 
-_FATAL = {Check.JOURNAL, Check.CLOCK, Check.CONFIGURATION}
+_FATAL = {Check.JOURNAL, Check.CLOCK, Check.CONFIGURATION, Check.JOURNAL_OLD}
 
 
 @dataclass(slots=True)
@@ -79,7 +82,8 @@ def boot(machine: Machine, uptime_ms: int) -> None:
     ledger = _ledger(machine, found, uptime_ms)
     machine.state = found.state
     machine.ledger = ledger
-    machine.now_ms = machine.boot_ms = uptime_ms
+    machine.now_ms = uptime_ms
+    machine.last_stamped = uptime_ms // MINUTE_MS
     machine.boot_pulses = found.lifetime
     machine.delivery = resume_delivery(
         machine.profile.pulse_volume_nL, NoFlow(), uptime_ms, residual_units=_residual(found), lifetime_pulses=found.lifetime
@@ -95,11 +99,13 @@ def boot(machine: Machine, uptime_ms: int) -> None:
 # ------------------------------------------------------------------------------------------------ self-test
 def _examine(machine: Machine, uptime_ms: int) -> _Found:
     failures: list[tuple[Check, int]] = []
+    alive = ALIVE.read(machine.memory)
+    alive_ms = alive.number * MINUTE_MS if alive is not None else 0
     loaded = machine.journal.load()
     state = loaded.state
     if state is None:
         failures.append((Check.JOURNAL, loaded.damaged))
-        state = _without_journal(machine)
+        state = _without_journal(machine, alive_ms)
     elif loaded.damaged:
         failures.append((Check.JOURNAL_SLOT, loaded.damaged))
     if not _configuration_holds(machine, state, uptime_ms):
@@ -109,8 +115,9 @@ def _examine(machine: Machine, uptime_ms: int) -> _Found:
     # What the journal holds beyond its own state is made good before it is judged.
     machine.adopt(state)
     machine.log.load()
-    alive = ALIVE.read(machine.memory)
-    last_ms = max(state.at_ms, alive.number * MINUTE_MS if alive is not None else 0)
+    last_ms = max(state.at_ms, alive_ms)
+    if alive is not None and loaded.state is not None and alive.value > state.sequence:
+        failures.append((Check.JOURNAL_OLD, alive.value))
     if uptime_ms < last_ms:
         failures.append((Check.CLOCK, last_ms - uptime_ms))
     before = resume_delivery(
@@ -166,13 +173,14 @@ def _configuration_holds(machine: Machine, state: Durable, uptime_ms: int) -> bo
         return False
 
 
-def _without_journal(machine: Machine) -> Durable:
+def _without_journal(machine: Machine, alive_ms: int) -> Durable:
     """What can be said when both slots are lost: command ids from the results, counters from the pulses, no therapy."""
     done = DONE.read(machine.memory)
     lifetime = done.number if done is not None else 0
     return Durable(
         run_state=RunState.SAFE,
         drive=_lost_drive(machine),
+        at_ms=alive_ms,
         lifetime=lifetime,
         # Never back: no more pulses than all can have been in boluses.
         bolus_counter=lifetime,
@@ -225,8 +233,10 @@ def _resume(draft: Draft, machine: Machine, found: _Found, starts: int) -> None:
     )
     if found.lost:
         _lose(draft, machine, found)
-    elif found.failures:
-        draft.raise_alarm(Alarm.MEMORY_REPAIRED, found.failures[0][0])
+    else:
+        repaired = [check for check, _ in found.failures if check is not Check.JOURNAL_SLOT]
+        if repaired:
+            draft.raise_alarm(Alarm.MEMORY_REPAIRED, repaired[0])
     low_battery = machine.hardware.battery_permille() <= machine.profile.eri_battery_permille
     if starts > 1 and low_battery and draft.state.drive is not Drive.NONE:
         draft.raise_alarm(Alarm.LOW_BATTERY_RESET, machine.hardware.battery_permille())

@@ -80,4 +80,5 @@ INTENT = CellPair("pulses", 0)
 DONE = CellPair("pulses", 2 * CellPair.BYTES)
 """Number: the pulse the motor has made, written after it."""
 ALIVE = CellPair("alive", 0)
-"""Number: a full minute of uptime at which the pump ran; from it and the journal follows what was scheduled until then."""
+"""Number: a full minute of uptime at which the pump ran. Value: sequence of the journal record then in force; a journal that has only
+older ones has lost it."""

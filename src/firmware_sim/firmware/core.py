@@ -155,9 +155,9 @@ class Firmware:
         """Put into the memory what a pump writes between events, as of `uptime_ms`, before the memory is saved or the power is cut.
 
         phase: how far the next pulse has come; if it has moved the motor, the plant must make one pulse more. torn_bytes: see
-        `materialise.materialise`. Changes nothing but the memory, which is then a pure function of what happened and the time.
+        `materialise.place_pulses`. Changes nothing but the memory, which is then a pure function of what happened and the time.
         """
-        self._machine.materialise_at(uptime_ms, phase, torn_bytes)
+        self._machine.materialise(uptime_ms, phase, torn_bytes)
 
     # ------------------------------------------------------------------------------------------------ sessions
     def session_opened(self, session: SessionInfo, uptime_ms: int) -> None:

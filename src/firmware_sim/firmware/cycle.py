@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from itbpump.wire.messages import Configuration, Mode, Pattern, Step, StepKind
@@ -123,6 +124,9 @@ class Cycle:
         """
         if window_ms <= 0:
             raise ValueError(f"window_ms must be positive, not {window_ms}")
+        return _max_volume_in(self, window_ms)
+
+    def _max_volume_in(self, window_ms: int) -> int:
         turns, rest_ms = divmod(window_ms, self.length_ms)
         best = 0
         for start_ms in self.starts_ms:
@@ -163,6 +167,9 @@ class Cycle:
         index = bisect_right(self.starts_ms, place) - 1
         start_ms, length_ms, volume_units, _ = self.segments[index]
         return turns * self.total_units + self.before_units[index] - (-volume_units * (place - start_ms) // length_ms)
+
+
+_max_volume_in = lru_cache(maxsize=8)(Cycle._max_volume_in)  # asked at each stage and commit, of few therapies
 
 
 def compile_cycle(configuration: Configuration, minimum_rate_nL_per_day: int, pulse_volume_nL: int, anchor_ms: int) -> Cycle:
@@ -239,6 +246,8 @@ def _week_steps(patterns: tuple[Pattern, ...]) -> list[tuple[int, Step]]:
     return steps
 
 
+# The same therapy is compiled again at each refill, stage and commit; a pure function of a few kilobytes may be kept.
+@lru_cache(maxsize=8)
 def _week(patterns: tuple[Pattern, ...], pulse_volume_nL: int, week_offset_ms: int) -> Cycle:
     problem = patterns_problem(patterns)
     if problem is not None:

@@ -195,8 +195,9 @@ def max_future_mass_24h(ledger: Ledger, plan: Sequence[Stretch], now_ms: int) ->
         # the last ms at which a window still reaches into it, and the first at which none does
         ends.update((lump.to_ms + DAY_MS - 1, lump.to_ms + DAY_MS))
     for stretch in (*(entry for entry in entries if isinstance(entry, Stretch)), *plan):
-        last_ms = min(stretch.to_ms, now_ms + HORIZON_MS)
-        for edge_ms in (stretch.from_ms, last_ms, *stretch.source.breakpoints(stretch.from_ms, last_ms)):
+        # No window reaches further back than 24 h, however long the stretch has run.
+        first_ms, last_ms = max(stretch.from_ms, now_ms - DAY_MS), min(stretch.to_ms, now_ms + HORIZON_MS)
+        for edge_ms in (first_ms, last_ms, *stretch.source.breakpoints(first_ms, last_ms)):
             ends.update((edge_ms, edge_ms + DAY_MS))
     best = 0
     for end_ms in ends:

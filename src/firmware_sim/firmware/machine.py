@@ -23,7 +23,7 @@ from firmware_sim.firmware.journal import Journal
 from firmware_sim.firmware.ledger import Ledger, PatientRecord
 from firmware_sim.firmware.limits import PresentState
 from firmware_sim.firmware.log import EventLog
-from firmware_sim.firmware.materialise import PulsePhase, materialise
+from firmware_sim.firmware.materialise import PulsePhase, place_pulses, place_stamps
 from firmware_sim.firmware.memory import Memory, MemoryFault
 from firmware_sim.firmware.results import ResultsRing
 from firmware_sim.port import Hardware
@@ -49,8 +49,10 @@ class Machine:
         self.delivery: Delivery = resume_delivery(profile.pulse_volume_nL, NoFlow(), 0)
         self.ledger = Ledger()
         self.now_ms = 0
-        self.boot_ms = 0
         self.boot_pulses = 0
+        """Pulses made before this start."""
+        self.last_stamped = 0
+        """Minute of the last stamp that is in the memory as far as changes, not `materialise`, have put it there."""
         self.hints: list[AlarmEvent | LogEvent] = []
 
     # ------------------------------------------------------------------------------------------------ what holds now
@@ -170,6 +172,8 @@ class Machine:
 
     def store(self, draft: Draft) -> None:
         """Make the change, all of it or nothing. Raises MemoryFault if the journal does not read back; then nothing has changed."""
+        # The stamps up to here carry the sequence that is about to be replaced.
+        self.last_stamped = place_stamps(self.memory, self.last_stamped, self.now_ms, self.state.sequence)
         mark = self.log.mark()
         state = draft.state
         log, hints = [], []
@@ -244,17 +248,10 @@ class Machine:
         """Log something that changes no durable state. Returns the entry's number."""
         return self.log.append(self.now_ms, self.wall_s(self.now_ms), kind, a, b)
 
-    def materialise_at(self, uptime_ms: int, phase: PulsePhase, torn_bytes: int | None) -> None:
-        """Put into the memory what was written between events up to `uptime_ms`; see `materialise.materialise`."""
-        materialise(
-            self.memory,
-            boot_pulses=self.boot_pulses,
-            boot_ms=self.boot_ms,
-            pulses=self.delivery.lifetime_at(uptime_ms),
-            uptime_ms=uptime_ms,
-            phase=phase,
-            torn_bytes=torn_bytes,
-        )
+    def materialise(self, uptime_ms: int, phase: PulsePhase, torn_bytes: int | None) -> None:
+        """Put into the memory what was written between events up to `uptime_ms`; see `materialise`."""
+        place_pulses(self.memory, self.boot_pulses, self.delivery.lifetime_at(uptime_ms), phase, torn_bytes)
+        place_stamps(self.memory, self.last_stamped, uptime_ms, self.state.sequence)
 
 
 def bolus_source(state: Durable, pulse_volume_nL: int) -> BolusSource | None:

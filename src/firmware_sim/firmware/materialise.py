@@ -12,7 +12,7 @@ from enum import Enum
 from firmware_sim.firmware.cells import ALIVE, DONE, INTENT, Cell
 from firmware_sim.firmware.memory import Memory
 
-__all__ = ["MINUTE_MS", "PulsePhase", "materialise"]
+__all__ = ["MINUTE_MS", "PulsePhase", "place_pulses", "place_stamps"]
 
 MINUTE_MS = 60_000
 
@@ -35,10 +35,8 @@ class PulsePhase(Enum):
         return self in (PulsePhase.MOVED, PulsePhase.DONE)
 
 
-def materialise(
-    memory: Memory, *, boot_pulses: int, boot_ms: int, pulses: int, uptime_ms: int, phase: PulsePhase, torn_bytes: int | None
-) -> None:
-    """Put the records as of `uptime_ms`, `pulses` made since formatting, of which `boot_pulses` before this boot at `boot_ms`.
+def place_pulses(memory: Memory, boot_pulses: int, pulses: int, phase: PulsePhase, torn_bytes: int | None) -> None:
+    """Put the pulse records as of `pulses` made since formatting, of which `boot_pulses` before this start.
 
     torn_bytes: how much of the last record of `phase` was written (INTENT: of the intent, DONE: of the done); None for all of it.
     """
@@ -46,10 +44,19 @@ def materialise(
         if number > boot_pulses:
             INTENT.place(memory, Cell(number))
             DONE.place(memory, Cell(number))
-    for minute in (uptime_ms // MINUTE_MS - 1, uptime_ms // MINUTE_MS):
-        if minute * MINUTE_MS > boot_ms:
-            ALIVE.place(memory, Cell(minute))
     if phase is not PulsePhase.NONE:
         INTENT.place(memory, Cell(pulses + 1), torn_bytes if phase is PulsePhase.INTENT else None)
     if phase is PulsePhase.DONE:
         DONE.place(memory, Cell(pulses + 1), torn_bytes)
+
+
+def place_stamps(memory: Memory, last_stamped: int, uptime_ms: int, sequence: int) -> int:
+    """Put the stamps of the full minutes after minute `last_stamped` up to `uptime_ms`, all with one journal sequence.
+
+    A stamp at the very ms of a change comes before it. Returns the last minute stamped.
+    """
+    minute = uptime_ms // MINUTE_MS
+    for number in (minute - 1, minute):
+        if number > last_stamped:
+            ALIVE.place(memory, Cell(number, sequence))
+    return max(minute, last_stamped)

@@ -1,12 +1,12 @@
 """Which trains ran when, so that pulses and past states can be computed on demand. Bounded: the oldest stretches are forgotten.
 
 An epoch is the time between two hand-made events (fill, aspiration, new catheter): inside it everything is a function of the pulses
-made. A stretch is the time in which one train ran in one epoch, stalled or not.
+made. A stretch is the time in which one train ran in one epoch, stalled or not; a pulse outside any train is a stretch of no length.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -53,6 +53,8 @@ class Stretch:
     offset: int
     commanded: int
     made: int
+    by_hand: bool = False
+    """No train: a single pulse at `from_ms` itself."""
 
     def train_count(self, at_ms: int) -> int:
         """Pulses of the train in (from_ms, at_ms]."""
@@ -67,9 +69,14 @@ class Stretch:
         return self.made if self.stalled else self.commanded_at(at_ms) - self.commanded + self.made
 
     def made_pulses(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
-        """(uptime, number since manufacture) of each pulse made in (from_ms, to_ms]."""
-        if self.train is None or self.stalled:
+        """(uptime, number since manufacture) of each pulse of this stretch made in (from_ms, to_ms]."""
+        if self.stalled:
             return
+        if self.by_hand and from_ms < self.from_ms <= to_ms:
+            yield self.from_ms, self.made + 1
+        if self.train is None:
+            return
+        from_ms, to_ms = max(from_ms, self.from_ms), min(to_ms, self.to_ms)
         first, last = self.train_count(from_ms) + 1, self.train_count(to_ms)
         for number in range(first, last + 1):
             at_ms = self.train.time_of_pulse(self.offset + number)
@@ -90,7 +97,8 @@ class History:
         """Append the stretch that follows; a stretch that goes on is made longer instead."""
         if self._stretches:
             last = self._stretches[-1]
-            if last.train is stretch.train and last.epoch is stretch.epoch and last.stalled == stretch.stalled:
+            unlike = last.by_hand or stretch.by_hand
+            if not unlike and last.train is stretch.train and last.epoch is stretch.epoch and last.stalled == stretch.stalled:
                 last.to_ms = stretch.to_ms
                 return
         self._stretches.append(stretch)
@@ -111,10 +119,10 @@ class History:
         return self._stretches[bisect_right(self._starts, at_ms) - 1]
 
     def between(self, from_ms: int, to_ms: int) -> list[Stretch]:
-        """Stretches that overlap (from_ms, to_ms]. Raises HistoryGoneError."""
+        """Stretches that may have pulses in (from_ms, to_ms]. Raises HistoryGoneError."""
         if from_ms < self.floor_ms:
             raise HistoryGoneError(from_ms, self.floor_ms)
-        return self._stretches[max(0, bisect_right(self._starts, from_ms) - 1) : bisect_left(self._starts, to_ms)]
+        return self._stretches[max(0, bisect_right(self._starts, from_ms) - 1) : bisect_right(self._starts, to_ms)]
 
     def __len__(self) -> int:
         return len(self._stretches)

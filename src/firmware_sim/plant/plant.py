@@ -87,6 +87,13 @@ class Plant:
         """Let time pass without a train: the firmware is off. Raises PlantError if time would run backwards."""
         self._run(None, 0, until_ms)
 
+    def pulse_by_hand(self) -> None:
+        """One pulse now, outside any train: the motor had been set going when the power failed. A stalled rotor does not move."""
+        motor = self.motor
+        stretch = Stretch(self._epoch, None, self.now_ms, self.now_ms, motor.stalled, 0, motor.commanded, motor.made, by_hand=True)
+        motor.command(1)
+        self._remember(stretch)
+
     @property
     def stalled(self) -> bool:
         """The rotor sticks: commanded pulses move nothing, and the encoder does not count them."""
@@ -237,8 +244,11 @@ class Plant:
         motor = self.motor
         stretch = Stretch(self._epoch, train, self.now_ms, until_ms, motor.stalled, offset, motor.commanded, motor.made)
         motor.command(stretch.train_count(until_ms))
-        self._history.add(stretch)
         self.now_ms = until_ms
+        self._remember(stretch)
+
+    def _remember(self, stretch: Stretch) -> None:
+        self._history.add(stretch)
         floor_ms = self._history.next_floor_ms()
         if floor_ms is not None:
             self._csf_at_floor_fg = self._csf_fg(floor_ms)  # before what it is computed from is forgotten
@@ -281,7 +291,7 @@ class Plant:
 
     def _pulses(self, from_ms: int, to_ms: int) -> Iterator[TruePulse]:
         for stretch in self._history.between(from_ms, to_ms):
-            for at_ms, number in stretch.made_pulses(max(from_ms, stretch.from_ms), min(to_ms, stretch.to_ms)):
+            for at_ms, number in stretch.made_pulses(from_ms, to_ms):
                 before = stretch.epoch.displaced_nL(self.motor.volume_nL(number - 1))
                 yield TruePulse(at_ms, number, stretch.epoch.displaced_nL(self.motor.volume_nL(number)) - before)
 

@@ -35,11 +35,8 @@ class Serial(SerialBase):
         if self.is_open:
             raise SerialException("Port is already open.")
         try:
-            url = SimUrl.parse(self.port)
-            if url.rx is not None:
-                raise EndpointError("a prescription cannot be read here", f"run `itbpump sim --rx {url.rx}` and open the device it prints")
-            self.line = open_line(url, default_speed=REAL)
-        except (EndpointError, StateFileError, ValueError) as error:
+            self.line = open_line(SimUrl.parse(self.port), default_speed=REAL)
+        except (EndpointError, StateFileError) as error:
             raise SerialException(f"could not open port {self.port}: {error}") from error
         self.is_open = True
 

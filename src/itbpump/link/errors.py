@@ -1,22 +1,23 @@
 """What can go wrong on the link, as objects.
 
-    ItbPumpError
-    └── LinkError
-        ├── HandshakeFailed      no session came about (refused, busy, wrong key, no answer)
-        │   ├── PumpBusy         another programmer is in session
-        │   ├── NotPaired        no key for this pump, or the pump has none for this programmer
-        │   ├── KeyMismatch      the two sides hold different keys
-        │   └── Downgraded       the pump speaks a higher version than was negotiated
-        ├── SessionLost          the session ended; a command that was under way has an unknown outcome
-        ├── NoReply              the deadline passed (also a TimeoutError)
-        ├── PumpRefused          the pump answered with an error message
-        └── LinkMisuse           the caller broke the rules of this API
+ItbPumpError
+└── LinkError
+    ├── HandshakeFailed      no session came about (refused, busy, wrong key, no answer)
+    │   ├── PumpBusy         another programmer is in session
+    │   ├── NotPaired        no key for this pump, or the pump has none for this programmer
+    │   ├── KeyMismatch      the two sides hold different keys
+    │   └── Downgraded       the pump speaks a higher version than was negotiated
+    ├── SessionLost          the session ended; a command that was under way has an unknown outcome
+    ├── NoReply              the deadline passed (also a TimeoutError)
+    ├── PumpRefused          the pump answered with an error message
+    └── LinkMisuse           the caller broke the rules of this API
 """
 
 from __future__ import annotations
 
 from itbpump.errors import ItbPumpError
-from itbpump.wire.messages import Error, ErrorCode, LimitCode
+from itbpump.wire.keys import Refusal
+from itbpump.wire.messages import ERROR_TEXTS, LIMIT_TEXTS, Error, ErrorCode, LimitCode, RefuseReason
 
 __all__ = [
     "Downgraded",
@@ -29,6 +30,8 @@ __all__ = [
     "PumpBusy",
     "PumpRefused",
     "SessionLost",
+    "describe_error",
+    "refusal_error",
 ]
 
 
@@ -45,9 +48,7 @@ class PumpBusy(HandshakeFailed):
 
     def __init__(self, retry_after_s: int) -> None:
         self.retry_after_s = retry_after_s
-        super().__init__(
-            f"another programmer is in session with this pump; try again in {retry_after_s} s, or close the other programmer"
-        )
+        super().__init__(f"another programmer is in session with this pump; try again in {retry_after_s} s, or close the other programmer")
 
 
 class NotPaired(HandshakeFailed):
@@ -55,7 +56,11 @@ class NotPaired(HandshakeFailed):
 
     def __init__(self, pump_id: bytes | None) -> None:
         self.pump_id = pump_id
-        who = "the pump does not know this programmer" if pump_id is None else f"no pairing stored for pump {pump_id.decode('ascii', 'replace')}"
+        who = (
+            "the pump does not know this programmer"
+            if pump_id is None
+            else f"no pairing stored for pump {pump_id.decode('ascii', 'replace')}"
+        )
         super().__init__(f"{who}; pair first: itbpump pair URL")
 
 
@@ -64,9 +69,7 @@ class KeyMismatch(HandshakeFailed):
 
     def __init__(self, pump_id: bytes) -> None:
         self.pump_id = pump_id
-        super().__init__(
-            f"pump {pump_id.decode('ascii', 'replace')} holds another key for this programmer; pair again: itbpump pair URL"
-        )
+        super().__init__(f"pump {pump_id.decode('ascii', 'replace')} holds another key for this programmer; pair again: itbpump pair URL")
 
 
 class Downgraded(HandshakeFailed):
@@ -100,9 +103,7 @@ class PumpRefused(LinkError):
     def __init__(self, error: Error) -> None:
         self.error = error
         self.code = ErrorCode(error.code) if error.code in ErrorCode._value2member_map_ else None
-        self.limit = (
-            LimitCode(error.detail) if self.code is ErrorCode.LIMIT and error.detail in LimitCode._value2member_map_ else None
-        )
+        self.limit = LimitCode(error.detail) if self.code is ErrorCode.LIMIT and error.detail in LimitCode._value2member_map_ else None
         super().__init__(describe_error(error.code, error.detail))
 
 
@@ -110,10 +111,25 @@ class LinkMisuse(LinkError):
     """The caller asked for something the link cannot do in its present state."""
 
 
+def refusal_error(refusal: Refusal, versions: tuple[int, int], pump_id: bytes) -> HandshakeFailed:
+    """The error for a pump's refusal in clear; `versions` are the programmer's own lowest and highest."""
+    if refusal.reason is RefuseReason.UNPAIRED:
+        return NotPaired(None)
+    if refusal.reason is RefuseReason.KEY:
+        return KeyMismatch(pump_id)
+    theirs, ours = f"{refusal.version_min} to {refusal.version_max}", f"{versions[0]} to {versions[1]}"
+    words = {
+        RefuseReason.VERSION: f"the pump speaks protocol {theirs}, this programmer {ours}; update one of them",
+        RefuseReason.SUITE: "the pump does not speak this cipher suite; update the companion",
+        RefuseReason.BACKOFF: f"too many handshakes; the pump answers this programmer again in {refusal.wait_s} s",
+        RefuseReason.NO_MAGNET: "an emergency session needs the magnet: hold it at the pump for 10 s, then connect within 60 s",
+        RefuseReason.NO_SESSION: "the pump has no session; connect again",
+    }
+    return HandshakeFailed(words[refusal.reason])
+
+
 def describe_error(code: int, detail: int) -> str:
     """Plain words for an error code and its detail, with what to do."""
-    from itbpump.wire.messages import ERROR_TEXTS, LIMIT_TEXTS  # noqa: PLC0415
-
     text, action = ERROR_TEXTS.get(code, (f"error {code}, unknown to this version", "update the companion"))
     if code == ErrorCode.LIMIT:
         text = f"{text}: {LIMIT_TEXTS.get(detail, f'limit {detail}')}"

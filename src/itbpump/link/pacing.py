@@ -24,10 +24,7 @@ class Pacing:
     @property
     def timeout_ms(self) -> int:
         """Time to wait before the next resend, within the protocol's bounds."""
-        if self._smooth_x8 is None:
-            base = REPLY_TIMEOUT_INITIAL_MS
-        else:
-            base = (self._smooth_x8 >> 3) + max(1, self._variation_x4)
+        base = REPLY_TIMEOUT_INITIAL_MS if self._smooth_x8 is None else (self._smooth_x8 >> 3) + max(1, self._variation_x4)
         return min(REPLY_TIMEOUT_MAX_MS, max(REPLY_TIMEOUT_MIN_MS, base) << self._doublings)
 
     def measured(self, round_trip_ms: int) -> None:

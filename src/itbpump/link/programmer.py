@@ -1,7 +1,8 @@
 """The programmer's end of the link, sans-IO.
 
-`ProgrammerLink` makes the handshake, sends one request at a time, resends identical bytes until an absolute deadline, and gives out `Opened`,
-`Replied`, `Notified` and `Failed`. The driver feeds bytes and times and writes what `transmit` returns. Not modelled: pipelining.
+`ProgrammerLink` makes the handshake, sends one request at a time, resends identical bytes until an absolute deadline, and gives out
+`Opened`, `Replied`, `Notified` and `Failed`. The driver feeds bytes and times and writes what `transmit` returns. Not modelled:
+pipelining.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from itbpump.link.errors import HandshakeFailed, KeyMismatch, LinkError, LinkMisuse, NoReply, NotPaired, PumpBusy, SessionLost
+from itbpump.link.errors import LinkError, LinkMisuse, NoReply, NotPaired, PumpBusy, SessionLost, refusal_error
 from itbpump.link.machine import StateMachine
 from itbpump.link.pacing import Pacing
 from itbpump.wire import keys
@@ -23,6 +24,7 @@ from itbpump.wire.messages import (
     SESSION_LIFE_MS,
     SUITE,
     Event,
+    RecordType,
     RefuseReason,
     Reply,
     Request,
@@ -30,7 +32,7 @@ from itbpump.wire.messages import (
     decode_reply,
     encode_request,
 )
-from itbpump.wire.record import RecordType, Sealer, clear_body, parse_header
+from itbpump.wire.record import Sealer, clear_body, parse_header
 
 __all__ = ["Failed", "Notified", "Opened", "ProgrammerLink", "ProgrammerLinkEvent", "Replied"]
 
@@ -231,7 +233,7 @@ class ProgrammerLink:
         self._machine.fire("hello_reply")
         self._what = "the confirmation"
         mac = keys.confirm(self._made.k_conf, b"P", self._transcript)
-        self._send(encode_frame(clear_body(RecordType.CONFIRM_PROGRAMMER, self.programmer_id + mac)), now_ms)
+        self._send(encode_frame(clear_body(RecordType.CONFIRM_PROGRAMMER, keys.encode_confirm_programmer(self.programmer_id, mac))), now_ms)
 
     def _confirmed(self, mac: bytes, now_ms: int) -> None:
         made = self._made
@@ -244,7 +246,10 @@ class ProgrammerLink:
         self._machine.fire("confirmed")
         self._measure(now_ms)
         self._session = _Session(
-            send=Sealer(made.k_p2d, made.iv_p), receive=Sealer(made.k_d2p, made.iv_d), opened_ms=now_ms, sent_ms=now_ms
+            send=Sealer(made.k_p2d, made.iv_p, self._version),
+            receive=Sealer(made.k_d2p, made.iv_d, self._version),
+            opened_ms=now_ms,
+            sent_ms=now_ms,
         )
         self._events.append(Opened(self._pump_id, self._version, self._boot_epoch))
 
@@ -270,23 +275,9 @@ class ProgrammerLink:
                 return
         if state in ("hello_sent", "confirm_sent"):
             self._machine.fire("refused")
-            self._fail(self._refusal(refusal))
+            self._fail(refusal_error(refusal, self.versions, self._pump_id))
         else:
             self._drop("refuse")
-
-    def _refusal(self, refusal: keys.Refusal) -> HandshakeFailed:
-        own = f"{self.versions[0]} to {self.versions[1]}"
-        words = {
-            RefuseReason.VERSION: f"the pump speaks protocol {refusal.version_min} to {refusal.version_max}, this programmer {own}; update one of them",
-            RefuseReason.SUITE: "the pump does not speak this cipher suite; update the companion",
-            RefuseReason.BACKOFF: f"too many failed handshakes; the pump answers again in {refusal.wait_s} s",
-            RefuseReason.NO_MAGNET: "an emergency session needs the magnet: hold it at the pump for 10 s, then connect within 60 s",
-        }
-        if refusal.reason == RefuseReason.UNPAIRED:
-            return NotPaired(None)
-        if refusal.reason == RefuseReason.KEY:
-            return KeyMismatch(self._pump_id)
-        return HandshakeFailed(words.get(refusal.reason, f"the pump refused the handshake (reason {refusal.reason})"))
 
     # -------------------------------------------------------------------------------------------------- records
     def _take(self, body: bytes, now_ms: int) -> None:

@@ -1,20 +1,20 @@
 """The pump's end of the link, sans-IO.
 
-`PumpLink` turns bytes from the line into `Opened`, `Requested`, `Ended` and `HandshakeFailed`, and replies and hints into bytes. A handshake
-runs beside an open session and cannot disturb it before its confirmation verified. Roles and commands are judged by the pump's firmware,
-not here. Not modelled: more than one session at a time (the protocol has one).
+`PumpLink` turns bytes from the line into `Opened`, `Requested`, `Ended` and `HandshakeFailed`, and replies and hints into bytes. A
+handshake runs beside an open session and cannot disturb it before its confirmation verified. Roles and commands are judged by the
+pump's firmware, not here. Not modelled: more than one session at a time (the protocol has one).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from itbpump.link.budget import HandshakeBudget
 from itbpump.link.machine import StateMachine
+from itbpump.link.pump_events import Ended, HandshakeRefused, Opened, Pairing, PairingTable, PumpLinkEvent, Requested
 from itbpump.wire import keys
-from itbpump.wire.errors import MessageError, RecordError, WireError
+from itbpump.wire.errors import FieldRangeError, MessageError, RecordError, UnknownMessage, WireError
 from itbpump.wire.frame import FrameSplitter, encode_frame
 from itbpump.wire.messages import (
     EMERGENCY_PER_HOUR,
@@ -29,69 +29,19 @@ from itbpump.wire.messages import (
     Error,
     ErrorCode,
     Event,
+    RecordType,
     RefuseReason,
     Reply,
-    Request,
     Role,
     decode_request,
     encode_event,
     encode_reply,
 )
-from itbpump.wire.record import RecordType, Sealer, clear_body, parse_header
+from itbpump.wire.record import Sealer, clear_body, parse_header
 
 __all__ = ["Ended", "HandshakeRefused", "Opened", "Pairing", "PairingTable", "PumpLink", "PumpLinkEvent", "Requested"]
 
 _HOUR_MS = 3_600_000
-
-
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """What a pump knows of one programmer."""
-
-    programmer_id: bytes
-    role: Role
-    key: bytes
-
-
-class PairingTable(Protocol):
-    """Where the pump looks pairings up."""
-
-    def pairing(self, programmer_id: bytes) -> Pairing | None:
-        """The pairing of this programmer, or None."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A session was opened; an older one, if any, is gone."""
-
-    programmer_id: bytes
-    role: Role
-
-
-@dataclass(frozen=True, slots=True)
-class Requested:
-    """A new request, verified and decoded; answer it by `PumpLink.reply` before feeding more bytes."""
-
-    request: Request
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The session ended; staged data are to be dropped."""
-
-    programmer_id: bytes
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class HandshakeRefused:
-    """A handshake did not come about; for the pump's log and its battery account."""
-
-    programmer_id: bytes
-    reason: RefuseReason
-
-
-PumpLinkEvent = Opened | Requested | Ended | HandshakeRefused
 
 
 @dataclass(slots=True)
@@ -101,6 +51,7 @@ class _Pending:
     reply: bytes = b""
     session: keys.SessionKeys | None = None
     transcript: bytes = b""
+    version: int = 0
     expires_ms: int = 0
 
 
@@ -259,6 +210,7 @@ class PumpLink:
         pending.transcript = keys.transcript_hash(content, h2)
         pending.session = keys.derive(pairing.key, hello.np, nonce, pending.transcript)
         pending.hello = body
+        pending.version = hello.version
         pending.reply = encode_frame(clear_body(RecordType.HELLO_REPLY, h2))
         pending.expires_ms = now_ms + HANDSHAKE_PENDING_MS
         self._out += pending.reply
@@ -300,7 +252,11 @@ class PumpLink:
             if self._machine.fire("repeat_confirm") == "resend_confirm":
                 self._out += session.confirm_frame
             return
-        programmer_id, mac = content[:8], content[8:]
+        try:
+            programmer_id, mac = keys.decode_confirm_programmer(content)
+        except WireError:
+            self._drop("confirm")
+            return
         pending = self._pending.get(programmer_id)
         if pending is None or pending.session is None or pending.machine.state != "pending":
             self._drop("confirm")
@@ -319,6 +275,7 @@ class PumpLink:
             return
         current = self._session
         if current is not None and current.pairing.programmer_id != programmer_id and pairing.role != Role.EMERGENCY:
+            pending.machine.fire("others_session")
             del self._pending[programmer_id]
             wait_s = _seconds(self._session_ends_ms(current) - now_ms)
             self._out += encode_frame(clear_body(RecordType.BUSY, keys.encode_busy(max(1, min(wait_s, 0xFFFF)))))
@@ -334,8 +291,8 @@ class PumpLink:
         frame = encode_frame(clear_body(RecordType.CONFIRM_PUMP, keys.confirm(made.k_conf, b"D", pending.transcript)))
         self._session = _Session(
             pairing=pairing,
-            receive=Sealer(made.k_p2d, made.iv_p),
-            send=Sealer(made.k_d2p, made.iv_d),
+            receive=Sealer(made.k_p2d, made.iv_p, pending.version),
+            send=Sealer(made.k_d2p, made.iv_d, pending.version),
             confirm_body=body,
             confirm_frame=frame,
             opened_ms=now_ms,
@@ -378,7 +335,7 @@ class PumpLink:
         try:
             request = decode_request(plaintext)
         except MessageError as error:
-            self.reply(Error(code=_code_of(error), detail=0, cmd_id=0))
+            self.reply(_error_of(error))
             self._drop("message")
             return
         self._events.append(Requested(request))
@@ -400,7 +357,10 @@ def _seconds(ms: int) -> int:
     return -(-ms // 1000)
 
 
-def _code_of(error: MessageError) -> ErrorCode:
-    return {"UnknownMessage": ErrorCode.UNKNOWN_MESSAGE, "FieldRangeError": ErrorCode.OUT_OF_RANGE}.get(
-        type(error).__name__, ErrorCode.BAD_MESSAGE
-    )
+def _error_of(error: MessageError) -> Error:
+    """The answer to a message that does not decode."""
+    if isinstance(error, UnknownMessage):
+        return Error(code=ErrorCode.UNKNOWN_MESSAGE, detail=error.id, cmd_id=0)
+    if isinstance(error, FieldRangeError):
+        return Error(code=ErrorCode.OUT_OF_RANGE, detail=error.field_number, cmd_id=0)
+    return Error(code=ErrorCode.BAD_MESSAGE, detail=0, cmd_id=0)

@@ -66,6 +66,7 @@ MACHINES: Final[dict[str, Machine]] = {
             Transition("pending", "hello", "pending", "answer_hello"),
             Transition("pending", "hello_denied", "listening", "refuse"),
             Transition("pending", "confirm", "listening", "open_session"),
+            Transition("pending", "others_session", "listening", "answer_busy"),
             Transition("pending", "bad_confirm", "listening", "penalise"),
             Transition("pending", "timeout", "listening", "forget"),
         ),

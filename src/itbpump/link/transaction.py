@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+from itbpump.errors import ItbPumpError
 from itbpump.link.errors import LinkError, PumpRefused
 from itbpump.link.machine import StateMachine
 from itbpump.wire.messages import (
@@ -62,8 +63,8 @@ class CommandFailed(LinkError):
 class Transaction:
     """State of one staged command.
 
-    `payload` are canonical bytes (1 to STAGED_BYTES); `compare(read_back)` returns differences, empty when the pump understood what was meant.
-    Raises ValueError for a payload of another size.
+    `payload` are canonical bytes (1 to STAGED_BYTES); `compare(read_back)` returns differences, empty when the pump understood what was
+    meant. Raises ValueError for a payload of another size.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Transaction:
         self.kind = kind
         self.digest = hashlib.sha256(payload).digest()
         self.result: CommandResult | None = None
-        self.error: LinkError | None = None
+        self.error: ItbPumpError | None = None
         self._payload = payload
         self._base_revision = base_revision
         self._compare = compare
@@ -127,7 +128,7 @@ class Transaction:
         elif self.state == "committing":
             self._committed(reply)
 
-    def lost(self, error: LinkError) -> None:
+    def lost(self, error: ItbPumpError) -> None:
         """No answer came to the request given out last."""
         self.error = error
         self._machine.fire("lost")

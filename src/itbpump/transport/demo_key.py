@@ -18,7 +18,9 @@ DEMO_KEY = b"the visible demo key of itbpump!"
 def pair_with_demo_key(transport: Transport, state: HostState) -> None:
     """Store the demo key on both sides. Raises TransportError for anything but a simulated pump in this process."""
     if not isinstance(transport, SimTransport):
-        raise TransportError(transport.url, "the demo key is for sim:// pumps only", "pair this pump with a key of its own: itbpump pair URL")
+        raise TransportError(
+            transport.url, "the demo key is for sim:// pumps only", "pair this pump with a key of its own: itbpump pair URL"
+        )
     device = transport.device
     device.provision(state.programmer_id, Role.CLINICIAN, DEMO_KEY)
     state.pair(device.serial.encode("ascii"), Role.CLINICIAN, DEMO_KEY)

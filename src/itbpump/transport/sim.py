@@ -8,18 +8,41 @@ Not modelled: baud rate, losses.
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from firmware_sim.device import SimulatedPump
 from firmware_sim.endpoints.clock import MANUAL
 from firmware_sim.endpoints.device import Device, EndpointError
 from firmware_sim.endpoints.inprocess import InProcessLine, LineGoneError
-from firmware_sim.endpoints.opening import open_line
+from firmware_sim.endpoints.opening import make_pump, new_pump, open_line
 from firmware_sim.endpoints.simurl import SimUrl
+from firmware_sim.firmware.core import SessionInfo
 from firmware_sim.state_file import StateFileError
+from itbpump.configuration import week_offset_ms, wire_configuration
+from itbpump.link.errors import describe_error
+from itbpump.profiles import load_profile
+from itbpump.therapy import load_prescription
 from itbpump.transport.base import BadUrlError, PortClosedError, PortUnpluggedError, SimulatorError, require_wait
+from itbpump.wire.messages import (
+    FRAGMENT_BYTES,
+    CommandKind,
+    Commit,
+    ConfirmResult,
+    Error,
+    Outcome,
+    Reply,
+    Result,
+    Role,
+    Stage,
+    Staged,
+    encode_configuration,
+)
 
-__all__ = ["SimTransport"]
+__all__ = ["SimTransport", "configured_pump"]
 
 
 class SimTransport:
@@ -34,13 +57,13 @@ class SimTransport:
 
     @classmethod
     def open(cls, url: str) -> SimTransport:
-        """Make the pump, or take it from its state file. Raises BadUrlError, SimulatorError."""
+        """Make the pump, or take it from its state file. Raises BadUrlError, SimulatorError; for `rx` also what configured_pump raises."""
         try:
             asked = SimUrl.parse(url)
         except EndpointError as error:
             raise BadUrlError(url, error.problem, error.action) from error
         try:
-            return cls(url, open_line(asked, default_speed=MANUAL))
+            return cls(url, open_line(asked, default_speed=MANUAL, make=_fresh_pump))
         except (EndpointError, StateFileError) as error:
             raise SimulatorError(url, error.problem, error.action) from error
 
@@ -90,3 +113,65 @@ class SimTransport:
             raise PortUnpluggedError(self.url, str(error), "open it again; with state=FILE the pump is still there") from error
         except (EndpointError, StateFileError) as error:
             raise SimulatorError(self.url, error.problem, error.action) from error
+
+
+# ---------------------------------------------------------------------------------------------------- a pump that starts configured
+_FACTORY = b"FACTORY\0"
+
+
+def _fresh_pump(url: SimUrl) -> SimulatedPump:
+    return new_pump(url) if url.rx is None else configured_pump(url.rx, profile=url.profile_named, seed=url.seed, fill_nL=url.fill_nL)
+
+
+def configured_pump(rx: Path, *, profile: str | None = None, seed: int = 0, fill_nL: int | None = None) -> SimulatedPump:
+    """A simulated pump that runs the prescription in the file `rx`, for `itbpump sim --rx` and `sim://P-40?rx=FILE`.
+
+    Its uptime 0 is the prescription's `as_of`. The true reservoir holds the prescription's volume, or `fill_nL` if the two shall differ.
+    A factory programmer of its own, with a key that nobody knows, gives the order: the pump's limits hold as for any other.
+    Raises PrescriptionError, ProfileError, ConfigurationError; SimulatorError if `profile` is another one or the pump refuses.
+    """
+    prescription = load_prescription(rx)
+    wanted = prescription.pump
+    if profile is not None and profile != wanted.profile:
+        raise SimulatorError(str(rx), f"it is for a pump {wanted.profile}, not {profile}", "name that profile, or another prescription")
+    configuration = wire_configuration(
+        prescription,
+        load_profile(wanted.profile),
+        week_offset=week_offset_ms(wanted.as_of, wanted.as_of, 0),
+        set_volume=wanted.reservoir_volume,
+    )
+    pump = make_pump(
+        wanted.profile,
+        seed=seed,
+        fill_nL=configuration.reservoir_volume_nL if fill_nL is None else fill_nL,
+        concentration_ng_per_mL=configuration.concentration_ng_per_mL,
+        path_volume_nL=configuration.path_volume_nL,
+    )
+    pump.provision(_FACTORY, Role.CLINICIAN, secrets.token_bytes(32))
+    _order(pump, rx, encode_configuration(configuration))
+    return pump
+
+
+def _order(pump: SimulatedPump, rx: Path, payload: bytes) -> None:
+    """Stage, commit and confirm the pump's first command, as a programmer would."""
+    session = SessionInfo(_FACTORY, Role.CLINICIAN)
+    for offset in range(0, len(payload), FRAGMENT_BYTES):
+        fragment = payload[offset : offset + FRAGMENT_BYTES]
+        reply = pump.order(Stage(1, CommandKind.CONFIGURE, 0, len(payload), offset, fragment), session)
+        if not isinstance(reply, Staged):
+            raise _refused(rx, reply)
+    reply = pump.order(Commit(1, hashlib.sha256(payload).digest(), 0), session)
+    if not isinstance(reply, Result) or reply.result.outcome is not Outcome.APPLIED:
+        raise _refused(rx, reply)
+    pump.order(ConfirmResult(1), session)
+
+
+def _refused(rx: Path, reply: Reply) -> SimulatorError:
+    match reply:
+        case Error(code=code, detail=detail):
+            why = describe_error(code, detail)
+        case Result(result=result):
+            why = describe_error(result.error, result.error_detail)
+        case _:
+            why = f"the pump answers {type(reply).__name__}"
+    return SimulatorError(str(rx), why, f"see what is wrong with it: itbpump review {rx}")

@@ -21,6 +21,24 @@ from itbpump.wire.frame import MAX_BODY_BYTES
 from itbpump.wire.messages.constants import HEADER_BYTES, MAX_COUNTER, PROTOCOL_VERSION, TAG_BYTES
 from itbpump.wire.messages.types import RecordType
 
+__all__ = [
+    "FIRST_SEALED_TYPE",
+    "IV_BYTES",
+    "KEY_BYTES",
+    "LARGEST_COUNTER",
+    "MAX_CLEAR_BYTES",
+    "MAX_PLAINTEXT_BYTES",
+    "Header",
+    "Record",
+    "RecordType",
+    "Sealer",
+    "clear_body",
+    "clear_content",
+    "open_sealed",
+    "parse_header",
+    "seal",
+]
+
 KEY_BYTES = 16
 IV_BYTES = 8
 MAX_PLAINTEXT_BYTES = MAX_BODY_BYTES - HEADER_BYTES - TAG_BYTES

@@ -15,7 +15,7 @@ from firmware_sim.endpoints.inprocess import INBOX_BYTES, InProcessLine, LineGon
 from firmware_sim.endpoints.opening import open_line
 from firmware_sim.endpoints.simurl import SimUrl
 from firmware_sim.state_file import StateFile, StateFileError
-from tests.contract.echo import EchoDevice
+from tests.contract.echo import EchoDevice, load_echo
 
 
 def test_link_time_starts_at_uptime_and_a_wait_moves_both() -> None:
@@ -130,7 +130,7 @@ def test_the_pump_of_a_state_file_goes_on_where_it_was(tmp_path: Path) -> None:
     url = SimUrl.parse(f"sim://P-40?state={tmp_path / 'pump.state'}")
 
     def opened() -> InProcessLine:
-        return open_line(url, default_speed=MANUAL, make=lambda _: EchoDevice(uptime_ms=7), restore=EchoDevice.load)
+        return open_line(url, default_speed=MANUAL, make=lambda _: EchoDevice(uptime_ms=7), load=load_echo)
 
     first = opened()
     first.write(b"hello")
@@ -154,7 +154,7 @@ def test_a_damaged_file_is_never_replaced_by_a_fresh_pump(tmp_path: Path) -> Non
 
     for _ in range(2):
         with pytest.raises(StateFileError, match="empty"):
-            open_line(SimUrl.parse(f"sim://P-40?state={path}"), default_speed=MANUAL, make=never, restore=EchoDevice.load)
+            open_line(SimUrl.parse(f"sim://P-40?state={path}"), default_speed=MANUAL, make=never, load=load_echo)
     assert path.read_bytes() == b""
 
 

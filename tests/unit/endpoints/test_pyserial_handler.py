@@ -13,10 +13,11 @@ import serial
 import firmware_sim.urlhandlers
 import firmware_sim.urlhandlers.protocol_sim as handler
 from firmware_sim.endpoints.clock import Speed
+from firmware_sim.endpoints.device import Device
 from firmware_sim.endpoints.inprocess import InProcessLine
-from firmware_sim.endpoints.opening import open_line
+from firmware_sim.endpoints.opening import new_pump, open_line
 from firmware_sim.endpoints.simurl import SimUrl
-from tests.contract.echo import EchoDevice
+from tests.contract.echo import EchoDevice, load_echo
 
 MANUAL = "sim://P-40?fill=38mL&seed=1&speed=manual"
 
@@ -26,12 +27,14 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> list[EchoDevice]:
     """The pumps that were made."""
     made: list[EchoDevice] = []
 
-    def make(_: SimUrl) -> EchoDevice:
+    def make(url: SimUrl) -> Device:
+        if url.rx is not None:
+            return new_pump(url)
         made.append(EchoDevice(event_says=b"alarm"))
         return made[-1]
 
     def opened(url: SimUrl, default_speed: Speed) -> InProcessLine:
-        return open_line(url, default_speed=default_speed, make=make, restore=EchoDevice.load)
+        return open_line(url, default_speed=default_speed, make=make, load=load_echo)
 
     monkeypatch.setattr(handler, "open_line", opened)
     return made

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from firmware_sim.firmware.core import Firmware, SessionInfo
 from firmware_sim.firmware.formatting import format_memory
 from firmware_sim.firmware.materialise import PulsePhase
@@ -34,7 +36,6 @@ from itbpump.wire.messages import (
     encode_bolus_order,
     encode_configuration,
 )
-from msgspec.structs import replace
 
 SERIAL = "SIM-0001"
 PROFILE = load_profile("P-40").firmware
@@ -177,9 +178,7 @@ class Rig:
 
     def order(self, pulses: int = 25, duration_s: int = 600, kind: BolusKind = BolusKind.SINGLE) -> bytes:
         counter = self.status().bolus_counter
-        return encode_bolus_order(
-            BolusOrder(layout=1, kind=kind, from_counter=counter, to_counter=counter + pulses, duration_s=duration_s)
-        )
+        return encode_bolus_order(BolusOrder(layout=1, kind=kind, from_counter=counter, to_counter=counter + pulses, duration_s=duration_s))
 
     def bolus(self, pulses: int = 25, duration_s: int = 600, kind: BolusKind = BolusKind.SINGLE) -> Reply:
         return self.commit(self.order(pulses, duration_s, kind), CommandKind.BOLUS)

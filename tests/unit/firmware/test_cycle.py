@@ -200,6 +200,12 @@ def test_each_day_has_its_own_volume_from_its_own_midnight(configuration: Config
     assert sum(days) == cycle.total_units
 
 
+def test_a_breakpoint_belongs_to_the_span_it_ends_not_to_the_one_it_begins() -> None:
+    cycle = compiled(week(rate(0, 50_000), rate(720, 90_000)))
+    assert list(cycle.breakpoints(0, DAY_MS)) == [DAY_MS // 2, DAY_MS]
+    assert list(cycle.breakpoints(DAY_MS // 2, DAY_MS - 1)) == []
+
+
 def test_the_rate_after_a_bolus_is_the_one_that_came_into_force_under_it() -> None:
     cycle = compiled(week(rate(0, 100_000), bolus(360, 40, 120), rate(400, 70_000)))
     assert cycle.flow_at(6 * HOUR_MS - 1) == 100_000

@@ -220,6 +220,13 @@ def test_a_restored_hour_counts_whole_until_it_has_left_the_window() -> None:
     assert max_future_mass_24h(restored, too_late, now_ms) == 5000
 
 
+def test_the_worst_window_may_be_the_last_that_reaches_into_a_restored_hour() -> None:
+    restored = Ledger.from_buckets((*(0,) * 24, 5000), 10 * DAY_MS)
+    plan = [Stretch(10 * DAY_MS, 12 * DAY_MS, ConstantSource(12_000), STRONG)]
+    # 24,000 ng a day: all but the last ms of the first day, then the restored hour is out
+    assert max_future_mass_24h(restored, plan, 10 * DAY_MS) == 5000 + 24_000
+
+
 def test_a_plan_out_of_order_or_in_the_past_is_refused() -> None:
     stretch = Stretch(100, 200, NoFlow(), STRONG)
     with pytest.raises(ValueError, match="plan"):

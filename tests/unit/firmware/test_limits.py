@@ -367,6 +367,8 @@ def test_a_stop_a_decrease_and_the_same_again_are_never_refused_for_what_was_giv
     assert check_configuration(changed(flow_nL_per_day=500_000), P40, present) is None
     assert check_configuration(changed(mode=Mode.STOPPED, flow_nL_per_day=0), P40, present) is None
     assert check_configuration(changed(flow_nL_per_day=1_000_001), P40, present) is LimitCode.MASS_24H
+    # a pump that runs goes on running, whether or not the configuration asks for a start
+    assert check_configuration(changed(flow_nL_per_day=1_000_001, start=False), P40, present) is LimitCode.MASS_24H
     stopped = replace(present, running=False, ledger=over.begin(NoFlow(), STRONG, NOW))
     assert check_configuration(changed(flow_nL_per_day=500_000), P40, stopped) is LimitCode.MASS_24H
     assert check_configuration(changed(flow_nL_per_day=500_000, start=False), P40, stopped) is None

@@ -384,7 +384,12 @@ def test_unknown_and_malformed_messages_get_an_error_and_no_effect() -> None:
     made = pair.programmer._session
     assert made is not None
     for counter, (plaintext, code) in enumerate(
-        [(b"\xee", ErrorCode.UNKNOWN_MESSAGE), (b"", ErrorCode.BAD_MESSAGE), (b"\x07\x00", ErrorCode.BAD_MESSAGE), (b"\x05" + bytes(8), ErrorCode.OUT_OF_RANGE)]
+        [
+            (b"\xee", ErrorCode.UNKNOWN_MESSAGE),
+            (b"", ErrorCode.BAD_MESSAGE),
+            (b"\x07\x00", ErrorCode.BAD_MESSAGE),
+            (b"\x05" + bytes(8), ErrorCode.OUT_OF_RANGE),
+        ]
     ):
         pair.pump_hears(encode_frame(made.send.seal(RecordType.COMMAND, counter, plaintext)))
         made.counter = counter
@@ -414,7 +419,9 @@ def test_garbage_raises_nothing_on_either_side(data: bytes) -> None:
 def test_well_framed_nonsense_raises_nothing_and_changes_nothing(rtype: RecordType, content: bytes) -> None:
     pair = Pair()
     pair.open()
-    body = clear_body(rtype, content) if rtype < 16 else bytes([1, rtype]) + bytes(4) + len(content).to_bytes(2, "big") + content + bytes(16)
+    body = (
+        clear_body(rtype, content) if rtype < 16 else bytes([1, rtype]) + bytes(4) + len(content).to_bytes(2, "big") + content + bytes(16)
+    )
     pair.pump_hears(encode_frame(body))
     pair.programmer.feed(encode_frame(body), pair.now)
     pair.pump.transmit()

@@ -119,7 +119,7 @@ def test_drift_reported_is_the_slope_of_the_volume() -> None:
         assert slope_nL == pytest.approx(500_000 * (1 + (motor.accuracy_ppm + motor.drift_ppm(pulses)) / PPM), abs=60)
 
 
-@pytest.mark.sr("SR-28", "SR-30")
+@pytest.mark.sr("SR-28")
 def test_stalled_motor_counts_commands_but_moves_nothing() -> None:
     motor = Motor(P40, 1)
     motor.command(10)

@@ -111,7 +111,9 @@ def test_no_float_stands_in_a_module_of_the_dose_path() -> None:
 
 @pytest.mark.sr("SR-05")
 @given(st.integers(0, 10**10), concentrations)
-def test_a_flow_never_gives_more_than_was_prescribed_and_less_than_one_nanolitre_short(ng_per_day: int, concentration: Concentration) -> None:
+def test_a_flow_never_gives_more_than_was_prescribed_and_less_than_one_nanolitre_short(
+    ng_per_day: int, concentration: Concentration
+) -> None:
     wanted = MassRate(ng_per_day)
     flow = flow_for_rate(wanted, concentration)
     given_rate = rate_of_flow(flow, concentration)

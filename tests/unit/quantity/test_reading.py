@@ -69,7 +69,7 @@ def test_an_amount_is_read_exactly(text: str, value: Amount) -> None:
         ("-1 mL", "sign"),
         ("+1 mL", "sign"),
         ("٣ mL", "digits 0 to 9"),
-        ("３ mL", "digits 0 to 9"),
+        ("\uff13 mL", "digits 0 to 9"),
         ("12345678 mL", "7 digits"),
         ("0.1234567 mL", "6 digits"),
         ("40", "unit is missing"),
@@ -147,7 +147,8 @@ def test_any_text_is_read_or_refused_with_the_documented_error(text: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "minutes"), [("2h", 120), ("90m", 90), ("90min", 90), ("1h30m", 90), ("1h 30m", 90), ("1 h 30 min", 90), ("1h0m", 60), ("1m", 1)]
+    ("text", "minutes"),
+    [("2h", 120), ("90m", 90), ("90min", 90), ("1h30m", 90), ("1h 30m", 90), ("1 h 30 min", 90), ("1h0m", 60), ("1m", 1)],
 )
 def test_a_duration_is_read_in_hours_and_minutes(text: str, minutes: int) -> None:
     assert Duration.parse(text).minutes == minutes

@@ -14,15 +14,13 @@ from firmware_sim.endpoints.simurl import SimUrl
 from firmware_sim.state_file import StateFileError
 from itbpump.transport import BadUrlError, SimulatorError, open_transport
 from itbpump.transport.sim import SimTransport
-from tests.contract.echo import EchoDevice
+from tests.contract.echo import EchoDevice, load_echo
 
 
 @pytest.fixture(autouse=True)
 def _echo_for_a_pump(monkeypatch: pytest.MonkeyPatch) -> None:
-    def opened(url: SimUrl, default_speed: Speed) -> InProcessLine:
-        return open_line(
-            url, default_speed=default_speed, make=lambda asked: EchoDevice(heard=asked.profile.encode()), restore=EchoDevice.load
-        )
+    def opened(url: SimUrl, default_speed: Speed, make: object) -> InProcessLine:
+        return open_line(url, default_speed=default_speed, make=lambda asked: EchoDevice(heard=asked.profile.encode()), load=load_echo)
 
     monkeypatch.setattr(module, "open_line", opened)
 

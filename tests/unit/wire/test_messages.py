@@ -239,3 +239,16 @@ def test_observer_may_change_nothing() -> None:
     changing = {kind for kind in m.ROLES if any(field.name == "cmd_id" for field in FIELDS[kind.__name__])} - {m.QueryCommand}
     assert changing
     assert not [kind for kind in changing if m.Role.OBSERVER in m.ROLES[kind]]
+
+
+def test_message_of_another_direction_or_a_broken_list_is_not_encoded() -> None:
+    with pytest.raises(FieldTypeError, match="Reply"):
+        m.encode_reply(0, m.Ping(1))  # type: ignore[arg-type]
+    with pytest.raises(FieldTypeError, match="Event"):
+        m.encode_event(m.Ping(1))  # type: ignore[arg-type]
+    with pytest.raises(FieldTypeError, match="LogPage"):
+        m.encode_reply(0, m.LogPage(0, (None,)))  # type: ignore[arg-type]
+    with pytest.raises(FieldTypeError, match="LogEvent"):
+        m.encode_event(m.LogEvent(None, m.LogKind.BOOT))  # type: ignore[arg-type]
+    with pytest.raises(FieldTypeError, match="None has the wrong type"):
+        m.encode_configuration(None)  # type: ignore[arg-type]

@@ -1,0 +1,152 @@
+"""The one place where an error becomes a text and an exit code (design 5), and where prose and data part ways.
+
+0 fine · 1 failed · 2 usage or unreadable input · 3 an override is needed · 4 a hard limit · 5 the outcome is not known.
+A documented error never shows a traceback; one that is not documented is a defect and does. Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from itbpump.errors import ConfigurationError, InputError, ItbPumpError
+
+__all__ = [
+    "FAILED",
+    "FINE",
+    "HARD_LIMIT",
+    "NEEDS_OVERRIDE",
+    "UNKNOWN",
+    "USAGE",
+    "Cancelled",
+    "CommandError",
+    "GuardedCommand",
+    "Output",
+    "exit_code",
+]
+
+FINE, FAILED, USAGE, NEEDS_OVERRIDE, HARD_LIMIT, UNKNOWN = range(6)
+
+
+class CommandError(ItbPumpError):
+    """A command ends here, with this exit code. `data` joins the error on stdout with --json."""
+
+    def __init__(self, message: str, code: int = FAILED, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.data = dict(data or {})
+
+
+class Cancelled(CommandError):
+    """The person did not confirm; nothing was sent."""
+
+
+class Output:
+    """Where a command writes: data on stdout as JSON, prose on stdout for people and on stderr beside JSON, notes always on stderr."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def say(self, *lines: str) -> None:
+        """Prose."""
+        for line in lines:
+            typer.echo(line, err=self.as_json)
+
+    def note(self, text: str) -> None:
+        """Progress and warnings."""
+        typer.echo(text, err=True)
+
+    def data(self, content: Mapping[str, Any]) -> None:
+        """The result for programs; nothing without --json."""
+        if self.as_json:
+            typer.echo(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+
+    def ask(self, question: str) -> str:
+        """A line from the person; the question goes to stderr. Raises CommandError (2) when nobody can answer."""
+        typer.echo(question + " ", nl=False, err=True)
+        try:
+            answer = sys.stdin.readline()
+        except KeyboardInterrupt:
+            answer = "\n"
+            typer.echo("", err=True)
+        if not answer:
+            typer.echo("", err=True)
+            raise CommandError("a confirmation is needed and nobody answers; nothing was sent; add --yes to run without a question", USAGE)
+        return answer.strip()
+
+
+class GuardedCommand(TyperCommand):
+    """A command whose documented errors end in a text on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it. Raises typer.Exit for a documented error."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            code = exit_code(error)
+            if code is None:
+                raise
+            _tell(error, code, as_json=bool(ctx.params.get("as_json")))
+            raise typer.Exit(code) from error
+
+
+def _tell(error: Exception, code: int, *, as_json: bool) -> None:
+    typer.echo(f"{'' if isinstance(error, Cancelled) else 'error: '}{error}", err=True)
+    if as_json:
+        data = error.data if isinstance(error, CommandError) else {}
+        form = {**data, "error": {"kind": type(error).__name__, "message": str(error)}, "exit_code": code}
+        typer.echo(json.dumps(form, indent=2, ensure_ascii=False, default=str))
+
+
+def exit_code(error: BaseException) -> int | None:
+    """The exit code of a documented error; None for anything else, which is a defect."""
+    if isinstance(error, CommandError):
+        return error.code
+    if isinstance(error, InputError):
+        return USAGE
+    if isinstance(error, ConfigurationError):
+        return HARD_LIMIT if error.rule else FAILED
+    if isinstance(error, ItbPumpError):
+        return _client_code(error)
+    return _simulator_code(error)
+
+
+def _client_code(error: ItbPumpError) -> int:
+    """Errors of link, client and transport; loaded only now, as the error has loaded them already."""
+    from itbpump.link.errors import PumpRefused
+    from itbpump.link.transaction import CommandFailed
+    from itbpump.outcome import DosingBlocked
+    from itbpump.refill import RefillError
+    from itbpump.transport.base import BadUrlError
+
+    refusal = error.refusal if isinstance(error, CommandFailed) else error
+    if isinstance(refusal, PumpRefused):
+        return HARD_LIMIT if refusal.limit is not None else FAILED
+    if isinstance(error, DosingBlocked):
+        return UNKNOWN
+    if isinstance(error, RefillError):
+        return HARD_LIMIT
+    if isinstance(error, BadUrlError):
+        return USAGE
+    cause = error.__cause__
+    return FAILED if cause is None or isinstance(cause, ItbPumpError) else _simulator_code(cause) or FAILED
+
+
+def _simulator_code(error: BaseException) -> int | None:
+    """Errors of the simulator and its bench, if it is loaded at all."""
+    if "firmware_sim" not in sys.modules:
+        return None
+    from firmware_sim.bench import BenchError
+    from firmware_sim.endpoints.device import EndpointError
+    from firmware_sim.state_file import StateFileError
+
+    if isinstance(error, BenchError):
+        return USAGE if error.kind.startswith("bad-") else FAILED
+    if isinstance(error, StateFileError):
+        return USAGE
+    return FAILED if isinstance(error, EndpointError) else None

@@ -1,0 +1,54 @@
+"""Reaching a pump for a command: the host's state, the session, and who is meant by a programmer's id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from itbpump.hoststate import HostState
+    from itbpump.pump import Pump
+
+__all__ = ["keeps_state", "opened", "require_settled", "who"]
+
+
+def keeps_state(url: str) -> bool:
+    """A pump that outlives the command: everything but `sim://` without `state=`."""
+    return not url.startswith("sim://") or "state=" in url
+
+
+@contextmanager
+def opened(url: str, *, dosing: bool = False) -> Iterator[Pump]:
+    """A session with the pump at `url`, closed at the end. `dosing`: refuse at once while an earlier outcome is unknown.
+
+    Raises what `itbpump.pump.connect` raises, and DosingBlocked.
+    """
+    from itbpump.hoststate import HostState
+    from itbpump.pump import connect
+
+    state = HostState.open() if keeps_state(url) else None
+    try:
+        with connect(url, state=state) as pump:
+            if dosing and state is not None:
+                require_settled(pump, state)
+            yield pump
+    finally:
+        if state is not None:
+            state.close()
+
+
+def require_settled(pump: Pump, state: HostState) -> None:
+    """Raises DosingBlocked before the person is asked anything; the client would refuse later all the same."""
+    from itbpump.outcome import DosingBlocked
+
+    unsettled = state.unsettled(pump.key)
+    if unsettled:
+        raise DosingBlocked(unsettled)
+
+
+def who(programmer: bytes, pump: Pump) -> str:
+    """A programmer's id in words."""
+    if not any(programmer):
+        return "nobody"
+    return "this companion" if programmer == pump.session.link.programmer_id else f"programmer {programmer.hex()}"

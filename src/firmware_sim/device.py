@@ -133,8 +133,6 @@ class SimulatedPump:
         try:
             for body in self._link.split(data):
                 self._act(self._link.take(body, link_now_ms), link_now_ms)
-                if self._link is None:
-                    return
             self._notify()
         except PowerLost:
             self._lose_power()
@@ -209,7 +207,7 @@ class SimulatedPump:
         except PowerLost:
             self._lose_power()
             self.plant.rest(uptime_ms)
-        if self._firmware is not None and self.plant.battery_permille() == 0:
+        if self.powered and self.plant.battery_permille() == 0:
             self.power_cut()
 
     # -------------------------------------------------------------------------------------------------- hands

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 
 from itbpump.errors import ItbPumpError
 from itbpump.hoststate import HostState, Intent
@@ -112,11 +113,9 @@ class Commands:
             self._state.settle(key, cmd_id, "not_applied", str(outcome.reason))
         else:
             self._state.settle(key, cmd_id, "applied")
-            try:
+            # Only a courtesy to other programmers: without it the pump goes on listing the result as unconfirmed.
+            with suppress(LinkError, TransportError):
                 self._session.send(ConfirmResult(cmd_id=cmd_id))
-            except (LinkError, TransportError):
-                # Only a courtesy to other programmers: the pump goes on listing the result as unconfirmed.
-                pass
         return outcome
 
 

@@ -210,7 +210,7 @@ class Pump:
         return self._configure(rebased_configuration(week_offset, present), present, "re-base the pump's clock")
 
     def restore(self, present: PresentPump) -> Outcome:
-        """Commit and start the configuration before the present one, in the present week. ConfigurationError when there is none that fits."""
+        """Commit and start the configuration before the present one, in the present week. ConfigurationError when none fits."""
         previous = self.configuration(ConfigurationSlot.PREVIOUS)
         if previous is None:
             raise ConfigurationError("the pump holds no earlier configuration", "program it by a prescription")

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import gcd
 from typing import ClassVar, Self, TypeAlias
 
 from itbpump.errors import QuantityError
@@ -58,23 +59,23 @@ def exact(value: Exact) -> Exact:
 
 def number_text(value: Exact, *, thousands: bool = False) -> str:
     """Decimal text of an exact value: leading zero, no trailing zero. ValueError if the decimals do not end: round first, on purpose."""
-    fraction = Fraction(value)
-    places = _decimal_places(fraction.denominator)
-    scaled = fraction.numerator * 10**places // fraction.denominator
-    whole, rest = divmod(scaled, 10**places)
-    head = f"{whole:,}" if thousands else str(whole)
-    return f"{head}.{rest:0{places}d}" if places else head
+    return _ratio_text(value.numerator, value.denominator, thousands=thousands)
 
 
-def _decimal_places(denominator: int) -> int:
-    """Digits after the point of a reduced fraction with this denominator."""
+def _ratio_text(numerator: int, denominator: int, *, thousands: bool = False) -> str:
+    """Decimal text of a quotient; in integers, as a table of steps prints hundreds."""
+    common = gcd(numerator, denominator)
+    numerator, denominator = numerator // common, denominator // common
     twos = (denominator & -denominator).bit_length() - 1
     rest, fives = denominator >> twos, 0
     while rest % 5 == 0:
         rest, fives = rest // 5, fives + 1
     if rest != 1:
         raise ValueError(f"a fraction with denominator {denominator} has no ending decimal")
-    return max(twos, fives)
+    places = max(twos, fives)
+    whole, decimals = divmod(numerator * 10**places // denominator, 10**places)
+    head = f"{whole:,}" if thousands else str(whole)
+    return f"{head}.{decimals:0{places}d}" if places else head
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -105,32 +106,34 @@ class Amount:
 
     def text(self) -> str:
         """For files: `1250 mcg/day`; reads back to the same value."""
-        unit, number = self._printed()
-        return f"{number_text(number)} {unit}"
+        unit, divisor = self._printed()
+        return f"{_ratio_text(self.value.numerator, divisor)} {unit}"
 
     def json(self) -> dict[str, str]:
         """For JSON: `{"value": "38", "unit": "mL"}`, in the default unit."""
         unit, factor = next(iter(self.UNITS.items()))
-        return {"value": number_text(Fraction(self.value) / factor), "unit": unit}
+        return {"value": _ratio_text(self.value.numerator, factor * self.value.denominator), "unit": unit}
 
     def screen(self) -> str:
         """For people: `1,250 mcg per day`, in the default unit, or per hour if typed so."""
-        unit, number = self._printed()
+        unit, divisor = self._printed()
         if unit.startswith("mg"):  # one unit of mass on screens, so that two doses compare at a glance
             unit, factor = next(iter(self.UNITS.items()))
-            number = Fraction(self.value) / factor
-        return f"{number_text(number, thousands=True)} {unit.replace('/h', ' per hour').replace('/', ' per ')}"
+            divisor = factor * self.value.denominator
+        number = _ratio_text(self.value.numerator, divisor, thousands=True)
+        return f"{number} {unit.replace('/h', ' per hour').replace('/', ' per ')}"
 
     def rounded(self) -> Self:
         """To the nearest base unit, ties to even; for figures that are not doses, such as a mean."""
         return type(self)(round(self.value), self.unit)
 
-    def _printed(self) -> tuple[str, Fraction]:
-        number = Fraction(self.value) / self.UNITS[self.unit]
-        if number.denominator % 3 == 0:  # an hourly figure of a daily amount need not end; the daily one does
+    def _printed(self) -> tuple[str, int]:
+        """Unit, and what the numerator is divided by to be in it; an hourly figure that does not end is printed per day."""
+        divisor = self.UNITS[self.unit] * self.value.denominator
+        if divisor % 3 == 0 and self.value.numerator * 10**30 % divisor:
             unit = next(iter(self.UNITS))
-            return unit, Fraction(self.value) / self.UNITS[unit]
-        return self.unit, number
+            return unit, self.UNITS[unit] * self.value.denominator
+        return self.unit, divisor
 
     def __str__(self) -> str:
         return self.screen()

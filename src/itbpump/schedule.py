@@ -99,7 +99,7 @@ class Segment:
 class Schedule:
     """A repeating cycle of segments that covers [0, cycle_ms) without a hole. Immutable."""
 
-    __slots__ = ("_before", "_starts", "cycle_ms", "follows_week", "segments")
+    __slots__ = ("_before", "_largest", "_starts", "cycle_ms", "follows_week", "segments")
 
     def __init__(self, cycle_ms: int, segments: Sequence[Segment], *, follows_week: bool = False) -> None:
         edges = [segment.start_ms for segment in segments] + [cycle_ms]
@@ -109,6 +109,7 @@ class Schedule:
         self.follows_week = follows_week  # a bolus every 7 days has the same cycle, but no weekday
         self.segments = tuple(segments)
         self._starts = edges[:-1]
+        self._largest: dict[int, tuple[int, int]] = {}  # of max_window_units, by window: asked for often, never changing
         self._before = [0, *accumulate(segment.units(segment.end_ms - segment.start_ms) for segment in segments)]
 
     def __eq__(self, other: object) -> bool:
@@ -221,9 +222,11 @@ class Schedule:
         The volume in a sliding window is piecewise linear in its start, so its largest value lies where an edge of the window meets an
         edge of a segment.
         """
-        starts = sorted({edge % self.cycle_ms for start in self._starts for edge in (start, start - window_ms)})
-        best = max((self.volume_units_between(start, start + window_ms), -start) for start in starts)
-        return best[0], -best[1]
+        if window_ms not in self._largest:
+            starts = {edge % self.cycle_ms for start in self._starts for edge in (start, start - window_ms)}
+            units, negative_start = max((self.volume_units(start + window_ms) - self.volume_units(start), -start) for start in starts)
+            self._largest[window_ms] = units, -negative_start
+        return self._largest[window_ms]
 
 
 def _week_segments(rates: list[tuple[int, int]], boluses: list[tuple[int, int, int]]) -> Iterator[Segment]:

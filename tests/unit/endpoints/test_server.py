@@ -1,123 +1,24 @@
-"""The simulator's loop: times, the bench beside the line, one client, and an end that leaves nothing behind."""
+"""The simulator's loop: times, one client on the line, a state file ahead of it, and an end that leaves nothing behind."""
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol, TypedDict, Unpack
 
 import pytest
 
 from firmware_sim.bench import BenchError
-from firmware_sim.bench_client import BenchClient
-from firmware_sim.endpoints import EndpointError, PtyLink, Ready, Server, TcpLink
-from firmware_sim.endpoints.bench_port import MAX_CLIENTS
+from firmware_sim.endpoints import EndpointError, PtyLink, TcpLink
 from firmware_sim.endpoints.server import CHUNK_MS
 from firmware_sim.state_file import StateFile, StateFileError
-from itbpump.wire.messages import Role
 from tests.contract.echo import EchoDevice
+from tests.contract.serving import Clock, Start, ask, run_alone
 
 DAY_MS = 86_400_000
 
 
-class Clock:
-    """The process's clock, moved by the test."""
-
-    ns = 5_000_000_000
-
-    def __call__(self) -> int:
-        return self.ns
-
-
-class Options(TypedDict, total=False):
-    """What a test may set of the server."""
-
-    bench: str
-    speed: str
-    state: StateFile
-    monotonic_ns: Callable[[], int]
-
-
-class Running:
-    """A server in a thread; `end` stops it and raises what it raised."""
-
-    def __init__(self, device: EchoDevice, link: PtyLink | TcpLink, **options: Unpack[Options]) -> None:
-        self.device, self.link = device, link
-        self.ready: Ready | None = None
-        self._announced = threading.Event()
-        self._error: BaseException | None = None
-        self.server = Server(device, link, announce=self._announce, **options)
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def _announce(self, ready: Ready) -> None:
-        self.ready = ready
-        self._announced.set()
-
-    def _run(self) -> None:
-        try:
-            self.server.run()
-        except (EndpointError, StateFileError) as error:
-            self._error = error
-        finally:
-            self._announced.set()
-
-    def start(self) -> Running:
-        self.thread.start()
-        assert self._announced.wait(20)
-        return self
-
-    def bench(self) -> BenchClient:
-        assert self.ready is not None
-        assert self.ready.bench is not None
-        return BenchClient(self.ready.bench, answer_timeout_s=20)
-
-    def line(self) -> socket.socket:
-        host, port = self.link.url.removeprefix("socket://").split(":")
-        return socket.create_connection((host, int(port)), timeout=20)
-
-    def end(self) -> None:
-        self.server.stop()
-        self.thread.join(20)
-        assert not self.thread.is_alive()
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
-
-
-class Start(Protocol):
-    def __call__(self, device: EchoDevice | None = None, link: PtyLink | TcpLink | None = None, **options: Unpack[Options]) -> Running:
-        """A server that is ended with the test."""
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    running: list[Running] = []
-
-    def begin(device: EchoDevice | None = None, link: PtyLink | TcpLink | None = None, **options: Unpack[Options]) -> Running:
-        options = {"bench": "127.0.0.1:0", "speed": "manual", **options}
-        running.append(Running(device or EchoDevice(), link or TcpLink("127.0.0.1:0"), **options))
-        return running[-1].start()
-
-    yield begin
-    for one in running:
-        one.end()
-
-
-def ask(line: socket.socket, message: bytes) -> bytes:
-    line.sendall(message)
-    answer = b""
-    while len(answer) < len(message):
-        more = line.recv(65536)
-        assert more, "hung up"
-        answer += more
-    return answer
-
-
-# -------------------------------------------------------------------------------------------------- time
 @pytest.mark.parametrize(("speed", "factor"), [("real", 1), ("60", 60), ("manual", 0)])
 def test_pump_time_follows_the_clock_at_its_speed_and_link_time_is_never_scaled(start: Start, speed: str, factor: int) -> None:
     clock = Clock()
@@ -203,106 +104,6 @@ def test_a_link_timer_fires_by_itself(start: Start) -> None:
     assert len(running.device.ticks) == 1
 
 
-# -------------------------------------------------------------------------------------------------- bench
-def test_bench_commands_reach_the_device(start: Start) -> None:
-    running = start()
-    with running.bench() as bench:
-        assert bench.call("truth") == {"command": "truth"}
-        assert bench.call("refill", fill_nL="38 mL")["fill_nL"] == 38_000_000
-        assert bench.call("patient-request") == {"accepted": True}
-        bench.call("pair", programmer="01" * 8, role="emergency", key="02" * 32)
-        assert bench.call("power", action="cut")["powered"] is False
-        assert bench.call("patient-request") == {"accepted": False}
-        assert bench.call("power", action="cycle")["powered"] is True
-        assert bench.call("save") == {"saved": False}
-        assert "advance" in bench.call("help")
-        with pytest.raises(BenchError, match="cannot stick"):
-            bench.call("stall", state="on")
-    assert running.device.paired == [(b"\x01" * 8, Role.EMERGENCY, b"\x02" * 32)]
-
-
-def test_a_malformed_line_is_answered_and_the_next_one_served(start: Start) -> None:
-    running = start()
-    with running.bench() as bench:
-        bench._socket.sendall(b'advance\n\n{"command":"nope","id":9}\n')
-        first, second = json.loads(bench._stream.readline()), json.loads(bench._stream.readline())
-        assert (first["error"]["kind"], first["id"]) == ("bad-line", None)
-        assert (second["error"]["kind"], second["id"]) == ("bad-command", 9)
-        assert bench.call("time")["uptime_ms"] == 0
-
-
-def test_a_line_without_end_is_refused_and_closed(start: Start) -> None:
-    running = start()
-    with running.bench() as bench:
-        bench._socket.sendall(b"x" * 40_000)
-        assert "longer than" in json.loads(bench._stream.readline())["error"]["message"]
-        assert bench._stream.read() == b""
-    with running.bench() as bench:
-        bench.call("time")
-
-
-def test_one_client_too_many_is_told_so(start: Start) -> None:
-    running = start()
-    clients = [running.bench() for _ in range(MAX_CLIENTS)]
-    for client in clients:
-        client.call("time")
-    with running.bench() as extra, pytest.raises(BenchError) as caught:
-        extra.call("time")
-    assert caught.value.kind in ("busy", "connection")  # the hang-up may overtake the reason
-    for client in clients:
-        client.close()
-
-
-def test_the_bench_on_a_unix_socket_is_the_owners_alone_and_is_removed(start: Start, tmp_path: Path) -> None:
-    path = tmp_path / "bench.sock"
-    running = start(bench=str(path))
-    with running.bench() as bench:
-        assert bench.call("time")["uptime_ms"] == 0
-    assert path.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(EndpointError, match="in use"):
-        _run_alone(TcpLink("127.0.0.1:0"), bench=str(path))
-    running.end()
-    assert not path.exists()
-
-
-def test_a_dead_unix_socket_is_replaced(start: Start, tmp_path: Path) -> None:
-    path = tmp_path / "bench.sock"
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(path))
-    with start(bench=f"unix:{path}").bench() as bench:
-        bench.call("time")
-
-
-def test_quit_saves_and_ends(start: Start, tmp_path: Path) -> None:
-    with StateFile(tmp_path / "pump.state") as file:
-        running = start(state=file)
-        with running.bench() as bench:
-            bench.call("advance", for_="3d")
-            bench.call("quit")
-        running.thread.join(20)
-        assert not running.thread.is_alive()
-        assert file.load()["uptime_ms"] == 3 * DAY_MS
-
-
-def test_a_bench_that_is_not_there_is_named() -> None:
-    with pytest.raises(BenchError, match="cannot reach") as caught:
-        BenchClient("127.0.0.1:1")
-    assert caught.value.kind == "connection"
-    with pytest.raises(BenchError, match="no address"):
-        BenchClient("nonsense")
-
-
-def test_a_bench_that_goes_away_is_named(start: Start) -> None:
-    running = start()
-    with running.bench() as bench:
-        bench.call("time")
-        running.end()
-        with pytest.raises(BenchError) as caught:
-            bench.call("time")
-    assert caught.value.kind == "connection"
-
-
-# -------------------------------------------------------------------------------------------------- the patient's link
 def test_a_second_client_is_closed_without_a_byte_and_the_first_stays(start: Start) -> None:
     running = start()
     with running.line() as first:
@@ -381,7 +182,7 @@ def test_a_name_that_leads_nowhere_is_taken_over_and_any_other_refused(start: St
     assert start(link=PtyLink(stale)).link.url == str(stale)
     for name in (file, foreign):
         with pytest.raises(EndpointError, match="exists already"):
-            _run_alone(PtyLink(name))
+            run_alone(PtyLink(name))
     assert file.read_text() == "mine"
     assert foreign.is_symlink()
 
@@ -396,14 +197,10 @@ def test_a_link_that_was_given_to_another_pump_is_left_to_it(start: Start, tmp_p
     assert str(name.readlink()) == other.device_path
 
 
-def _run_alone(link: PtyLink | TcpLink, bench: str | None = None) -> None:
-    Server(EchoDevice(), link, bench, speed="manual").run()
-
-
 def test_a_taken_port_is_named(start: Start) -> None:
     running = start()
     with pytest.raises(EndpointError, match="cannot listen"):
-        _run_alone(TcpLink(running.link.url))
+        run_alone(TcpLink(running.link.url))
 
 
 def test_the_announcement_names_everything(start: Start, tmp_path: Path) -> None:
@@ -418,7 +215,6 @@ def test_the_announcement_names_everything(start: Start, tmp_path: Path) -> None
         running.end()
 
 
-# -------------------------------------------------------------------------------------------------- state
 class CountingFile(StateFile):
     """Notes each save."""
 

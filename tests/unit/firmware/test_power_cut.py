@@ -310,3 +310,28 @@ def _write_torn(memory: Memory, pair: CellPair, number: int, torn: int | None) -
         pair.write(memory, Cell(number))
     except PowerLost:
         assert torn is not None
+
+
+@pytest.mark.sr("SR-48")
+@pytest.mark.parametrize("phase", [PulsePhase.INTENT, PulsePhase.MOVED])
+def test_a_pulse_in_doubt_is_counted_once_however_often_the_start_is_cut(phase: PulsePhase) -> None:
+    rig = Rig()
+    rig.configure()
+    rig.advance(HOUR)
+    rig.firmware.materialise(rig.now, phase)
+    image = rig.memory.image()
+    expected = Rig(Memory.from_image(image), rig.hardware).status()
+    assert expected.doubt_pulses == 1
+    writes = 0
+    while True:
+        memory = Memory.from_image(image)
+        memory.cut_at(writes, 0)
+        try:
+            Rig(memory, rig.hardware)
+        except PowerLost:
+            status = Rig(Memory.from_image(memory.image()), rig.hardware).status()
+            assert (status.doubt_pulses, status.lifetime_pulses) == (1, expected.lifetime_pulses), writes
+            writes += 1
+            continue
+        break
+    assert writes >= 4

@@ -1,7 +1,7 @@
 """Writes vectors/session.json: one whole session as it goes over the line, from hello to close. `--check` compares instead.
 
-The two ends are the shipped ones, with every random byte given, so the file is the same each time. It holds what a line brings: a therapy of several
-fragments, a reply that is lost and resent, a bolus, a hint, and pages of the log. Run with src/ on the path.
+The two ends are the shipped ones, with every random byte given, so the file is the same each time. It holds what a line brings: a
+therapy of several fragments, a reply that is lost and resent, a bolus, a hint, and pages of the log. Run with src/ on the path.
 """
 
 from __future__ import annotations

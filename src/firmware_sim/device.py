@@ -7,7 +7,6 @@ modelled: what plant and firmware exclude; how long a start takes (none).
 
 from __future__ import annotations
 
-import base64
 import random
 from collections.abc import Callable
 from typing import cast
@@ -305,7 +304,7 @@ class SimulatedPump:
         return self._writes_before + self._memory.write_index + self._bench_changes
 
     def save(self) -> dict[str, object]:
-        """Memory and, apart, plant truth, as plain JSON-able data."""
+        """Memory (bytes) and, apart, plant truth (plain JSON-able data)."""
         if self._firmware is not None:
             self._firmware.materialise(self.uptime_ms)
         return {
@@ -314,7 +313,7 @@ class SimulatedPump:
             "seed": self.seed,
             "serial": self.serial,
             "powered": self.powered,
-            "memory": base64.b85encode(self._memory.image()).decode("ascii"),
+            "memory": self._memory.image(),
             "plant": self.plant.snapshot(),
         }
 
@@ -325,7 +324,7 @@ class SimulatedPump:
         """
         if state.get("form") != _STATE_FORM:
             raise ValueError(f"a saved pump of form {state.get('form')!r}; this program knows form {_STATE_FORM}")
-        seed, memory = cast("int", state["seed"]), Memory.from_image(base64.b85decode(cast("str", state["memory"])))
+        seed, memory = cast("int", state["seed"]), Memory.from_image(cast("bytes", state["memory"]))
         pump = cls(cast("str", state["profile"]), seed=seed, serial=cast("str", state["serial"]), entropy=entropy)
         pump._lose_power()
         pump._memory = memory

@@ -1,8 +1,9 @@
 """Request round trips over a pty: the real client and the real pump process against the barest thing that is framed and encrypted as well.
 
-Floor: `00 COBS CRC-32 00` frames and AES-CCM records of the same size, sealed and opened at both ends, pyserial on one side and a read/write loop in its own
-process on the other; no session, no messages, no pump. Ours: `Connection.request(Ping)` to a served `SimulatedPump` in its own process. Both run on a
-pty of their own, blocks interleaved, median of paired ratios. A raw pyserial echo of as many bytes, and asking for the whole status, are reported beside.
+Floor: `00 COBS CRC-32 00` frames and AES-CCM records of the same size, sealed and opened at both ends, pyserial on one side and a
+read/write loop in its own process on the other; no session, no messages, no pump. Ours: `Connection.request(Ping)` to a served
+`SimulatedPump` in its own process. Both run on a pty of their own, blocks interleaved, median of paired ratios. A raw pyserial echo of
+as many bytes, and asking for the whole status, are reported beside.
 """
 
 from __future__ import annotations
@@ -166,7 +167,12 @@ def run() -> list[Figure]:
             process.join()
     floor = statistics.median(row[0] for row in rates)
     return [
-        Figure("round trip: ours / bare frame + AES-CCM", statistics.median(row[1] / row[0] for row in rates), 0.35, note=f"floor {floor:.0f}/s"),
+        Figure(
+            "round trip: ours / bare frame + AES-CCM",
+            statistics.median(row[1] / row[0] for row in rates),
+            0.35,
+            note=f"floor {floor:.0f}/s",
+        ),
         Figure("round trip: status / bare", statistics.median(row[2] / row[0] for row in rates), 0, None, note="198-byte reply"),
         Figure("round trip: ours / raw pyserial echo", statistics.median(row[1] / row[3] for row in rates), 0, None),
     ]

@@ -3,7 +3,8 @@
 Ours is `SimulatedPump` with everything in it: each refill is a needle and a staged, judged, journaled commit. The peer is an event-
 driven simpy model that wakes at each flow change and carries the same state from one to the next: pulses by the same rule, true volume
 by the same motor, estimate, reservoir and the mixing tanks. What both found at each refill is asserted equal before anything is timed.
-A second peer that keeps only the scheduled volume and the estimate, with no pulses and no physics, is reported beside it. V-40, because a P pump ends its service after seven years.
+A second peer that keeps only the scheduled volume and the estimate, with no pulses and no physics, is reported beside it. V-40, because
+a P pump ends its service after seven years.
 """
 
 from __future__ import annotations
@@ -266,7 +267,9 @@ def run() -> list[Figure]:
         times.append(1000 * ours)
     memory = _memory_kB(TEN_YEARS, usual) / _memory_kB(TEN_YEARS // 10, usual)
     return [
-        Figure("ten years: simpy pump / ours", statistics.median(to_peer), 10, note="same state at each flow change, same finds at each refill"),
+        Figure(
+            "ten years: simpy pump / ours", statistics.median(to_peer), 10, note="same state at each flow change, same finds at each refill"
+        ),
         Figure("ten years: whole pump", statistics.median(times), 50, "at most", "ms", "40 refills, each a judged and journaled commit"),
         Figure("ten years: pulse volume / 10", statistics.median(to_usual), 1.1, "at most", note="ten times the pulses"),
         Figure("memory: ten years / one year", memory, 1.5, "at most", note="peak traced by tracemalloc"),

@@ -1,6 +1,7 @@
 """The whole session of vectors/session.json through the pump and through the companion's link, byte for byte (SR-62, SR-41).
 
-Each end is fed whole frames, single bytes, and frames with the beginning of something else behind them, and must answer with the same bytes.
+Each end is fed whole frames, single bytes, and frames with the beginning of something else behind them, and must answer with the same
+bytes.
 """
 
 from __future__ import annotations

@@ -24,8 +24,12 @@ def make_pump(
     fill_nL: int | None = None,
     concentration_ng_per_mL: int | None = None,
     path_volume_nL: int | None = None,
+    entropy: Callable[[int], bytes] | None = None,
 ) -> SimulatedPump:
-    """A fresh pump: filled (to its capacity, with 2000 mcg/mL, unless told), stopped, unconfigured. EndpointError for what cannot be."""
+    """A fresh pump: filled (to its capacity, with 2000 mcg/mL, unless told), stopped, unconfigured. EndpointError for what cannot be.
+
+    `entropy(n)` gives the pump's random bytes; by default they follow from the seed.
+    """
     try:
         figures = load_profile(profile)
         return SimulatedPump(
@@ -34,6 +38,7 @@ def make_pump(
             fill_nL=figures.firmware.capacity_nL if fill_nL is None else fill_nL,
             concentration_ng_per_mL=2_000_000 if concentration_ng_per_mL is None else concentration_ng_per_mL,
             path_volume_nL=path_volume_nL,
+            entropy=entropy,
         )
     except ValueError as error:  # ProfileError and PlantError are such
         raise EndpointError(f"a pump {profile!r} cannot be made ({error})", "check the profile's name and the fill") from error
@@ -46,11 +51,11 @@ def new_pump(url: SimUrl) -> SimulatedPump:
     return make_pump(url.profile, seed=url.seed, fill_nL=url.fill_nL)
 
 
-def load_pump(file: StateFile) -> SimulatedPump:
+def load_pump(file: StateFile, entropy: Callable[[int], bytes] | None = None) -> SimulatedPump:
     """The pump of a state file. Raises StateFileError; the file is left as it is."""
     state = file.load()
     try:
-        return SimulatedPump.load(state)
+        return SimulatedPump.load(state, entropy)
     except (ValueError, KeyError, TypeError, MemoryFault) as error:  # its SHA-256 holds: written by another program, or by another version
         raise StateFileError(file.path, f"no pump can be started from it ({error!r})", "use the program that wrote it") from error
 

@@ -118,6 +118,8 @@ def _examine(machine: Machine, uptime_ms: int) -> _Found:
     last_ms = max(state.at_ms, alive_ms)
     if alive is not None and loaded.state is not None and alive.value > state.sequence:
         failures.append((Check.JOURNAL_OLD, alive.value))
+    # Go on above every number ever in force, or the next start would miss a newer record again.
+    state = replace(state, sequence=max(state.sequence, alive.value if alive is not None else 0))
     if uptime_ms < last_ms:
         failures.append((Check.CLOCK, last_ms - uptime_ms))
     before = resume_delivery(
@@ -158,7 +160,7 @@ def _count_pulses(machine: Machine, found: _Found) -> None:
 def _configuration_holds(machine: Machine, state: Durable, uptime_ms: int) -> bool:
     """The configuration in force decodes and keeps the pump's own limits; none is in order where none was ever committed."""
     if not state.active:
-        return state.run_state in (RunState.UNCONFIGURED, RunState.SAFE)
+        return state.drive is not Drive.THERAPY
     try:
         configuration = decoded(state.active)
     except MessageError:

@@ -154,6 +154,8 @@ class Firmware:
     def materialise(self, uptime_ms: int, phase: PulsePhase = PulsePhase.NONE, torn_bytes: int | None = None) -> None:
         """Put into the memory what a pump writes between events, as of `uptime_ms`, before the memory is saved or the power is cut.
 
+        `uptime_ms` is where `advance` has come to. After `PowerLost` it has been done.
+
         phase: how far the next pulse has come; if it has moved the motor, the plant must make one pulse more. torn_bytes: see
         `materialise.place_pulses`. Changes nothing but the memory, which is then a pure function of what happened and the time.
         """

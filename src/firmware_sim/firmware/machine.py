@@ -95,8 +95,8 @@ class Machine:
         return max(0, self.state.bridge_end - self.pulses)
 
     def wall_s(self, uptime_ms: int) -> int:
-        """Wall-clock label of an uptime; 0 while unset."""
-        return self.state.wall_s + (uptime_ms - self.state.wall_set_ms) // 1000 if self.state.wall_s else 0
+        """Wall-clock label of an uptime; 0 while unset. It stands still at the end of its 32 bits (February 2106): a label, not a dose."""
+        return min(self.state.wall_s + (uptime_ms - self.state.wall_set_ms) // 1000, 0xFFFF_FFFF) if self.state.wall_s else 0
 
     def patient(self) -> PatientRecord:
         """The record of patient boluses."""
@@ -172,8 +172,7 @@ class Machine:
 
     def store(self, draft: Draft) -> None:
         """Make the change, all of it or nothing. Raises MemoryFault if the journal does not read back; then nothing has changed."""
-        # The stamps up to here carry the sequence that is about to be replaced.
-        self.last_stamped = place_stamps(self.memory, self.last_stamped, self.now_ms, self.state.sequence)
+        self._settle_memory()
         mark = self.log.mark()
         state = draft.state
         log, hints = [], []
@@ -246,7 +245,13 @@ class Machine:
     # ------------------------------------------------------------------------------------------------ memory and log
     def note(self, kind: LogKind, a: int = 0, b: int = 0) -> int:
         """Log something that changes no durable state. Returns the entry's number."""
+        self._settle_memory()
         return self.log.append(self.now_ms, self.wall_s(self.now_ms), kind, a, b)
+
+    def _settle_memory(self) -> None:
+        """What was written before the write that comes now, which a power cut may tear; stamps with the sequence now in force."""
+        place_pulses(self.memory, self.boot_pulses, self.pulses, PulsePhase.NONE, None)
+        self.last_stamped = place_stamps(self.memory, self.last_stamped, self.now_ms, self.state.sequence)
 
     def materialise(self, uptime_ms: int, phase: PulsePhase, torn_bytes: int | None) -> None:
         """Put into the memory what was written between events up to `uptime_ms`; see `materialise`."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from itbpump.cli.guard import HARD_LIMIT, NEEDS_OVERRIDE, CommandError, Output
+from itbpump.cli.guard import NEEDS_OVERRIDE, CommandError, Output
 from itbpump.cli.outcomes import outcome_json, require_applied
 from itbpump.cli.pumps import opened
 from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, pass_review, read_overrides, show_review
@@ -150,8 +150,8 @@ def _after(line: Pump) -> list[str]:
 
     now, configuration = line.status(), line.configuration()
     if configuration is None:
-        raise CommandError("the pump has no configuration after the refill; read it: itbpump status URL", HARD_LIMIT)
+        raise CommandError("the pump has no configuration after the refill; read it: itbpump status URL")
     view = view_configuration(configuration, line.profile)
     days = view.days_to(Volume(now.reservoir_nL), Volume(now.low_alarm_nL), with_patient=True)
-    lasting = "no flow, so no alarm by the count" if days is None else f"the low-reservoir alarm comes in {days:,} days or later by the count"
+    lasting = "no flow, so no alarm by the count" if days is None else f"the low-reservoir alarm comes after {days:,} days by the count, every patient bolus included"
     return [f"Reservoir {Volume(now.reservoir_nL)}, {now.run_state.name.lower()}; {lasting}."]

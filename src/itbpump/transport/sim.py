@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -123,10 +123,13 @@ def _fresh_pump(url: SimUrl) -> SimulatedPump:
     return new_pump(url) if url.rx is None else configured_pump(url.rx, profile=url.profile_named, seed=url.seed, fill_nL=url.fill_nL)
 
 
-def configured_pump(rx: Path, *, profile: str | None = None, seed: int = 0, fill_nL: int | None = None) -> SimulatedPump:
+def configured_pump(
+    rx: Path, *, profile: str | None = None, seed: int = 0, fill_nL: int | None = None, entropy: Callable[[int], bytes] | None = None
+) -> SimulatedPump:
     """A simulated pump that runs the prescription in the file `rx`, for `itbpump sim --rx` and `sim://P-40?rx=FILE`.
 
     Its uptime 0 is the prescription's `as_of`. The true reservoir holds the prescription's volume, or `fill_nL` if the two shall differ.
+    `entropy(n)` gives the pump's random bytes; by default they follow from the seed.
     A factory programmer of its own, with a key that nobody knows, gives the order: the pump's limits hold as for any other.
     Raises PrescriptionError, ProfileError, ConfigurationError; SimulatorError if `profile` is another one or the pump refuses.
     """
@@ -146,6 +149,7 @@ def configured_pump(rx: Path, *, profile: str | None = None, seed: int = 0, fill
         fill_nL=configuration.reservoir_volume_nL if fill_nL is None else fill_nL,
         concentration_ng_per_mL=configuration.concentration_ng_per_mL,
         path_volume_nL=configuration.path_volume_nL,
+        entropy=entropy,
     )
     pump.provision(_FACTORY, Role.CLINICIAN, secrets.token_bytes(32))
     _order(pump, rx, encode_configuration(configuration))

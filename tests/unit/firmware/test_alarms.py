@@ -258,6 +258,15 @@ def test_end_of_service_comes_with_the_replacement_time_and_never_after_the_serv
         assert after <= PROFILE.eri_battery_permille < before
 
 
+@pytest.mark.sr("SR-37")
+def test_a_replacement_indicator_seen_late_does_not_move_the_end_of_service() -> None:
+    rig = stopped(0).reset(off_ms=ERI_AGE + 30 * DAY)
+    assert Alarm.REPLACEMENT in up(rig)
+    assert rig.status().eri_left_days == (PROFILE.service_life_ms - rig.now) // DAY
+    rig.firmware.advance(PROFILE.service_life_ms)
+    assert Alarm.END_OF_SERVICE in up(rig)
+
+
 def test_an_alarm_that_stops_ends_a_running_bolus_as_interrupted() -> None:
     rig = running(HOUR)
     rig.bolus(25, 600)

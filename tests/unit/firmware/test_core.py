@@ -281,6 +281,9 @@ def test_an_older_record_is_not_taken_for_the_newest() -> None:
     rig = Rig(Memory.from_image(rig.memory.image()), rig.hardware)
     assert Alarm.MEMORY_LOST in {state.alarm for state in rig.status().alarms}
     assert rig.status().run_state is RunState.SAFE
+    rig.configure()
+    rig = rig.reset(HOUR)
+    assert (rig.status().alarms, rig.status().run_state) == ((), RunState.RUNNING), "it goes on above the number that was lost"
 
 
 @pytest.mark.sr("SR-59")
@@ -357,3 +360,37 @@ def test_ten_years_cost_by_events() -> None:
         rig.advance(91 * DAY)
         rig.configure(FLEX)
     assert drives < 40 * 5
+
+
+@pytest.mark.sr("SR-32")
+def test_a_bolus_whose_end_cannot_be_journaled_ends_all_the_same() -> None:
+    rig = Rig()
+    rig.configure()
+    rig.advance(HOUR)
+    before = rig.hardware.made
+    result_of(rig.bolus(25, 600))
+    for region in ("journal_a", "journal_b"):
+        rig.memory.stick(region, 30, rig.memory.read(region, 30, 1)[0] ^ 0xFF)
+    rig.advance(10 * MINUTE)
+    assert rig.hardware.made - before == 25
+    status = rig.status()
+    assert (status.run_state, status.flow_nL_per_day) == (RunState.SAFE, PROFILE.minimum_rate_nL_per_day)
+    assert Alarm.MEMORY_LOST in {state.alarm for state in status.alarms}
+    rig.advance(30 * DAY)
+    assert rig.status().bolus_counter == 25
+
+
+def test_a_pump_stopped_after_it_lost_its_memory_starts_again_stopped() -> None:
+    rig = Rig()
+    rig.configure()
+    rig.advance(HOUR)
+    rig.firmware.materialise(rig.now)
+    for region in ("journal_a", "journal_b"):
+        rig.memory.flip(region, 99, 0)
+    rig = Rig(Memory.from_image(rig.memory.image()), rig.hardware)
+    rig.ask(StopTherapy(cmd_id=rig.next_id()))
+    made = rig.hardware.made
+    rig = rig.reset(HOUR)
+    rig.advance(DAY)
+    assert (rig.status().run_state, rig.hardware.made) == (RunState.STOPPED, made)
+    assert [entry.kind for entry in rig.firmware._machine.log.page(0, 100)].count(LogKind.SELF_TEST_FAILED) == 1

@@ -187,7 +187,7 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
     ),
     "SetClock": (
         Field("cmd_id", "u64", 1, 18446744073709551615, 0, "", "id of the command"),
-        Field("wall_s", "u32", 1577836800, 4294967295, 0, "s", "seconds since 1970, UTC; not before 2020"),
+        Field("wall_s", "u32", 1577836800, 4102444800, 0, "s", "seconds since 1970, UTC; from 2020 to 2100"),
     ),
     "TestAlarm": (
         Field("cmd_id", "u64", 1, 18446744073709551615, 0, "", "id of the command"),
@@ -975,7 +975,7 @@ _S_SET_CLOCK: Final = struct.Struct(">xQI")
 def _encode_set_clock(message: SetClock) -> bytes:
     if (
         message.cmd_id < 1
-        or message.wall_s < 1577836800
+        or not 1577836800 <= message.wall_s <= 4102444800
     ):
         raise _C_SET_CLOCK.explain(message)
     try:
@@ -991,7 +991,7 @@ def _decode_set_clock(raw: bytes) -> SetClock:
         raise _C_SET_CLOCK.length_error(len(raw), "13 bytes") from None
     if cmd_id < 1:
         raise _C_SET_CLOCK.range_error(1, cmd_id)
-    if wall_s < 1577836800:
+    if not 1577836800 <= wall_s <= 4102444800:
         raise _C_SET_CLOCK.range_error(2, wall_s)
     return SetClock(cmd_id, wall_s)
 

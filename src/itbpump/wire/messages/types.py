@@ -511,7 +511,7 @@ class SetClock(msgspec.Struct, frozen=True, gc=False):
     """Sets the wall-clock label. Never changes the schedule.
 
     cmd_id: id of the command 1 to 18446744073709551615
-    wall_s: seconds since 1970, UTC; not before 2020 [s] 1577836800 to 4294967295
+    wall_s: seconds since 1970, UTC; from 2020 to 2100 [s] 1577836800 to 4102444800
     """
 
     cmd_id: int

@@ -1,0 +1,190 @@
+"""`itbpump clock`: the pump's label of the wall clock, and its day. No clock change ever moves a dose; `--rebase` does, on purpose and reviewed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from itbpump.cli.guard import HARD_LIMIT, USAGE, CommandError, Output
+from itbpump.cli.outcomes import outcome_json, require_applied
+from itbpump.cli.pumps import opened
+from itbpump.cli.reviewing import Yes, confirm
+from itbpump.cli.status import PumpView, read_view, status_json, week_text
+
+if TYPE_CHECKING:
+    from itbpump.configuration import PresentPump
+    from itbpump.pump import Pump
+    from itbpump.schedule import Schedule
+    from itbpump.therapy_view import TherapyView
+
+__all__ = ["Rebase", "clock", "plan_rebase"]
+
+WEEK_MS = 604_800_000
+DAY_MS = 86_400_000
+
+
+def clock(
+    url: Annotated[str, typer.Argument(help="The pump.")],
+    set_label: Annotated[bool, typer.Option("--set", help="Set the pump's wall-clock label to this computer's time; no dose changes.")] = False,
+    rebase: Annotated[bool, typer.Option("--rebase", help="Move the pump's day to this computer's; shows the dose of the changed day.")] = False,
+    yes: Yes = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+) -> None:
+    """Show the pump's clock beside this computer's; set its label, or move its day."""
+    out = Output(as_json)
+    if set_label and rebase:
+        raise CommandError("give --set or --rebase, one at a time: they are two commands to the pump", USAGE)
+    with opened(url, dosing=rebase) as line:
+        data: dict[str, Any] = {}
+        if set_label:
+            outcome = line.set_clock(int(line.host_now().timestamp()))
+            require_applied(out, outcome, url, proven=False)
+            data = outcome_json(outcome)
+            out.say("The label is set; the schedule has not moved.")
+        elif rebase:
+            data = _rebase(out, line, url, yes=yes)
+        view = read_view(line)
+    out.say(*_clock_lines(view))
+    out.data({**data, "clock": status_json(view)["clock"], "day_gap_s": _day_gap_s(view)})
+
+
+def _host_week_ms(view: PumpView) -> int:
+    """Time since Monday 00:00 at this computer's offset, ms."""
+    now = view.host_now
+    return now.weekday() * DAY_MS + ((now.hour * 60 + now.minute) * 60 + now.second) * 1_000 + now.microsecond // 1_000
+
+
+def _day_gap_s(view: PumpView) -> int | None:
+    """The pump's place in its week less this computer's, −3.5 to +3.5 days, whole seconds; None while it has no therapy."""
+    if view.therapy is None:
+        return None
+    pump_ms = (view.status.uptime_ms + view.status.week_offset_ms) % WEEK_MS
+    gap_ms = (pump_ms - _host_week_ms(view) + WEEK_MS // 2) % WEEK_MS - WEEK_MS // 2
+    return int(Fraction(gap_ms, 1_000))
+
+
+def _clock_lines(view: PumpView) -> list[str]:
+    from itbpump.cli.words import wall_text
+
+    status, gap = view.status, _day_gap_s(view)
+    lines = [
+        f"Pump's label     {wall_text(status.wall_s)}",
+        f"This computer    {view.host_now.strftime('%d %b %Y %H:%M:%S %z')}",
+    ]
+    if status.wall_s:
+        lines.append(f"Gap of labels    {status.wall_s - int(view.host_now.timestamp()):+,} s (a label only: no dose hangs on it)")
+    if gap is None:
+        return [*lines, "Pump's day       none: no therapy is programmed"]
+    week = week_text((status.uptime_ms + status.week_offset_ms) % WEEK_MS)
+    follows = "" if view.therapy is not None and view.therapy.schedule.follows_week else " (this therapy is the same at every hour of the week)"
+    lines.append(f"Pump's day       {week}; here it is {week_text(_host_week_ms(view))}: {_gap_text(gap)}{follows}")
+    return lines
+
+
+def _gap_text(gap_s: int) -> str:
+    from itbpump.quantity import Duration
+
+    if abs(gap_s) < 60:
+        return "the same minute"
+    return f"the pump's day runs {Duration(abs(gap_s) * 1_000)} {'behind' if gap_s < 0 else 'ahead'}; --rebase moves it"
+
+
+# ------------------------------------------------------------------------------------------------ moving the day
+@dataclass(frozen=True, slots=True)
+class Rebase:
+    """A move of the pump's day: places in the week before and after (ms), what the changed day gives, and the largest 24 h across it.
+
+    `usual_units` is what the day would have given, both in units of 1/86,400,000 nL.
+    """
+
+    from_ms: int
+    to_ms: int
+    length_ms: int
+    changed_units: int
+    usual_units: int
+    highest_units: int
+
+
+def plan_rebase(schedule: Schedule, from_ms: int, to_ms: int) -> Rebase:
+    """The day on which a weekly schedule jumps from one place of its week to another (ms since Monday 00:00).
+
+    The changed day goes from the midnight before the jump to the midnight after it. The largest 24 h across the jump is exact: it lies
+    where an edge of the window meets an edge of a segment or the jump.
+    """
+    since, until = from_ms % DAY_MS, DAY_MS - to_ms % DAY_MS
+    before, after = from_ms + WEEK_MS, to_ms + WEEK_MS  # a week later is the same, and a day before it is not negative
+
+    def given(back_ms: int, ahead_ms: int) -> int:
+        return schedule.volume_units_between(before - back_ms, before) + schedule.volume_units_between(after, after + ahead_ms)
+
+    backs = {0, DAY_MS}
+    for start, end, _ in schedule.segments_between(before - DAY_MS, before):
+        backs |= {before - start, before - end}
+    for start, end, _ in schedule.segments_between(after, after + DAY_MS):
+        backs |= {DAY_MS - (start - after), DAY_MS - (end - after)}
+    day = before - since
+    return Rebase(
+        from_ms=from_ms,
+        to_ms=to_ms,
+        length_ms=since + until,
+        changed_units=given(since, until),
+        usual_units=schedule.volume_units_between(day, day + DAY_MS),
+        highest_units=max(given(back, DAY_MS - back) for back in backs if 0 <= back <= DAY_MS),
+    )
+
+
+def _rebase(out: Output, line: Pump, url: str, *, yes: bool) -> dict[str, Any]:
+    """Show the changed day, ask, commit. CommandError 4 when the largest 24 h across the change is above the drug's hard limit."""
+    from itbpump.configuration import week_offset_ms
+    from itbpump.therapy_view import view_configuration
+
+    present = line.present()
+    if present.configuration is None:
+        raise CommandError("the pump has no therapy, so no day to move; program one first")
+    view = view_configuration(present.configuration, line.profile)
+    offset = week_offset_ms(present.host_now, present.host_now, present.uptime_ms)
+    old_ms = (present.uptime_ms + present.configuration.week_offset_ms) % WEEK_MS
+    new_ms = (present.uptime_ms + offset) % WEEK_MS
+    if view.schedule.follows_week:
+        data = _show_rebase(out, plan_rebase(view.schedule, old_ms, new_ms), view, present)
+    else:
+        out.say(f"The pump's day moves from {week_text(old_ms)} to {week_text(new_ms)}; this therapy does not follow the day, so no dose changes.")
+        data = {"rebase": {"from": week_text(old_ms), "to": week_text(new_ms), "changed_day": None}}
+    confirm(out, 'Type "yes" to move the pump\'s day; anything else cancels:', ["yes"], yes=yes)
+    outcome = line.rebase_clock(offset, present)
+    require_applied(out, outcome, url, data)
+    return {**data, **outcome_json(outcome)}
+
+
+def _show_rebase(out: Output, plan: Rebase, view: TherapyView, present: PresentPump) -> dict[str, Any]:
+    from itbpump.drugs import load_library
+    from itbpump.configuration import mass_of_units
+    from itbpump.quantity import Duration, Mass, MassRate
+
+
+    def mass(units: int) -> Mass:
+        return Mass(mass_of_units(units, view.concentration.ng_per_mL)).rounded()
+
+    highest = MassRate(mass_of_units(plan.highest_units + view.allotment_units, view.concentration.ng_per_mL)).rounded()
+    hard = min(load_library(view.drug).daily[group].hard_high.value for group in ("spinal", "cerebral"))
+    running = "" if present.is_treating else " (the therapy is not running now: nothing flows)"
+    out.say(
+        f"The pump's day moves from {week_text(plan.from_ms)} to {week_text(plan.to_ms)}.",
+        f"  the changed day lasts {Duration(plan.length_ms)} and gives {mass(plan.changed_units)} by the schedule; "
+        f"unchanged it would give {mass(plan.usual_units)}{running}",
+        f"  highest 24 h across the change: {highest}, all patient boluses counted; otherwise {view.highest_24h_exact.rounded()}",
+    )
+    data = {
+        "rebase": {
+            "from": week_text(plan.from_ms),
+            "to": week_text(plan.to_ms),
+            "changed_day": {"lasts": Duration(plan.length_ms).screen(), "dose": mass(plan.changed_units).json(), "usual": mass(plan.usual_units).json()},
+            "highest_24h": highest.json(),
+        }
+    }
+    if highest > hard:
+        raise CommandError(f"up to {highest} in 24 h across the change, above {hard}, which nobody can override; nothing was sent", HARD_LIMIT, data)
+    return data

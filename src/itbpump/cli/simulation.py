@@ -1,0 +1,203 @@
+"""`itbpump sim` and `itbpump bench`: a simulated pump as a process of its own, and the hands at its workbench."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from itbpump.cli.guard import USAGE, CommandError, Output
+
+if TYPE_CHECKING:
+    from firmware_sim.bench import BenchCommand
+    from firmware_sim.device import SimulatedPump
+    from firmware_sim.endpoints import Ready
+
+__all__ = ["bench", "sim"]
+
+_PULSES_SHOWN = 40
+
+
+def sim(
+    profile: Annotated[str | None, typer.Option(help="Pump model: P-20, P-40, V-20, V-40. Default: P-40, or that of --rx.")] = None,
+    fill: Annotated[str | None, typer.Option(help='What is in the reservoir, such as "38 mL". Default: full, or as --rx says.')] = None,
+    link: Annotated[Path | None, typer.Option(metavar="PATH", help="Name for the patient's serial device (a symbolic link to the pty).")] = None,
+    tcp: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="The patient's line on TCP instead of a serial device.")] = None,
+    bench: Annotated[str | None, typer.Option(metavar="PATH|HOST:PORT", help="Open the bench port there.")] = None,
+    speed: Annotated[str, typer.Option(metavar="N|real|manual", help="How pump time passes: N times as fast, real, or by the bench.")] = "real",
+    state: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the pump in this file; it survives kill -9.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=10**18 - 1, help="Which one of all pumps of this model; random if absent.")] = None,
+    rx: Annotated[Path | None, typer.Option(metavar="RX", help="Start configured and running, by this prescription.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Tell the addresses as one line of JSON.")] = False,
+) -> None:
+    """Run a simulated pump until Ctrl-C, on a serial device of its own (pty) or on TCP."""
+    from firmware_sim.endpoints import PtyLink, TcpLink, serve
+    from firmware_sim.endpoints.clock import Speed
+    from firmware_sim.state_file import StateFile
+    from itbpump.cli.pairing import bench_address
+
+    out = Output(as_json)
+    if link is not None and tcp is not None:
+        raise CommandError("give --link or --tcp: a pump has one patient's line", USAGE)
+    try:
+        Speed.parse(speed)
+    except ValueError as error:
+        raise CommandError(f"--speed: {error}", USAGE) from error
+    file = StateFile(state) if state is not None else None
+    try:
+        pump = _stored_or_new(out, file, profile=profile, fill=fill, seed=seed, rx=rx)
+        line = TcpLink(tcp) if tcp is not None else PtyLink(link)
+        address = bench_address(bench) if bench is not None else None
+        serve(pump, line, address, speed, file, lambda ready: _announce(out, ready, pump))
+    finally:
+        if file is not None:
+            file.close()
+    out.note("The simulated pump has ended" + (f"; it is kept in {state}." if state is not None else "."))
+
+
+def _stored_or_new(out: Output, file: Any, *, profile: str | None, fill: str | None, seed: int | None, rx: Path | None) -> SimulatedPump:
+    """The pump of the state file, or a fresh one. A file that exists is the pump; options that describe a new one are refused then."""
+    from firmware_sim.endpoints.opening import load_pump
+
+    if file is None or not file.exists():
+        return _new_pump(out, profile=profile, fill=fill, seed=seed, rx=rx)
+    pump = load_pump(file, entropy=os.urandom)
+    ignored = [name for name, given in (("--fill", fill), ("--seed", seed), ("--rx", rx)) if given is not None]
+    if profile is not None and profile != pump.profile.firmware.name:
+        raise CommandError(f"{file.path} holds a {pump.profile.firmware.name}, not a {profile}; name another file for another pump", USAGE)
+    out.note(f"Going on with pump {pump.serial} from {file.path}." + (f" {', '.join(ignored)} describe a new pump and are not used." if ignored else ""))
+    return pump
+
+
+def _new_pump(out: Output, *, profile: str | None, fill: str | None, seed: int | None, rx: Path | None) -> SimulatedPump:
+    from firmware_sim.endpoints.device import EndpointError
+    from firmware_sim.endpoints.opening import make_pump
+    from itbpump.quantity import Volume
+    from itbpump.transport.sim import configured_pump
+
+    chosen = int.from_bytes(os.urandom(4), "big") % 100_000 if seed is None else seed
+    fill_nL = Volume.parse(fill).nL if fill is not None else None
+    try:
+        if rx is not None:
+            pump = configured_pump(rx, profile=profile, seed=chosen, fill_nL=fill_nL, entropy=os.urandom)
+        else:
+            pump = make_pump(profile or "P-40", seed=chosen, fill_nL=fill_nL, entropy=os.urandom)
+    except EndpointError as error:  # an unknown model, or a fill that does not fit it: what was typed is wrong
+        raise CommandError(str(error), USAGE) from error
+    if seed is None:
+        out.note(f"Seed {chosen} makes this pump again.")
+    return pump
+
+
+def _announce(out: Output, ready: Ready, pump: SimulatedPump) -> None:
+    """Tell where the pump can be reached; whoever started this waits for it."""
+    if out.as_json:
+        typer.echo(json.dumps({**json.loads(ready.as_json()), "serial": pump.serial, "profile": pump.profile.firmware.name}))
+    else:
+        out.say(
+            f"Simulated pump {pump.serial}, {pump.profile.firmware.name}, time: {ready.speed}",
+            f"  patient's line  {ready.link}",
+            f"  bench           {ready.bench or 'none (give --bench to move time, pair, and see the truth)'}",
+        )
+        if ready.bench is not None:
+            out.say(f"Pair with it: itbpump pair {ready.link} --bench {ready.bench}")
+        out.say("Ctrl-C ends it.")
+    sys.stdout.flush()
+
+
+# ------------------------------------------------------------------------------------------------ bench
+def bench(
+    url: Annotated[str, typer.Argument(help="The bench port: PATH, HOST:PORT, or what `itbpump sim` printed.")],
+    command: Annotated[str, typer.Argument(metavar="CMD", help="What to do; `help` lists all.")],
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="[ARG | NAME=VALUE]…", help="In the order of the table, or by name.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+) -> None:
+    """Work at the simulator's bench: move time, cut the power, hold the magnet, use a needle, see the truth."""
+    from firmware_sim.bench import COMMANDS
+    from firmware_sim.bench_client import BenchClient
+    from itbpump.cli.pairing import bench_address
+
+    out = Output(as_json)
+    row = COMMANDS.get(command)
+    if row is None:
+        raise CommandError(f"{command!r} is no bench command; there are: {', '.join(sorted(COMMANDS))}", USAGE)
+    given = _arguments(row, arguments or [])
+    with BenchClient(bench_address(url)) as client:
+        answer = client.call(command, **given)
+    out.data(answer)
+    if not as_json:
+        out.say(*(_help_lines(answer) if command == "help" else _answer_lines(answer)))
+
+
+def _arguments(row: BenchCommand, texts: list[str]) -> dict[str, object]:
+    """Texts of the command line as the table's arguments. CommandError (2) for too many, or one given twice; BenchError for a bad value."""
+    from firmware_sim.bench import Kind
+
+    names = [argument.name for argument in row.arguments]
+    kinds = {argument.name: argument.kind for argument in row.arguments}
+    given: dict[str, object] = {}
+    for place, text in enumerate(texts):
+        name, sign, value = text.partition("=")
+        if not sign or name not in names:
+            if sign or place >= len(names):
+                raise CommandError(f"{row.name} takes {', '.join(names) or 'no arguments'}; {text!r} is none of them", USAGE)
+            name, value = names[place], text
+        if name in given:
+            raise CommandError(f"{row.name}: {name} is given twice", USAGE)
+        given[name] = int(value) if kinds[name] in (Kind.INTEGER, Kind.DURATION, Kind.VOLUME) and value.isdecimal() else value
+        if kinds[name] is Kind.BOOLEAN and value in ("true", "false"):
+            given[name] = value == "true"
+    row.read(given)  # checked here too, so that a mistake is told before the simulator is reached
+    return given
+
+
+def _help_lines(answer: dict[str, object]) -> list[str]:
+    lines = []
+    for name, entry in answer.items():
+        if not isinstance(entry, dict):
+            continue
+        arguments = " ".join(key if value["required"] else f"[{key}]" for key, value in entry["arguments"].items())
+        lines.append(f"  {f'{name} {arguments}'.rstrip():<52}{entry['doc']}")
+    return lines
+
+
+def _answer_lines(answer: dict[str, object]) -> list[str]:
+    lines = []
+    for name, value in answer.items():
+        if isinstance(value, list):
+            lines.append(f"  {name}: {len(value):,}")
+            lines += [f"    {', '.join(f'{key} {item}' for key, item in entry.items())}" for entry in value[:_PULSES_SHOWN]]
+            lines += [f"    … and {len(value) - _PULSES_SHOWN:,} more; --json shows all"] if len(value) > _PULSES_SHOWN else []
+        else:
+            label, text = _figure(name, value)
+            lines.append(f"  {label:<34}{text}")
+    return lines
+
+
+def _figure(name: str, value: object) -> tuple[str, str]:
+    """A figure of the bench with the unit of its name, for people: `reservoir_nL` 31504000 is `reservoir  31.504 mL`."""
+    from fractions import Fraction
+
+    from firmware_sim.bench import duration_text
+    from itbpump.quantity import Concentration, Mass, Volume, number_text
+
+    if value is None or isinstance(value, bool | str):
+        return name.replace("_", " "), {None: "none", True: "yes", False: "no"}.get(value, str(value))
+    if not isinstance(value, int | float):
+        return name, str(value)
+    exact, minus = abs(Fraction(str(value))), "−" if value < 0 else ""
+    for ending, shown in (
+        ("_ng_per_mL", lambda: str(Concentration(round(exact)))),
+        ("_nL", lambda: str(Volume(round(exact)))),
+        ("_ng", lambda: str(Mass(round(exact)))),
+        ("_permille", lambda: f"{number_text(exact / 10)} %"),
+        ("_ppm", lambda: f"{number_text(exact / 10_000)} %"),
+        ("_ms", lambda: duration_text(round(exact))),
+    ):
+        if name.endswith(ending):
+            return name.removesuffix(ending).replace("_", " "), minus + shown()
+    return name.replace("_", " "), f"{value:,}"

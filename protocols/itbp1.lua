@@ -31,6 +31,7 @@ local enums = {
   ConfigurationSlot = { [0] = "active", [1] = "previous", [2] = "staged" },
   ResultScope = { [0] = "own", [1] = "others_unconfirmed" },
   AlarmPriority = { [1] = "non_critical", [2] = "critical" },
+  AlarmNumber = { [1] = "low_reservoir", [2] = "replacement", [3] = "memory_repaired", [4] = "empty_reservoir", [5] = "reservoir_used_up", [6] = "end_of_service", [7] = "motor_stall", [8] = "stopped_long", [9] = "memory_lost", [10] = "low_battery_reset", [11] = "emergency_session", [12] = "over_delivery" },
   LogKind = { [0] = "gap", [1] = "formatted", [2] = "boot", [3] = "session_open", [4] = "session_close", [5] = "staged", [6] = "committed", [7] = "refused", [8] = "bolus_start", [9] = "bolus_end", [10] = "bolus_denied", [11] = "stop", [12] = "refill", [13] = "alarm_raised", [14] = "alarm_cleared", [15] = "alarm_silenced", [16] = "clock_set", [17] = "bridge_end", [18] = "pulse_doubt", [19] = "self_test_failed", [20] = "stall", [21] = "stall_recovered", [22] = "emergency", [23] = "alarm_test", [24] = "safe_state", [25] = "handshake_failed" },
   RefuseReason = { [1] = "version", [2] = "suite", [3] = "unpaired", [4] = "backoff", [5] = "no_magnet", [6] = "key", [7] = "no_session" },
 }

@@ -106,6 +106,23 @@ class AlarmPriority(IntEnum):
     CRITICAL = 2
 
 
+class AlarmNumber(IntEnum):
+    """The pump's alarms; class, tone and safe state of each are the pump's table."""
+
+    LOW_RESERVOIR = 1
+    REPLACEMENT = 2
+    MEMORY_REPAIRED = 3
+    EMPTY_RESERVOIR = 4
+    RESERVOIR_USED_UP = 5
+    END_OF_SERVICE = 6
+    MOTOR_STALL = 7
+    STOPPED_LONG = 8
+    MEMORY_LOST = 9
+    LOW_BATTERY_RESET = 10
+    EMERGENCY_SESSION = 11
+    OVER_DELIVERY = 12
+
+
 class LogKind(IntEnum):
     """Kind of a log entry; the meaning of a and b stands in REFERENCE.md."""
 

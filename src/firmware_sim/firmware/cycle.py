@@ -124,17 +124,7 @@ class Cycle:
         """
         if window_ms <= 0:
             raise ValueError(f"window_ms must be positive, not {window_ms}")
-        return _max_volume_in(self, window_ms)
-
-    def _max_volume_in(self, window_ms: int) -> int:
-        turns, rest_ms = divmod(window_ms, self.length_ms)
-        best = 0
-        for start_ms in self.starts_ms:
-            edge_ms = start_ms - self.offset_ms
-            begins = self._reached_up(edge_ms + rest_ms) - self._reached(edge_ms)
-            ends = self._reached(edge_ms) - self._reached(edge_ms - rest_ms)
-            best = max(best, begins, ends)
-        return turns * self.total_units + best
+        return _largest_window(self, window_ms)
 
     def breakpoints(self, from_ms: int, to_ms: int) -> Iterator[int]:
         """Uptimes in (from_ms, to_ms] at which the flow changes or a bolus begins, ascending. A constant flow has none."""
@@ -169,7 +159,16 @@ class Cycle:
         return turns * self.total_units + self.before_units[index] - (-volume_units * (place - start_ms) // length_ms)
 
 
-_max_volume_in = lru_cache(maxsize=8)(Cycle._max_volume_in)  # asked at each stage and commit, of few therapies
+@lru_cache(maxsize=8)  # asked again at each stage and commit of the same few therapies
+def _largest_window(cycle: Cycle, window_ms: int) -> int:
+    turns, rest_ms = divmod(window_ms, cycle.length_ms)
+    best = 0
+    for start_ms in cycle.starts_ms:
+        edge_ms = start_ms - cycle.offset_ms
+        begins = cycle.volume_units_up(edge_ms, edge_ms + rest_ms)
+        ends = cycle.volume_units_up(edge_ms - rest_ms, edge_ms)
+        best = max(best, begins, ends)
+    return turns * cycle.total_units + best
 
 
 def compile_cycle(configuration: Configuration, minimum_rate_nL_per_day: int, pulse_volume_nL: int, anchor_ms: int) -> Cycle:

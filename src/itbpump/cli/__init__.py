@@ -1,1 +1,1 @@
-"""The command line `itbpump`: asks the person, shows what the client and the review say, tells by its exit code. No judgement of its own."""
+"""The command line `itbpump`: asks the person, shows what client and review say, ends with an exit code. No judgement of its own."""

@@ -1,4 +1,7 @@
-"""`itbpump clock`: the pump's label of the wall clock, and its day. No clock change ever moves a dose; `--rebase` does, on purpose and reviewed."""
+"""`itbpump clock`: the pump's label of the wall clock, and its day. No change of a clock moves a dose; `--rebase` does, on purpose.
+
+Not here: the review by indication and age, which the pump does not know; the strictest of the drug's hard limits is held.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,12 @@ DAY_MS = 86_400_000
 
 def clock(
     url: Annotated[str, typer.Argument(help="The pump.")],
-    set_label: Annotated[bool, typer.Option("--set", help="Set the pump's wall-clock label to this computer's time; no dose changes.")] = False,
-    rebase: Annotated[bool, typer.Option("--rebase", help="Move the pump's day to this computer's; shows the dose of the changed day.")] = False,
+    set_label: Annotated[
+        bool, typer.Option("--set", help="Set the pump's wall-clock label to this computer's time; no dose changes.")
+    ] = False,
+    rebase: Annotated[
+        bool, typer.Option("--rebase", help="Move the pump's day to this computer's; shows the dose of the changed day.")
+    ] = False,
     yes: Yes = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
@@ -79,7 +86,9 @@ def _clock_lines(view: PumpView) -> list[str]:
     if gap is None:
         return [*lines, "Pump's day       none: no therapy is programmed"]
     week = week_text((status.uptime_ms + status.week_offset_ms) % WEEK_MS)
-    follows = "" if view.therapy is not None and view.therapy.schedule.follows_week else " (this therapy is the same at every hour of the week)"
+    follows = (
+        "" if view.therapy is not None and view.therapy.schedule.follows_week else " (this therapy is the same at every hour of the week)"
+    )
     lines.append(f"Pump's day       {week}; here it is {week_text(_host_week_ms(view))}: {_gap_text(gap)}{follows}")
     return lines
 
@@ -151,7 +160,7 @@ def _rebase(out: Output, line: Pump, url: str, *, yes: bool) -> dict[str, Any]:
     if view.schedule.follows_week:
         data = _show_rebase(out, plan_rebase(view.schedule, old_ms, new_ms), view, present)
     else:
-        out.say(f"The pump's day moves from {week_text(old_ms)} to {week_text(new_ms)}; this therapy does not follow the day, so no dose changes.")
+        out.say(f"The pump's day moves from {week_text(old_ms)} to {week_text(new_ms)}; no dose of this therapy hangs on the day.")
         data = {"rebase": {"from": week_text(old_ms), "to": week_text(new_ms), "changed_day": None}}
     confirm(out, 'Type "yes" to move the pump\'s day; anything else cancels:', ["yes"], yes=yes)
     outcome = line.rebase_clock(offset, present)
@@ -160,10 +169,9 @@ def _rebase(out: Output, line: Pump, url: str, *, yes: bool) -> dict[str, Any]:
 
 
 def _show_rebase(out: Output, plan: Rebase, view: TherapyView, present: PresentPump) -> dict[str, Any]:
-    from itbpump.drugs import load_library
     from itbpump.configuration import mass_of_units
+    from itbpump.drugs import load_library
     from itbpump.quantity import Duration, Mass, MassRate
-
 
     def mass(units: int) -> Mass:
         return Mass(mass_of_units(units, view.concentration.ng_per_mL)).rounded()
@@ -181,10 +189,16 @@ def _show_rebase(out: Output, plan: Rebase, view: TherapyView, present: PresentP
         "rebase": {
             "from": week_text(plan.from_ms),
             "to": week_text(plan.to_ms),
-            "changed_day": {"lasts": Duration(plan.length_ms).screen(), "dose": mass(plan.changed_units).json(), "usual": mass(plan.usual_units).json()},
+            "changed_day": {
+                "lasts": Duration(plan.length_ms).screen(),
+                "dose": mass(plan.changed_units).json(),
+                "usual": mass(plan.usual_units).json(),
+            },
             "highest_24h": highest.json(),
         }
     }
     if highest > hard:
-        raise CommandError(f"up to {highest} in 24 h across the change, above {hard}, which nobody can override; nothing was sent", HARD_LIMIT, data)
+        raise CommandError(
+            f"up to {highest} in 24 h across the change, above {hard}, which nobody can override; nothing was sent", HARD_LIMIT, data
+        )
     return data

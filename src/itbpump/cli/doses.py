@@ -36,6 +36,7 @@ def bolus(
     url: Url,
     dose: Annotated[str, typer.Option(help='How much, such as "25 mcg".')],
     over: Over,
+    *,
     override: Overrides = None,
     user: User = "",
     second: Second = "",
@@ -67,6 +68,7 @@ def prime(
     url: Url,
     rx: Annotated[Path, typer.Option(metavar="RX", help="The prescription whose catheter is primed; it needs a [prime].")],
     over: Over,
+    *,
     yes: Yes = False,
     no_progress: NoProgress = False,
     no_wait: NoWait = False,
@@ -119,7 +121,9 @@ def stop(
         now = line.status()
         state = now.run_state.name.lower()
         if now.flow_nL_per_day:
-            raise CommandError(f"the pump confirmed the stop but says that it is {state} and delivers; read it again", FAILED, outcome_json(outcome))
+            raise CommandError(
+                f"the pump confirmed the stop but says that it is {state} and delivers; read it again", FAILED, outcome_json(outcome)
+            )
         out.say(f"Stopped. The pump was read again: {state}, it delivers nothing. It starts only when a therapy is programmed.")
         out.data({**outcome_json(outcome), "run_state": state})
 
@@ -142,7 +146,7 @@ def _finish(out: Output, line: Pump, requested: int, data: dict[str, Any], url: 
 
 
 def follow(line: Pump, *, progress: bool, url: str, data: dict[str, Any]) -> Status:
-    """Look at the pump's own counter until no bolus runs. CommandError (1) when the line fails or the person goes away: the bolus goes on."""
+    """Look at the pump's own counter until no bolus runs. CommandError (1) when the line fails or the person leaves; it goes on."""
     from itbpump.link.errors import LinkError
     from itbpump.quantity import Duration
     from itbpump.transport.base import TransportError
@@ -158,7 +162,9 @@ def follow(line: Pump, *, progress: bool, url: str, data: dict[str, Any]) -> Sta
                 return now
             line.session.listen(_LOOK_EVERY_MS)
     except (LinkError, TransportError) as error:
-        raise CommandError(f"the bolus was started and goes on, but the line was lost ({error}); look again: itbpump status {url}", FAILED, data) from error
+        raise CommandError(
+            f"the bolus was started and goes on, but the line was lost ({error}); look again: itbpump status {url}", FAILED, data
+        ) from error
     except KeyboardInterrupt:
         message = f"no longer watching; the bolus goes on in the pump: itbpump status {url}, or itbpump stop {url} --bolus"
         raise CommandError(message, FAILED, data) from None

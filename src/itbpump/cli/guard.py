@@ -7,6 +7,7 @@ A documented error never shows a traceback; one that is not documented is a defe
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -49,13 +50,18 @@ class Cancelled(CommandError):
 class Output:
     """Where a command writes: data on stdout as JSON, prose on stdout for people and on stderr beside JSON, notes always on stderr."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, indent: str = "") -> None:
         self.as_json = as_json
+        self._indent = indent
+
+    def indented(self) -> Output:
+        """The same, its prose set in."""
+        return Output(self.as_json, self._indent + "   ")
 
     def say(self, *lines: str) -> None:
         """Prose."""
         for line in lines:
-            typer.echo(line, err=self.as_json)
+            typer.echo((self._indent + line).rstrip(), err=self.as_json)
 
     def note(self, text: str) -> None:
         """Progress and warnings."""
@@ -91,15 +97,21 @@ class GuardedCommand(TyperCommand):
             code = exit_code(error)
             if code is None:
                 raise
-            _tell(error, code, as_json=bool(ctx.params.get("as_json")))
+            _tell(error, code, _with_address(str(error), ctx.params), as_json=bool(ctx.params.get("as_json")))
             raise typer.Exit(code) from error
 
 
-def _tell(error: Exception, code: int, *, as_json: bool) -> None:
-    typer.echo(f"{'' if isinstance(error, Cancelled) else 'error: '}{error}", err=True)
+def _with_address(text: str, parameters: Mapping[str, Any]) -> str:
+    """Advice such as `itbpump pair URL` with the address that was given, so that it can be typed as it stands."""
+    url = parameters.get("url") or parameters.get("pump")
+    return re.sub(r"(itbpump [a-z-]+) URL\b", lambda found: f"{found[1]} {url}", text) if isinstance(url, str) else text
+
+
+def _tell(error: Exception, code: int, text: str, *, as_json: bool) -> None:
+    typer.echo(f"{'' if isinstance(error, Cancelled) else 'error: '}{text}", err=True)
     if as_json:
         data = error.data if isinstance(error, CommandError) else {}
-        form = {**data, "error": {"kind": type(error).__name__, "message": str(error)}, "exit_code": code}
+        form = {**data, "error": {"kind": type(error).__name__, "message": text}, "exit_code": code}
         typer.echo(json.dumps(form, indent=2, ensure_ascii=False, default=str))
 
 
@@ -113,6 +125,8 @@ def exit_code(error: BaseException) -> int | None:
         return HARD_LIMIT if error.rule else FAILED
     if isinstance(error, ItbPumpError):
         return _client_code(error)
+    if "sqlite3" in sys.modules and isinstance(error, sys.modules["sqlite3"].Error):  # the host's state: disk full, locked for too long
+        return FAILED
     return _simulator_code(error)
 
 

@@ -45,7 +45,9 @@ def _installed_version() -> str:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version and what this is not.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version and what this is not.")
+    ] = False,
 ) -> None:
     """Options before the command."""
 

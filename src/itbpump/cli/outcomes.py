@@ -57,7 +57,7 @@ def _proof_words(proof: Proof) -> str:
 
 def _disproof(proof: Proof, url: str) -> str:
     wrong = "\n".join(f"  {name}: meant {_short(meant)}, the pump says {_short(found)}" for name, meant, found in proof.failures)
-    return f"the pump took the command but does not run what was meant:\n{wrong}\nread it: itbpump status {url}; treat the therapy as not proven"
+    return f"the pump took the command but does not run what was meant:\n{wrong}\nthe therapy is not proven; read it: itbpump status {url}"
 
 
 def _short(value: object) -> str:

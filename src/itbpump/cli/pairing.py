@@ -1,4 +1,4 @@
-"""`itbpump pair`: one key on both sides. A new key goes to the pump through its provisioning port (the bench), never over the patient's line.
+"""`itbpump pair`: one key on both sides. A new key goes to the pump through its provisioning port (bench), never over the patient's line.
 
 What the host stores is proved first: a session opens only when both sides hold the same key. An emergency pairing is not proved, because a
 session of that role raises a critical alarm.
@@ -162,7 +162,7 @@ def _pair_by_key(url: str, state: HostState, role: Role, key: bytes) -> bytes:
     pump_id = _who_answers(url, state)
     if pump_id is None:
         raise CommandError(
-            f"the pump on {url} does not know this programmer ({state.programmer_id.hex()}); check that line and provisioning port are of one pump"
+            f"the pump on {url} does not know this programmer ({state.programmer_id.hex()}); are line and provisioning port of one pump?"
         )
     proof = _stranger(state)
     proof.pair(pump_id, role, key)

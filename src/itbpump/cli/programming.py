@@ -53,6 +53,7 @@ def review(
 def program(
     rx: Annotated[Path, typer.Argument(metavar="RX", help="The prescription, a TOML file.")],
     pump: Annotated[str, typer.Option("--pump", metavar="URL", help="The pump.")],
+    *,
     override: Overrides = None,
     user: User = "",
     second: Second = "",
@@ -81,6 +82,7 @@ def program(
 def restore(
     url: Annotated[str, typer.Argument(help="The pump.")],
     indication: Annotated[str, typer.Option(help="The patient's: spinal or cerebral. The limits depend on it.")],
+    *,
     age: Annotated[int | None, typer.Option(help="The patient's age in years.", min=0, max=130)] = None,
     override: Overrides = None,
     user: User = "",
@@ -131,7 +133,7 @@ def _onto(line: Pump) -> str:
 def _confirm_dose(out: Output, rx: Prescription, found: Review, *, yes: bool) -> None:
     """The person types the mean daily dose, or `yes`, before the first byte is sent (design 4)."""
     if rx.therapy.mode == "stopped":
-        question, answers = 'This stops the therapy; withdrawal can kill. Type STOP to send, anything else cancels:', ["STOP"]
+        question, answers = "This stops the therapy; withdrawal can kill. Type STOP to send, anything else cancels:", ["STOP"]
     else:
         dose = found.proposed["daily_dose"]["mean"]
         text = f"{dose['value']} {dose['unit']}"

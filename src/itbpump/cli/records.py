@@ -77,7 +77,7 @@ def reconcile(url: Url, as_json: Json = False) -> None:
     if still:
         listed = ", ".join(f"{intent.what} (command {intent.cmd_id})" for intent in still)
         raise CommandError(
-            f"still unknown: {listed}; dosing from here stays blocked; read the log and the status, compare the reservoir at the next refill",
+            f"still unknown: {listed}; dosing from here stays blocked; read log and status, compare the volume at the next refill",
             UNKNOWN,
             data,
         )

@@ -27,6 +27,7 @@ def refill(
     url: Annotated[str, typer.Argument(help="The pump.")],
     aspirated: Annotated[str, typer.Option(help='What was drawn out, such as "2.1 mL".')],
     filled: Annotated[str, typer.Option(help='What was filled in, such as "38 mL".')],
+    *,
     rx: Annotated[Path | None, typer.Option(metavar="RX", help="The new prescription; needed for another drug or concentration.")] = None,
     override: Overrides = None,
     user: User = "",
@@ -52,7 +53,7 @@ def refill(
         data: dict[str, Any] = {"refill": refill_json(plan)}
         _judge_discrepancy(plan, reasons, data)
         if new is not None:
-            data |= _judge_prescription(out, new, plan, present, line, reasons, user, second)
+            data |= _judge_prescription(out, new, plan, present, line, reasons=reasons, user=user, second=second)
         elif set(reasons) - {RULE}:
             raise CommandError(f"nothing to override for {', '.join(sorted(set(reasons) - {RULE}))} in this refill", 2)
         confirm(out, 'Type "yes" to tell the pump; anything else cancels:', ["yes"], yes=yes)
@@ -72,7 +73,8 @@ def refill_lines(plan: Refill) -> list[str]:
     if found.tolerance_nL is None:
         accuracy = "not checked: the log no longer shows the last fill"
     else:
-        accuracy = f"{'FIRED' if found.outside_accuracy else 'passed'}: the pump's accuracy explains up to {Volume(found.tolerance_nL)}"
+        explained = Volume(found.tolerance_nL // 1_000 * 1_000)
+        accuracy = f"{'FIRED' if found.outside_accuracy else 'passed'}: the pump's accuracy explains up to {explained}"
     return [
         f"  expected in the syringe:  {Volume(plan.expected_nL)} (counted, without the residual that no needle reaches)",
         f"  aspirated:                {Volume(plan.aspirated_nL)}",
@@ -97,7 +99,10 @@ def refill_json(plan: Refill) -> dict[str, Any]:
 
     found = plan.discrepancy
     magnitude = Volume(abs(found.difference_nL)).json()
-    difference = {**magnitude, "value": number_text(0) if not found.difference_nL else ("-" if found.difference_nL < 0 else "") + magnitude["value"]}
+    difference = {
+        **magnitude,
+        "value": number_text(0) if not found.difference_nL else ("-" if found.difference_nL < 0 else "") + magnitude["value"],
+    }
     return {
         "expected": Volume(plan.expected_nL).json(),
         "aspirated": Volume(plan.aspirated_nL).json(),
@@ -128,7 +133,7 @@ def _judge_discrepancy(plan: Refill, reasons: dict[str, str], data: dict[str, An
 
 
 def _judge_prescription(
-    out: Output, new: Prescription, plan: Refill, present: PresentPump, line: Pump, reasons: dict[str, str], user: str, second: str
+    out: Output, new: Prescription, plan: Refill, present: PresentPump, line: Pump, *, reasons: dict[str, str], user: str, second: str
 ) -> dict[str, Any]:
     """The review of the prescription that comes with the refill. Raises as `pass_review`, and WrongPump."""
     from itbpump.pump import WrongPump
@@ -153,5 +158,9 @@ def _after(line: Pump) -> list[str]:
         raise CommandError("the pump has no configuration after the refill; read it: itbpump status URL")
     view = view_configuration(configuration, line.profile)
     days = view.days_to(Volume(now.reservoir_nL), Volume(now.low_alarm_nL), with_patient=True)
-    lasting = "no flow, so no alarm by the count" if days is None else f"the low-reservoir alarm comes after {days:,} days by the count, every patient bolus included"
+    lasting = (
+        "no flow, so no alarm by the count"
+        if days is None
+        else f"the low-reservoir alarm comes after {days:,} days by the count, every patient bolus included"
+    )
     return [f"Reservoir {Volume(now.reservoir_nL)}, {now.run_state.name.lower()}; {lasting}."]

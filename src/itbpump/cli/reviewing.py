@@ -39,7 +39,7 @@ def read_overrides(given: Sequence[str] | None) -> dict[str, str]:
 def table_lines(rows: Sequence[tuple[str, str, str, bool]], old: str = "now", new: str = "new") -> list[str]:
     """Old against new, changed rows marked by a word."""
     titled = [("", old, new, False), *rows]
-    first, second = (max(len(row[column]) for row in titled) for column in (0, 1))
+    first, second = max(len(row[0]) for row in titled), max(len(row[1]) for row in titled)
     lines = []
     for label, before, after, changed in titled:
         mark = "   CHANGED" if changed else ""

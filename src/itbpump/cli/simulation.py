@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,12 +25,17 @@ _PULSES_SHOWN = 40
 
 
 def sim(
+    *,
     profile: Annotated[str | None, typer.Option(help="Pump model: P-20, P-40, V-20, V-40. Default: P-40, or that of --rx.")] = None,
     fill: Annotated[str | None, typer.Option(help='What is in the reservoir, such as "38 mL". Default: full, or as --rx says.')] = None,
-    link: Annotated[Path | None, typer.Option(metavar="PATH", help="Name for the patient's serial device (a symbolic link to the pty).")] = None,
+    link: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Name for the patient's serial device (a symbolic link to the pty).")
+    ] = None,
     tcp: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="The patient's line on TCP instead of a serial device.")] = None,
     bench: Annotated[str | None, typer.Option(metavar="PATH|HOST:PORT", help="Open the bench port there.")] = None,
-    speed: Annotated[str, typer.Option(metavar="N|real|manual", help="How pump time passes: N times as fast, real, or by the bench.")] = "real",
+    speed: Annotated[
+        str, typer.Option(metavar="N|real|manual", help="How pump time passes: N times as fast, real, or by the bench.")
+    ] = "real",
     state: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the pump in this file; it survives kill -9.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=10**18 - 1, help="Which one of all pumps of this model; random if absent.")] = None,
     rx: Annotated[Path | None, typer.Option(metavar="RX", help="Start configured and running, by this prescription.")] = None,
@@ -69,7 +76,10 @@ def _stored_or_new(out: Output, file: Any, *, profile: str | None, fill: str | N
     ignored = [name for name, given in (("--fill", fill), ("--seed", seed), ("--rx", rx)) if given is not None]
     if profile is not None and profile != pump.profile.firmware.name:
         raise CommandError(f"{file.path} holds a {pump.profile.firmware.name}, not a {profile}; name another file for another pump", USAGE)
-    out.note(f"Going on with pump {pump.serial} from {file.path}." + (f" {', '.join(ignored)} describe a new pump and are not used." if ignored else ""))
+    out.note(
+        f"Going on with pump {pump.serial} from {file.path}."
+        + (f" {', '.join(ignored)} describe a new pump and are not used." if ignored else "")
+    )
     return pump
 
 
@@ -113,7 +123,9 @@ def _announce(out: Output, ready: Ready, pump: SimulatedPump) -> None:
 def bench(
     url: Annotated[str, typer.Argument(help="The bench port: PATH, HOST:PORT, or what `itbpump sim` printed.")],
     command: Annotated[str, typer.Argument(metavar="CMD", help="What to do; `help` lists all.")],
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="[ARG | NAME=VALUE]…", help="In the order of the table, or by name.")] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[ARG | NAME=VALUE]…", help="In the order of the table, or by name.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
     """Work at the simulator's bench: move time, cut the power, hold the magnet, use a needle, see the truth."""
@@ -156,13 +168,13 @@ def _arguments(row: BenchCommand, texts: list[str]) -> dict[str, object]:
 
 
 def _help_lines(answer: dict[str, object]) -> list[str]:
-    lines = []
+    rows = []
     for name, entry in answer.items():
-        if not isinstance(entry, dict):
-            continue
-        arguments = " ".join(key if value["required"] else f"[{key}]" for key, value in entry["arguments"].items())
-        lines.append(f"  {f'{name} {arguments}'.rstrip():<52}{entry['doc']}")
-    return lines
+        if isinstance(entry, dict):
+            arguments = [key if value["required"] else f"[{key}]" for key, value in entry["arguments"].items()]
+            rows.append((" ".join([name, *arguments]), str(entry["doc"])))
+    width = max((len(usage) for usage, _ in rows), default=0)
+    return [f"  {usage:<{width}}  {doc}" for usage, doc in rows]
 
 
 def _answer_lines(answer: dict[str, object]) -> list[str]:
@@ -180,24 +192,21 @@ def _answer_lines(answer: dict[str, object]) -> list[str]:
 
 def _figure(name: str, value: object) -> tuple[str, str]:
     """A figure of the bench with the unit of its name, for people: `reservoir_nL` 31504000 is `reservoir  31.504 mL`."""
-    from fractions import Fraction
-
     from firmware_sim.bench import duration_text
     from itbpump.quantity import Concentration, Mass, Volume, number_text
 
-    if value is None or isinstance(value, bool | str):
-        return name.replace("_", " "), {None: "none", True: "yes", False: "no"}.get(value, str(value))
-    if not isinstance(value, int | float):
-        return name, str(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return name.replace("_", " "), {"None": "none", "True": "yes", "False": "no"}.get(str(value), str(value))
     exact, minus = abs(Fraction(str(value))), "−" if value < 0 else ""
-    for ending, shown in (
-        ("_ng_per_mL", lambda: str(Concentration(round(exact)))),
-        ("_nL", lambda: str(Volume(round(exact)))),
-        ("_ng", lambda: str(Mass(round(exact)))),
-        ("_permille", lambda: f"{number_text(exact / 10)} %"),
-        ("_ppm", lambda: f"{number_text(exact / 10_000)} %"),
-        ("_ms", lambda: duration_text(round(exact))),
-    ):
+    readers: tuple[tuple[str, Callable[[Fraction], str]], ...] = (
+        ("_ng_per_mL", lambda figure: str(Concentration(round(figure)))),
+        ("_nL", lambda figure: str(Volume(round(figure)))),
+        ("_ng", lambda figure: str(Mass(round(figure)))),
+        ("_permille", lambda figure: f"{number_text(figure / 10)} %"),
+        ("_ppm", lambda figure: f"{number_text(figure / 10_000)} %"),
+        ("_ms", lambda figure: duration_text(round(figure))),
+    )
+    for ending, shown in readers:
         if name.endswith(ending):
-            return name.removesuffix(ending).replace("_", " "), minus + shown()
+            return name.removesuffix(ending).replace("_", " "), minus + shown(exact)
     return name.replace("_", " "), f"{value:,}"

@@ -126,7 +126,7 @@ def status_lines(view: PumpView) -> list[str]:
         lines += [
             _row("Mode", f"{now.mode.name.lower().replace('_', ' ')}, {now.drug} {concentration}, revision {now.revision}"),
             _row("Delivers now", _delivering(view)),
-            _row("Mean day", f"{view.therapy.mean_day} ({view.therapy.lowest_day} to {view.therapy.highest_day})"),
+            _row("Programmed", _programmed(view.therapy)),
         ]
     elif now.revision:
         lines.append(_row("Mode", f"{now.mode.name.lower().replace('_', ' ')}, revision {now.revision}"))
@@ -134,7 +134,9 @@ def status_lines(view: PumpView) -> list[str]:
     lines += [_row("Clock", _clock(view)), _row("Last change", _last_change(view))]
     lines += [_row("Unconfirmed", "another programmer has not yet confirmed: " + result_text(result)) for result in view.others]
     if now.doubt_pulses:
-        lines.append(_row("In doubt", f"{now.doubt_pulses:,} pulses since formatting may or may not have been given (resets: {now.resets:,})"))
+        lines.append(
+            _row("In doubt", f"{now.doubt_pulses:,} pulses since formatting may or may not have been given (resets: {now.resets:,})")
+        )
     return lines
 
 
@@ -192,6 +194,11 @@ def bolus_text(view: PumpView) -> str:
     return f"none running; the last, a {kind} bolus, is {now.bolus_state.name.lower()}: {counts}"
 
 
+def _programmed(therapy: TherapyView) -> str:
+    mean, lowest, highest = therapy.mean_day, therapy.lowest_day, therapy.highest_day
+    return f"{mean} on every day" if lowest == highest else f"{mean} in the mean, days from {lowest} to {highest}"
+
+
 def _reservoir(view: PumpView) -> str:
     from itbpump.quantity import Volume
 
@@ -209,7 +216,9 @@ def _dose_rows(view: PumpView) -> list[str]:
     if view.therapy is not None and view.therapy.patient is not None:
         lockout = f", next possible in {Duration(now.lockout_left_ms)}" if now.lockout_left_ms else ""
         rows.append(_row("Patient bolus", f"{view.therapy.patient}"))
-        rows.append(_row("", f"given in 24 h: {now.patient_granted_24h}; in all {now.patient_granted:,}, denied {now.patient_denied:,}{lockout}"))
+        rows.append(
+            _row("", f"given in 24 h: {now.patient_granted_24h}; in all {now.patient_granted:,}, denied {now.patient_denied:,}{lockout}")
+        )
     return rows
 
 

@@ -6,18 +6,13 @@ row in the present state changes nothing and is counted.
 
 from __future__ import annotations
 
-from itbpump.link.tables import MACHINES, Machine
+from itbpump.link.tables import MACHINES
 
-__all__ = ["StateMachine", "rows_of"]
+__all__ = ["StateMachine"]
 
 _ROWS: dict[str, dict[tuple[str, str], tuple[str, str]]] = {
     name: {(row.source, row.on): (row.target, row.do) for row in machine.transitions} for name, machine in MACHINES.items()
 }
-
-
-def rows_of(name: str) -> Machine:
-    """The table called `name`."""
-    return MACHINES[name]
 
 
 class StateMachine:

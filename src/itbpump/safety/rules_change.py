@@ -195,7 +195,8 @@ def identity(c: Context) -> Iterator[Hit]:
     if old is None:
         return
     if old.patient.id != c.rx.patient.id:
-        yield Hit(HARD, f"the present therapy is patient {old.patient.id}'s, this one {c.rx.patient.id}'s", c.rx.patient.id, old.patient.id)
+        message = f"the present therapy is patient {old.patient.id}'s, this one {c.rx.patient.id}'s"
+        yield Hit(HARD, message, c.rx.patient.id, old.patient.id)
     if old.pump.profile != c.rx.pump.profile:
         message = f"the present pump is a {old.pump.profile}, this prescription is for a {c.rx.pump.profile}; review a new pump as a start"
         yield Hit(HARD, message, c.rx.pump.profile, old.pump.profile)

@@ -74,8 +74,8 @@ def test_the_closed_form_agrees_with_a_walk_through_the_week(days: list[DayPlan]
     expected = (last // 10080 - first // 10080) * sum(minutes) + sum(minutes[: last % 10080]) - sum(minutes[: first % 10080])
     got = Fraction(schedule.volume_units_between(first * MS_PER_MINUTE, last * MS_PER_MINUTE), UNITS_PER_NL)
     assert abs(got - expected) <= Fraction(2, UNITS_PER_NL)
-    assert schedule.cycle_units == sum(minutes) * UNITS_PER_NL
-    assert [abs(schedule.day_units(day) - sum(minutes[day * 1440 : (day + 1) * 1440]) * UNITS_PER_NL) < 2 for day in range(7)] == [True] * 7
+    assert schedule.cycle_units == sum(minutes, Fraction()) * UNITS_PER_NL
+    assert [abs(schedule.day_units(day) - sum(minutes[day * 1440 : (day + 1) * 1440], Fraction()) * UNITS_PER_NL) < 2 for day in range(7)] == [True] * 7
 
 
 @pytest.mark.sr("SR-07")

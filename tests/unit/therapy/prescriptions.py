@@ -11,9 +11,19 @@ from hypothesis import strategies as st
 
 from itbpump.quantity import number_text
 from itbpump.therapy import Prescription, load_prescription
+from itbpump.wire.errors import FieldRangeError
+from itbpump.wire.messages import Configuration, encode_configuration
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def fits_wire(configuration: Configuration) -> bool:
+    """The wire can carry it; what it cannot, no pump holds."""
+    try:
+        return bool(encode_configuration(configuration))
+    except FieldRangeError:
+        return False
 
 
 def example(name: str) -> Prescription:

@@ -1,0 +1,110 @@
+"""A command line to call in process, and simulated pumps that live in a state file between the calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Stdout as JSON: it must be nothing else."""
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+
+class Cli:
+    """Calls `itbpump` in process. Anything but a documented end (SystemExit) is raised."""
+
+    def __init__(self) -> None:
+        self._runner = CliRunner()
+
+    def __call__(self, *arguments: str, answers: str = "") -> Told:
+        from itbpump.cli.main import app
+
+        result = self._runner.invoke(app, list(arguments), input=answers, prog_name="itbpump")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Told(result.exit_code, result.stdout, result.stderr)
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
+    """The command line with a host state of its own."""
+    monkeypatch.setenv("ITBPUMP_HOME", str(tmp_path / "home"))
+    return Cli()
+
+
+@pytest.fixture
+def flex() -> str:
+    """The example that the demo programs."""
+    return str(EXAMPLES / "flex-weekday-weekend.toml")
+
+
+@pytest.fixture
+def variant(tmp_path: Path, flex: str) -> Callable[..., str]:
+    """The example with texts replaced, as a file of its own."""
+
+    def write(*changes: tuple[str, str], name: str = "variant.toml") -> str:
+        text = Path(flex).read_text("utf-8")
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        path = tmp_path / name
+        path.write_text(text, "utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A pump in a state file, not yet paired."""
+    return f"sim://P-40?fill=38mL&seed=1&state={tmp_path / 'pump.state'}"
+
+
+@pytest.fixture
+def paired(cli: Cli, url: str) -> str:
+    """The same, paired as clinician."""
+    told = cli("pair", url)
+    assert told.code == 0, told.err
+    return url
+
+
+@pytest.fixture
+def running(cli: Cli, paired: str, flex: str) -> str:
+    """The same, running the example."""
+    told = cli("program", flex, "--pump", paired, "--yes")
+    assert told.code == 0, told.err
+    return paired
+
+
+@pytest.fixture
+def advance() -> Callable[[str, int], None]:
+    """Let pump time pass in a state file: nobody but a bench could otherwise."""
+
+    def run(url: str, ms: int) -> None:
+        from itbpump.transport.sim import SimTransport
+
+        transport = SimTransport.open(url)
+        transport.device.advance(ms)
+        transport.close()
+
+    return run

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection as Pipe
 from random import Random
 
 import serial
-from cobs import cobs
+from cobs import cobs  # type: ignore[import-untyped]  # ships no types
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from firmware_sim.device import SimulatedPump
@@ -72,7 +72,8 @@ def _nonce(counter: int) -> bytes:
 def frame(ccm: AESCCM, plaintext: bytes, counter: int) -> bytes:
     """A sealed, framed record; the floor's whole sender."""
     body = HEADER + ccm.encrypt(_nonce(counter), plaintext, HEADER)
-    return b"\0" + cobs.encode(body + zlib.crc32(body).to_bytes(4, "big")) + b"\0"
+    stuffed: bytes = cobs.encode(body + zlib.crc32(body).to_bytes(4, "big"))
+    return b"\0" + stuffed + b"\0"
 
 
 def open_frame(ccm: AESCCM, data: bytes, counter: int) -> bytes:

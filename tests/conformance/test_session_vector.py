@@ -105,7 +105,8 @@ def requests_of(vector: dict[str, Any]) -> Iterator[Request]:
     """The programmer's requests, opened with the session's keys as another implementation would."""
     bodies = [(frame["dir"], decode_frame(bytes.fromhex(frame["hex"])[1:-1])) for frame in vector["frames"]]
     th = keys.transcript_hash(clear_content(bodies[0][1]), clear_content(bodies[1][1]))
-    made = keys.derive(*(bytes.fromhex(vector[name]) for name in ("psk", "np", "nd")), th)
+    psk, np, nd = (bytes.fromhex(vector[name]) for name in ("psk", "np", "nd"))
+    made = keys.derive(psk, np, nd, th)
     sealer = Sealer(made.k_p2d, made.iv_p)
     for direction, body in bodies:
         if direction == "p2d" and parse_header(body).rtype is RecordType.COMMAND:

@@ -171,7 +171,8 @@ def _bridge_flow(c: Context) -> Iterator[Hit]:
         return
     volume = Volume(plan.pulses * c.profile.pulse_volume.nL)
     dose, hours = rate_of_flow(flow, old.concentration).rounded(), Fraction(volume.nL * 24, plan.flow_nL_per_day)
-    message = f"bridge: {dose} of the old {old.concentration} until {volume} have passed, {percent_text(hours / 100)} h; then {c.view.mean_day}"
+    first = f"{dose} of the old {old.concentration} until {volume} have passed, {percent_text(hours / 100)} h"
+    message = f"bridge: {first}; then {c.view.mean_day}"
     yield Hit(INFO, message, flow.text(), volume.text(), "domain 2.2")
 
 

@@ -26,7 +26,7 @@ from itbpump.wire.messages import BolusState, CommandKind, CommandResult, Error,
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
 HEAVY = ("textual", "sqlalchemy", "pydantic", "serial", "cryptography", "firmware_sim", "msgspec")
-COMMANDS = "demo sim bench pair status review program restore bolus prime stop refill log reconcile clock alarm-test".split()
+COMMANDS = ["demo", "sim", "bench", "pair", "status", "review", "program", "restore", "bolus", "prime", "stop", "refill", "log", "reconcile", "clock", "alarm-test"]
 
 
 def python(code: str, **extra: str) -> subprocess.CompletedProcess[str]:

@@ -33,7 +33,17 @@ from itbpump.quantity import Concentration, Duration, Mass, MassRate, Volume
 from itbpump.schedule import WEEK_MS
 from itbpump.therapy import Prescription
 from itbpump.therapy_view import count_in_words, days_in_words, view_configuration
-from itbpump.wire.messages import BolusKind, BolusState, CommandKind, Configuration, Mode, RunState, Status, decode_configuration, encode_configuration
+from itbpump.wire.messages import (
+    BolusKind,
+    BolusState,
+    CommandKind,
+    Configuration,
+    Mode,
+    RunState,
+    Status,
+    decode_configuration,
+    encode_configuration,
+)
 from tests.unit.therapy.prescriptions import bolus, continuous, example, fits_wire, flex, prescription, prescriptions, rate
 
 P40 = load_profile("P-40")

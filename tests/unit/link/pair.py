@@ -98,3 +98,13 @@ class Pair:
 
 
 __all__ = ["KEY", "PUMP_ID", "Ended", "Failed", "Notified", "Opened", "Pair", "Replied", "SessionOpen", "Table", "seeded"]
+
+
+def recorded(into: list[bytes], *, lose: bool = False) -> Callable[[bytes], Iterable[bytes]]:
+    """A line that keeps what passes, and passes it on or not."""
+
+    def passing(data: bytes) -> list[bytes]:
+        into.append(data)
+        return [] if lose else [data]
+
+    return passing

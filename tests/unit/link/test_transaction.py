@@ -76,6 +76,16 @@ def committing(command: Transaction) -> Transaction:
     return command
 
 
+def after(steps: int) -> Transaction:
+    """A command that waits for the answer to its stage (0), read-back (1) or commit (2)."""
+    command = transaction()
+    if steps:
+        staged(command)
+    if steps == 2:
+        committing(command)
+    return command
+
+
 def test_fragments_follow_what_the_pump_has_taken() -> None:
     command = transaction()
     first = command.next_request()
@@ -148,7 +158,7 @@ def test_something_else_than_a_read_back_is_never_committed() -> None:
 
 @pytest.mark.parametrize("steps", [0, 1, 2])
 def test_an_error_at_any_step_means_no_effect(steps: int) -> None:
-    command = [transaction, lambda: staged(transaction()), lambda: committing(transaction())][steps]()
+    command = after(steps)
     command.replied(Error(ErrorCode.LIMIT, LimitCode.MASS_24H, 5))
     assert command.state == "not_applied"
     assert isinstance(command.error, PumpRefused)
@@ -159,7 +169,7 @@ def test_an_error_at_any_step_means_no_effect(steps: int) -> None:
 @pytest.mark.sr("SR-42")
 @pytest.mark.parametrize(("steps", "state"), [(0, "not_applied"), (1, "not_applied"), (2, "unknown")])
 def test_a_lost_answer_is_unknown_only_after_the_commit_left(steps: int, state: str) -> None:
-    command = [transaction, lambda: staged(transaction()), lambda: committing(transaction())][steps]()
+    command = after(steps)
     command.lost(LOST)
     assert (command.state, command.error) == (state, LOST)
 

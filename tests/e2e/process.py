@@ -1,0 +1,211 @@
+"""A simulated pump as a process of its own, for tests that kill, freeze or restart it; and lines that a test may disturb.
+
+Run as a program this file is that process: it loads the pump of its state file, or makes a fresh one, draws its random bytes from the
+operating system, tells in one line of JSON where it can be reached, and serves until its parent is gone. Pairing goes through the
+bench. Every wait here has an end. The installed command line has tests of its own (test_cli.py); nothing of it is used here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from firmware_sim.bench_client import BenchClient
+from firmware_sim.endpoints import EndpointError, PtyLink, Ready, TcpLink, serve
+from firmware_sim.endpoints.opening import load_pump, make_pump
+from firmware_sim.state_file import StateFile, StateFileError
+from itbpump.hoststate import HostState
+from itbpump.pump import Pump, connect
+from itbpump.therapy import Prescription, load_prescription
+from itbpump.transport import Transport, open_transport
+from itbpump.wire.messages import Role
+
+__all__ = ["FILL_NL", "PumpProcess", "Wrapped", "flex", "join", "pair", "served_or_refused"]
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FILL_NL = 38_000_000
+HOST_CLOCK_S = 1_795_359_600
+# Far above what a start or an end takes on a busy machine; reached only when something hangs.
+PATIENCE_S = 30.0
+
+
+def flex(rate: str = "6 mcg/h") -> Prescription:
+    """The weekday and weekend therapy of the examples, with another rate by day if told."""
+    text = (EXAMPLES / "flex-weekday-weekend.toml").read_text(encoding="utf-8")
+    return load_prescription(text.replace("6 mcg/h", rate))
+
+
+@dataclass
+class PumpProcess:
+    """A running pump. `link` and `bench_url` are its addresses; `serial` is its id."""
+
+    process: subprocess.Popen[str]
+    link: str
+    bench_url: str
+    serial: str
+
+    @classmethod
+    def start(cls, *, state: Path | None = None, tcp: bool = False, seed: int = 1) -> PumpProcess:
+        """A pump of 40 mL with 38 mL in manual time, or that of the state file; listening when this returns."""
+        process = _spawn(state, tcp=tcp, seed=seed)
+        try:
+            assert process.stdout is not None
+            told = json.loads(_line(process.stdout))
+        except BaseException:
+            process.kill()
+            _, errors = process.communicate(timeout=PATIENCE_S)
+            sys.stderr.write(errors)
+            raise
+        return cls(process, told["link"], told["bench"], told["serial"])
+
+    def bench(self) -> BenchClient:
+        """A connection to the bench; close it."""
+        return BenchClient(self.bench_url, answer_timeout_s=PATIENCE_S)
+
+    def do(self, command: str, **arguments: object) -> dict[str, object]:
+        """One bench command."""
+        with self.bench() as bench:
+            return bench.call(command, **arguments)
+
+    def kill(self) -> None:
+        """`kill -9`; the process is gone when this returns. Harmless when repeated."""
+        self.process.kill()
+        self._reap()
+
+    def freeze(self) -> None:
+        """The process stops where it is and its ports stay open: a line on which nobody answers."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """The process goes on."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def end(self) -> int:
+        """Ask it to end and return its exit code."""
+        self.process.terminate()
+        return self._reap()
+
+    def _reap(self) -> int:
+        code = self.process.wait(PATIENCE_S)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+        return code
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.kill()
+
+
+def served_or_refused(state: Path) -> tuple[int, str]:
+    """Start a pump on a state file that it is to refuse; its exit code and what it says."""
+    process = _spawn(state)
+    try:
+        told, errors = process.communicate(timeout=PATIENCE_S)  # closes its input: should it serve after all, it ends
+    except BaseException:
+        process.kill()
+        process.communicate(timeout=PATIENCE_S)
+        raise
+    return process.returncode, told + errors
+
+
+def _spawn(state: Path | None = None, *, tcp: bool = False, seed: int = 1) -> subprocess.Popen[str]:
+    arguments = ["--seed", str(seed), *(["--tcp"] if tcp else []), *(["--state", str(state)] if state is not None else [])]
+    return subprocess.Popen(
+        [sys.executable, __file__, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+
+
+def _line(stream: IO[str]) -> str:
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        assert selector.select(PATIENCE_S), "the pump process does not get ready"
+    return stream.readline()
+
+
+# ------------------------------------------------------------------------------------------------ the programmer's side
+def pair(pump: PumpProcess, state: HostState, role: Role = Role.CLINICIAN) -> None:
+    """A key of its own on both sides, over the bench."""
+    key = os.urandom(32)
+    pump.do("pair", programmer=state.programmer_id.hex(), role=role.name.lower(), key=key.hex())
+    state.pair(pump.serial.encode("ascii"), role, key)
+
+
+def join(url: str, state: HostState, transport: Transport | None = None) -> Pump:
+    """A session at a fixed host time, so that the pump's week does not depend on the day of the test."""
+    return connect(url, state=state, transport=transport, host_clock=lambda: HOST_CLOCK_S)
+
+
+class Wrapped:
+    """A Transport that hands everything to another; a test overrides what it disturbs."""
+
+    def __init__(self, inner: Transport | str) -> None:
+        self.inner = open_transport(inner) if isinstance(inner, str) else inner
+        self.url = self.inner.url
+        self.simulated = self.inner.simulated
+
+    def now_ms(self) -> int:
+        return self.inner.now_ms()
+
+    def read(self, max_wait_ms: int) -> bytes:
+        return self.inner.read(max_wait_ms)
+
+    def write(self, data: bytes, deadline_ms: int | None = None) -> None:
+        self.inner.write(data, deadline_ms)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+# ------------------------------------------------------------------------------------------------ the process itself
+def _end_with_parent() -> None:
+    """The parent holds the other end of our input; however it dies, the pump does not outlive it."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main() -> int:
+    """Serve one pump. 0 when told to end, 1 when it cannot be served."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--state", type=Path)
+    parser.add_argument("--tcp", action="store_true")
+    parser.add_argument("--seed", type=int, required=True)
+    asked = parser.parse_args()
+    try:
+        file = StateFile(asked.state) if asked.state is not None else None
+        if file is not None and file.exists():
+            pump = load_pump(file, os.urandom)
+        else:
+            pump = make_pump("P-40", seed=asked.seed, fill_nL=FILL_NL, entropy=os.urandom)
+
+        def announce(ready: Ready) -> None:
+            sys.stdout.write(json.dumps({"link": ready.link, "bench": ready.bench, "serial": pump.serial}) + "\n")
+            sys.stdout.flush()
+
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        serve(pump, TcpLink("127.0.0.1:0") if asked.tcp else PtyLink(), "127.0.0.1:0", "manual", file, announce)
+    except (EndpointError, StateFileError) as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

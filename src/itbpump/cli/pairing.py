@@ -49,10 +49,10 @@ def pair(
         raise CommandError(f"{url}: a simulated pump without state= is gone when the command ends, and is paired by itself", USAGE)
     state = HostState.open()
     try:
-        if url.startswith("sim://"):
-            pump_id = _pair_in_process(url, state, wanted, replace=replace)
-        elif key_file is not None:
+        if key_file is not None:
             pump_id = _pair_by_key(url, state, wanted, _read_key(key_file))
+        elif url.startswith("sim://"):
+            pump_id = _pair_in_process(url, state, wanted, replace=replace)
         elif bench is not None:
             pump_id = pair_over_bench(url, bench, state, wanted, replace=replace)
         else:
@@ -98,6 +98,7 @@ def pair_over_bench(url: str, bench: str, state: HostState, role: Role, *, repla
 def _pair_in_process(url: str, state: HostState, role: Role, *, replace: bool) -> bytes:
     """The same for a simulated pump with a state file, which has no other process to provision it."""
     from itbpump.transport.sim import SimTransport
+    from itbpump.wire.messages import Role
 
     transport = SimTransport.open(url)
     try:
@@ -107,6 +108,8 @@ def _pair_in_process(url: str, state: HostState, role: Role, *, replace: bool) -
         transport.device.provision(state.programmer_id, role, key)
     finally:
         transport.close()
+    if role is not Role.EMERGENCY:
+        return _pair_by_key(url, state, role, key)
     state.pair(pump_id, role, key)
     return pump_id
 

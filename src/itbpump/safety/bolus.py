@@ -14,7 +14,8 @@ from itbpump.configuration import PresentPump
 from itbpump.drugs import DrugLibrary, load_library
 from itbpump.errors import ConfigurationError
 from itbpump.profiles import PumpProfile
-from itbpump.quantity import MS_PER_DAY, Concentration, Duration, Flow, Mass, MassRate, mass_of_pulses, pulses_for_mass
+from itbpump.quantity import Concentration, Duration, Mass, MassRate, mass_of_pulses, pulses_for_mass
+from itbpump.safety.bolus_checks import delivery_hits, size_hits
 from itbpump.safety.context import Current, percent_text
 from itbpump.safety.model import Achievable, Hit, Review, Row, RuleSet, Severity, canonical_digest
 from itbpump.therapy_view import TherapyView
@@ -52,29 +53,13 @@ RULES: RuleSet[BolusContext] = RuleSet()
 @RULES.rule("bolus-size", "SR-02", worst=HARD)
 def bolus_size(c: BolusContext) -> Iterator[Hit]:
     """50 mcg soft, 100 mcg hard for baclofen."""
-    hard, soft = c.library.bolus_hard, c.library.bolus_soft
-    if c.dose > hard.value:
-        yield Hit(HARD, f"{c.dose} is above {hard.value}, which nobody can override", c.dose.text(), hard.value.text(), hard.origin)
-    elif c.dose > soft.value:
-        yield Hit(SOFT, f"{c.dose} at once is above {soft.value}", c.dose.text(), soft.value.text(), soft.origin)
+    yield from size_hits(c.library, "the bolus", c.dose, c.given)
 
 
 @RULES.rule("bolus-delivery", "SR-02", "SR-27", worst=HARD)
 def bolus_delivery(c: BolusContext) -> Iterator[Hit]:
-    """Neither faster nor shorter nor longer than the pump allows, and at least one pulse."""
-    profile = c.profile
-    flow = Flow(Fraction(c.pulses * profile.pulse_volume.nL * MS_PER_DAY, c.over.ms)).rounded()
-    if flow > profile.flow_max:
-        source = profile.sources["flow_max"].source
-        message = f"{c.dose} over {c.over} is {flow}, above the pump's highest flow of {profile.flow_max}; give it over a longer time"
-        yield Hit(HARD, message, flow.text(), profile.flow_max.text(), source)
-    low, high = profile.bolus_min_duration, profile.bolus_max_duration
-    if not low <= c.over <= high:
-        source = profile.sources["bolus_min_duration"].source
-        yield Hit(HARD, f"{c.over} is outside the pump's {low} to {high}", c.over.text(), f"{low.text()} to {high.text()}", source)
-    if c.pulses == 0:
-        source = profile.sources["pulse_volume"].source
-        yield Hit(HARD, f"{c.dose} is half a pulse of this pump or less at {c.view.concentration}", c.dose.text(), "1 pulse", source)
+    """Within the pump's flow and duration, and at least one pulse."""
+    yield from delivery_hits(c.profile, "the bolus", c.dose, c.pulses, c.over)
 
 
 @RULES.rule("achievable", "SR-01", "SR-05", worst=SOFT)

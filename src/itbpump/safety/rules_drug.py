@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from fractions import Fraction
 
 from itbpump.drugs import DailyLimits, Figure
-from itbpump.quantity import MS_PER_DAY, MassRate
+from itbpump.quantity import MS_PER_DAY, MassRate, mass_of_pulses
+from itbpump.safety.bolus_checks import size_hits
 from itbpump.safety.context import Context
 from itbpump.safety.model import Hit, RuleSet, Severity
 from itbpump.therapy_view import count_in_words
 
-__all__ = ["RULES", "daily_limits", "size_hits"]
+__all__ = ["RULES", "daily_limits"]
 
 RULES: RuleSet[Context] = RuleSet()
 HARD, SECOND, SOFT, INFO = Severity.HARD, Severity.SECOND, Severity.SOFT, Severity.INFO
@@ -70,15 +70,8 @@ def _value(figure: Figure[MassRate]) -> MassRate:
 def bolus_size(c: Context) -> Iterator[Hit]:
     """No bolus is larger than the library allows."""
     for bolus in c.all_boluses():
-        yield from size_hits(c, bolus.where, bolus.prescribed.ng, str(bolus.prescribed), bolus.prescribed.text())
-
-
-def size_hits(c: Context, where: str, ng: Fraction | int, shown: str, text: str) -> Iterator[Hit]:
-    hard, soft = c.library.bolus_hard, c.library.bolus_soft
-    if ng > hard.value.ng:
-        yield Hit(HARD, f"{where}: {shown} is above {hard.value}, which nobody can override", text, hard.value.text(), hard.origin)
-    elif ng > soft.value.ng:
-        yield Hit(SOFT, f"{where}: {shown} at once is above {soft.value}", text, soft.value.text(), soft.origin)
+        given = mass_of_pulses(bolus.pulses, c.rx.drug.concentration, c.profile.pulse_volume.nL)
+        yield from size_hits(c.library, bolus.where, bolus.prescribed, given)
 
 
 @RULES.rule("repeated-bolus", "SR-10", worst=SOFT)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from itbpump.quantity import MS_PER_DAY, Concentration, Flow, mass_of_pulses, rate_of_flow
-from itbpump.safety.context import Bolus, Context, percent_text
+from itbpump.quantity import Concentration, Flow, mass_of_pulses, rate_of_flow
+from itbpump.safety.bolus_checks import delivery_hits, larger_text
+from itbpump.safety.context import Context, percent_text
 from itbpump.safety.model import Hit, RuleSet, Severity
 
-__all__ = ["RULES", "bolus_hits", "rounding_hits"]
+__all__ = ["RULES"]
 
 RULES: RuleSet[Context] = RuleSet()
 HARD, SECOND, SOFT, INFO = Severity.HARD, Severity.SECOND, Severity.SOFT, Severity.INFO
@@ -50,43 +51,24 @@ def _at(flow: Flow, present: Concentration, other: Concentration) -> Flow:
 
 @RULES.rule("bolus-delivery", "SR-02", "SR-05", "SR-27", worst=HARD)
 def bolus_delivery(c: Context) -> Iterator[Hit]:
-    """A bolus is neither faster nor shorter nor longer than the pump allows."""
+    """A bolus has at least one pulse, and is neither faster nor slower, neither shorter nor longer than the pump allows."""
     for bolus in c.all_boluses():
-        yield from bolus_hits(c, bolus)
+        yield from delivery_hits(c.profile, bolus.where, bolus.prescribed, bolus.pulses, bolus.over)
 
 
-def bolus_hits(c: Context, bolus: Bolus) -> Iterator[Hit]:
-    profile = c.profile
-    flow = Flow(Fraction(bolus.pulses * profile.pulse_volume.nL * MS_PER_DAY, bolus.over.ms)).rounded()
-    if flow > profile.flow_max:
-        message = (
-            f"{bolus.where}: {bolus.prescribed} over {bolus.over} is {flow}, above the pump's highest flow of {profile.flow_max}; slow it"
-        )
-        yield Hit(HARD, message, flow.text(), profile.flow_max.text(), profile.sources["flow_max"].source)
-    if bolus.over < profile.bolus_min_duration:
-        message = f"{bolus.where}: {bolus.over} is shorter than the pump's shortest bolus of {profile.bolus_min_duration}"
-        yield Hit(HARD, message, bolus.over.text(), profile.bolus_min_duration.text(), profile.sources["bolus_min_duration"].source)
-    if bolus.over > profile.bolus_max_duration:
-        message = f"{bolus.where}: {bolus.over} is longer than the pump's longest bolus of {profile.bolus_max_duration}; use a rate"
-        yield Hit(HARD, message, bolus.over.text(), profile.bolus_max_duration.text(), profile.sources["bolus_max_duration"].source)
-
-
-@RULES.rule("achievable", "SR-01", "SR-05", worst=HARD)
+@RULES.rule("achievable", "SR-01", "SR-05", worst=SOFT)
 def achievable(c: Context) -> Iterator[Hit]:
-    """Whole pulses and whole nL/day change no dose by more than the library's limit; a bolus of no pulse is none."""
+    """Whole pulses and whole nL/day change no dose by more than the library's limit; a bolus of no pulse is another rule's."""
     for rate in c.rates():
         given = rate_of_flow(rate.flow, c.rx.drug.concentration)
-        yield from rounding_hits(c, rate.where, Fraction(rate.prescribed.ng_per_day), Fraction(given.ng_per_day), f"{rate.prescribed}")
+        yield from _rounding_hits(c, rate.where, Fraction(rate.prescribed.ng_per_day), Fraction(given.ng_per_day), f"{rate.prescribed}")
     for bolus in c.all_boluses():
-        if bolus.pulses == 0:
-            message = f"{bolus.where}: {bolus.prescribed} is half a pulse of this pump or less; prescribe more, or a lower concentration"
-            yield Hit(HARD, message, bolus.prescribed.text(), "1 pulse", c.profile.sources["pulse_volume"].source)
-        else:
+        if bolus.pulses:
             mass = mass_of_pulses(bolus.pulses, c.rx.drug.concentration, c.profile.pulse_volume.nL)
-            yield from rounding_hits(c, bolus.where, Fraction(bolus.prescribed.ng), Fraction(mass.ng), f"{bolus.prescribed}")
+            yield from _rounding_hits(c, bolus.where, Fraction(bolus.prescribed.ng), Fraction(mass.ng), f"{bolus.prescribed}")
 
 
-def rounding_hits(c: Context, where: str, wanted: Fraction, given: Fraction, text: str) -> Iterator[Hit]:
+def _rounding_hits(c: Context, where: str, wanted: Fraction, given: Fraction, text: str) -> Iterator[Hit]:
     if wanted == 0:
         return
     difference, limit = given / wanted - 1, c.library.rounding_soft_percent
@@ -145,6 +127,8 @@ def patient_bolus(c: Context) -> Iterator[Hit]:
     if bolus.max_per_day > most:
         message = f"{bolus.max_per_day} patient boluses in 24 h are more than the pump's {most}"
         yield Hit(HARD, message, str(bolus.max_per_day), str(most), c.profile.sources["patient_max_per_day"].source)
-    if bolus.dose > dose.value:
-        message = f"a patient bolus of {bolus.dose} is above {dose.value}: nobody watches the patient then"
-        yield Hit(HARD, message, bolus.dose.text(), dose.value.text(), dose.origin)
+    asked = c.patient_bolus()
+    given = mass_of_pulses(asked.pulses, c.rx.drug.concentration, c.profile.pulse_volume.nL) if asked is not None else bolus.dose
+    if max(bolus.dose, given) > dose.value:
+        message = f"a patient bolus of {larger_text(bolus.dose, given)} is above {dose.value}: nobody watches the patient then"
+        yield Hit(HARD, message, max(bolus.dose, given).rounded().text(), dose.value.text(), dose.origin)

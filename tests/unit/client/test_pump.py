@@ -20,6 +20,7 @@ from itbpump.therapy import load_prescription
 from itbpump.transport.base import TransportError
 from itbpump.transport.demo_key import pair_with_demo_key
 from itbpump.wire.messages import (
+    COMMAND_DEADLINE_MS,
     AlarmPriority,
     BolusState,
     ConfigurationSlot,
@@ -156,6 +157,28 @@ def test_a_line_cut_at_any_step_is_told_truly_and_settled_by_reconcile(after_wri
     line.device.advance(HOUR_MS)
     counter = joined(line, state).status().bolus_counter
     assert counter == (25 if isinstance(settled, Applied) else 0)
+
+
+@pytest.mark.sr("SR-42")
+@pytest.mark.parametrize(("command", "answers_before"), [("bolus", 2), ("stop", 0)])
+def test_an_answer_lost_beyond_its_deadline_is_asked_for_before_it_is_called_unknown(command: str, answers_before: int, line: Line) -> None:
+    state = host(line)
+    pump = running(line, state)
+    present = pump.present()
+    heard, deaf_until = [0], [0]
+
+    def deaf(data: bytes) -> list[bytes]:
+        """From the answer that matters on, nothing comes for longer than a command's deadline."""
+        if heard[0] == answers_before:
+            deaf_until[0] = line.now_ms() + COMMAND_DEADLINE_MS + 500
+        heard[0] += 1
+        return [] if line.now_ms() < deaf_until[0] else [data]
+
+    line.to_host = deaf
+    outcome = pump.stop() if command == "stop" else pump.bolus(DOSE, OVER, present)
+    assert isinstance(outcome, Applied)
+    assert pump.session.link.resent > 2
+    assert not state.unsettled(pump.key)
 
 
 @pytest.mark.sr("SR-42")

@@ -188,6 +188,16 @@ def test_a_bolus_has_its_limits(dose: str, expected: Severity | None) -> None:
     assert of(prescription(periodic(dose, "1h", "24h")), "bolus-size") is expected
 
 
+@pytest.mark.sr("SR-02", "SR-05")
+def test_a_bolus_is_judged_by_what_whole_pulses_give_where_that_is_more() -> None:
+    """100 mcg at 3,000 mcg/mL in pulses of 0.002 mL is 17 pulses, 102 mcg: the pump refuses it, so the companion must."""
+    valve = {"pump": {"profile": "V-40"}, "drug": {"concentration": "3000 mcg/mL"}}
+    judged = review(prescription(periodic("100 mcg", "30m", "24h"), **valve))
+    assert "100 mcg, given as 102 mcg, is above 100 mcg" in message(judged, "bolus-size")
+    asking = {"dose": "50 mcg", "over": "10m", "lockout": "4h", "max_per_day": 1}
+    assert of(prescription(continuous("200 mcg/day", patient_bolus=asking), **valve), "patient-bolus") is None
+
+
 @pytest.mark.sr("SR-08")
 @pytest.mark.parametrize(
     ("percent", "patient", "expected"),
@@ -303,7 +313,9 @@ def test_a_dose_this_concentration_cannot_carry_names_one_that_can(dose: str, co
         (periodic("40 mcg", "30m", "24h", "0 mcg/day"), "flow-range", Severity.HARD),
         (periodic("40 mcg", "1m", "24h"), "bolus-delivery", Severity.HARD),
         (periodic("40 mcg", "2m", "24h"), "bolus-delivery", None),
-        (periodic("0.5 mcg", "30m", "24h"), "achievable", Severity.HARD),
+        (periodic("40 mcg", "10h", "24h"), "bolus-delivery", None),
+        (periodic("40 mcg", "10h1m", "24h"), "bolus-delivery", Severity.HARD),
+        (periodic("0.5 mcg", "30m", "24h"), "bolus-delivery", Severity.HARD),
         (periodic("1.4 mcg", "30m", "24h"), "achievable", Severity.SOFT),
         (periodic("10.5 mcg", "30m", "24h"), "achievable", None),
     ],

@@ -1,0 +1,153 @@
+"""`bolus`, `prime`, `stop`: limits, confirmation, following, and what happens when nobody knows the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from itbpump.link.errors import NoReply
+from itbpump.session import PumpSession
+from itbpump.wire.messages import Commit, Reply, Request
+
+
+@contextmanager
+def line_lost_at_commit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The pump takes the commit; its answer, and everything asked afterwards, is lost."""
+    whole_send, whole_ask = PumpSession.send, PumpSession.ask
+    lost = False
+
+    def send(self: PumpSession, message: Request, deadline_ms: int | None = None) -> Reply:
+        nonlocal lost
+        reply = whole_send(self, message, deadline_ms)
+        lost = lost or isinstance(message, Commit)
+        if lost:
+            raise NoReply(type(message).__name__, 10_000, 4)
+        return reply
+
+    def ask(self: PumpSession, message: Request, kind: type[Any], **more: Any) -> Any:
+        if lost:
+            raise NoReply(type(message).__name__, 10_000, 4)
+        return whole_ask(self, message, kind, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PumpSession, "send", send)
+        patch.setattr(PumpSession, "ask", ask)
+        yield
+
+
+def test_a_bolus_is_followed_to_its_end(cli: Any, running: str) -> None:
+    told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", answers="25 mcg\n")
+    assert told.code == 0, told.err
+    assert "Given: 25 mcg of 25 mcg, 25 of 25 pulses, done." in told.out
+    status = cli("status", running, "--json").data
+    assert status["bolus"] == {
+        "kind": "single",
+        "state": "done",
+        "requested_pulses": 25,
+        "delivered_pulses": 25,
+        "requested": {"value": "25", "unit": "mcg"},
+        "delivered": {"value": "25", "unit": "mcg"},
+        "left_s": 0,
+    }
+
+
+def test_a_bolus_that_a_reset_ended_is_told_as_such(cli: Any, running: str) -> None:
+    """A pump in a state file is reset between two commands: a single bolus is never resumed."""
+    told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes", "--no-wait", "--json")
+    assert (told.code, told.data["outcome"]) == (0, "applied")
+    assert "interrupted: 0 mcg of 25 mcg" in cli("status", running).out
+    assert cli("stop", running, "--bolus").code == 1
+
+
+@pytest.mark.parametrize(
+    ("dose", "over", "code"),
+    [
+        ("60 mcg", "10m", 3),
+        ("160 mcg", "30m", 4),
+        ("0.4 mcg", "10m", 4),
+        (".5 mcg", "10m", 2),
+        ("25", "10m", 2),
+        ("25 mcg", "10", 2),
+        ("25 mL", "10m", 2),
+        ("0 mcg", "10m", 1),
+    ],
+)
+def test_limits_and_unreadable_amounts(cli: Any, running: str, dose: str, over: str, code: int) -> None:
+    assert cli("bolus", running, "--dose", dose, "--over", over, "--yes").code == code
+    assert cli("status", running, "--json").data["bolus"]["kind"] == "none"
+
+
+def test_a_bolus_above_the_usual_with_a_reason(cli: Any, running: str) -> None:
+    told = cli("bolus", running, "--dose", "60 mcg", "--over", "10m", "--yes", "--json", "--override", "bolus-size=monitored")
+    assert (told.code, told.data["overrides"][0]["reason"]) == (0, "monitored")
+
+
+def test_no_bolus_without_a_therapy(cli: Any, paired: str) -> None:
+    told = cli("bolus", paired, "--dose", "25 mcg", "--over", "10m", "--yes")
+    assert told.code == 1
+    assert "program a therapy first" in told.err
+
+
+@pytest.mark.parametrize("answers", ["no\n", "26 mcg\n", "25\n"])
+def test_another_answer_cancels(cli: Any, running: str, answers: str) -> None:
+    told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", answers=answers)
+    assert told.code == 1
+    assert told.err.endswith("cancelled; nothing was sent\n")
+    assert cli("status", running, "--json").data["bolus"]["kind"] == "none"
+
+
+@pytest.mark.sr("SR-42")
+def test_an_unknown_outcome_blocks_dosing_but_not_reading_and_stopping(
+    cli: Any, running: str, flex: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with line_lost_at_commit(monkeypatch):
+        told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes", "--json")
+    assert (told.code, told.data["outcome"], told.data["exit_code"]) == (5, "unknown", 5)
+    for word in ("known:", "unknown:", "blocked:", f"itbpump reconcile {running}"):
+        assert word in told.err
+    for blocked in (
+        ("bolus", running, "--dose", "5 mcg", "--over", "10m", "--yes"),
+        ("program", flex, "--pump", running, "--yes"),
+        ("refill", running, "--aspirated", "36 mL", "--filled", "38 mL", "--yes"),
+        ("clock", running, "--rebase", "--yes"),
+    ):
+        told = cli(*blocked)
+        assert told.code == 5
+        assert f"itbpump reconcile {running}" in told.err
+    assert cli("status", running).code == 0
+    assert cli("log", running).code == 0
+    assert cli("stop", running, "--yes").code == 0
+    told = cli("reconcile", running)
+    assert told.code == 0
+    assert "a bolus of 25 mcg: APPLIED" in told.out
+    assert cli("program", flex, "--pump", running, "--yes").code in (0, 3)
+    assert "Nothing was open" in cli("reconcile", running).out
+
+
+@pytest.mark.sr("SR-33")
+@pytest.mark.parametrize(("answers", "code", "state"), [("STOP\n", 0, "stopped"), ("stop\n", 1, "running"), ("yes\n", 1, "running"), ("", 2, "running")])
+def test_stop_tells_of_withdrawal_and_asks(cli: Any, running: str, answers: str, code: int, state: str) -> None:
+    told = cli("stop", running, answers=answers)
+    assert told.code == code
+    assert "withdrawal" in told.out
+    assert "kill" in told.out
+    assert cli("status", running, "--json").data["run_state"] == state
+
+
+def test_prime(cli: Any, running: str, variant: Callable[..., str]) -> None:
+    with_prime = variant(("[therapy]", '[prime]\nscope = "path"\n\n[therapy]'))
+    told = cli("prime", running, "--rx", with_prime, "--over", "30m", answers="no\n")
+    assert told.code == 1
+    assert "632 mcg" in told.out  # 0.316 mL of 2,000 mcg per mL
+    told = cli("prime", running, "--rx", with_prime, "--over", "30m", "--yes")
+    assert told.code == 0, told.err
+    assert "0.316 mL of 0.316 mL, 632 of 632 pulses, done" in told.out
+
+
+def test_prime_needs_to_be_prescribed(cli: Any, running: str, flex: str) -> None:
+    told = cli("prime", running, "--rx", flex, "--over", "30m", "--yes")
+    assert told.code == 4
+    assert "[prime]" in told.err

@@ -1,0 +1,140 @@
+"""`status`, `log`, `reconcile`, `alarm-test`: what is told, in words and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+DAY_MS = 86_400_000
+
+
+def amounts(value: object) -> list[dict[str, object]]:
+    """Every amount in a JSON form."""
+    if isinstance(value, dict):
+        found = [value] if {"value", "unit"} <= set(value) else []
+        return found + [amount for item in value.values() for amount in amounts(item)]
+    return [amount for item in value for amount in amounts(item)] if isinstance(value, list) else []
+
+
+def test_a_fresh_pump_in_process_needs_no_pairing(cli: Any) -> None:
+    told = cli("status", "sim://P-40?fill=38mL&seed=1")
+    assert told.code == 0
+    assert "SIMULATED" in told.out
+    assert "unconfigured (no therapy programmed)" in told.out
+    assert "not entered (capacity 40 mL)" in told.out
+    data = cli("status", "sim://V-20?seed=3", "--json").data
+    assert data["pump"]["profile"] == "V-20"
+    assert data["reservoir"]["volume"] is None
+
+
+def test_a_running_pump(cli: Any, running: str) -> None:
+    data = cli("status", running, "--json").data
+    assert set(data) >= {"pump", "therapy", "running", "delivering", "reservoir", "alarms", "battery", "clock", "link"}
+    assert set(data["pump"]) >= {"serial", "profile", "firmware", "protocol"}
+    assert set(data["therapy"]) >= {"mode", "revision", "digest"}
+    assert set(data["reservoir"]) >= {"volume", "capacity", "estimated_at"}
+    assert set(data["clock"]) >= {"pump", "host", "gap_s"}
+    assert data["reservoir"]["volume"] == {"value": "38", "unit": "mL"}
+    assert data["delivering"]["unit"] == "mL/day"
+    assert data["last_change"]["by"] == "this companion"
+    assert all(isinstance(amount["value"], str) for amount in amounts(data))
+    assert len(amounts(data)) > 10
+
+
+@pytest.mark.sr("SR-17")
+def test_the_screen_is_printed_by_the_ismp_rules(cli: Any, running: str) -> None:
+    told = cli("status", running)
+    assert "baclofen 2,000 mcg per mL" in told.out
+    assert "mcg/day" not in told.out
+    assert "ug" not in told.out.replace("drug", "")
+    assert "38 mL of 40 mL, estimated by counting pulses" in told.out
+
+
+def test_a_configured_pump_from_a_prescription(cli: Any, flex: str) -> None:
+    told = cli("status", f"sim://P-40?seed=1&rx={flex}", "--json")
+    assert told.code == 0, told.err
+    assert told.data["running"] is True
+    assert told.data["others_unconfirmed"] == []
+
+
+def test_alarms_stand_on_top_with_what_to_do(cli: Any, running: str, advance: Callable[[str, int], None]) -> None:
+    advance(running, 400 * DAY_MS)
+    data = cli("status", running, "--json").data
+    assert [(alarm["id"], alarm["priority"]) for alarm in data["alarms"]] == [("low-reservoir", "non-critical")]
+    lines = cli("status", running).out.splitlines()
+    assert lines[1].startswith("ALARM")
+    assert "reservoir is low" in lines[1]
+    assert "to do: arrange the refill" in lines[2]
+
+
+def test_a_stopped_pump_delivers_nothing_in_capitals(cli: Any, running: str) -> None:
+    cli("stop", running, "--yes")
+    assert "NOTHING" in cli("status", running).out
+
+
+def test_the_log_in_words_and_from_a_number(cli: Any, running: str) -> None:
+    entries = cli("log", running, "--json").data["entries"]
+    assert [entry["seq"] for entry in entries] == list(range(len(entries)))
+    assert any("command 1 carried out: configure; revision 1" in entry["text"] for entry in entries)
+    later = cli("log", running, "--from", "4", "--json").data["entries"]
+    assert later[0]["seq"] == 4
+    assert "no entries" in cli("log", running, "--from", "999").out
+    assert cli("log", running, "--from", "-1").code == 2
+
+
+def test_reconcile_with_nothing_open(cli: Any, running: str) -> None:
+    told = cli("reconcile", running, "--json")
+    assert (told.code, told.data) == (0, {"answers": []})
+
+
+@pytest.mark.parametrize(("flag", "tone"), [("--critical", "critical"), ("--non-critical", "non-critical")])
+def test_alarm_test(cli: Any, running: str, flag: str, tone: str) -> None:
+    told = cli("alarm-test", running, flag, "--json")
+    assert (told.code, told.data["tone"]) == (0, tone)
+    assert f"{tone} tone tested" in cli("log", running).out
+
+
+def test_others_results_are_told(cli: Any, running: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second programmer sees what the first has done and not yet confirmed, and who changed the pump last."""
+    from itbpump.session import PumpSession
+    from itbpump.wire.messages import ConfirmResult, Reply, Request
+
+    whole = PumpSession.send
+
+    def send(self: PumpSession, message: Request, deadline_ms: int | None = None) -> Reply:
+        from itbpump.link.errors import NoReply
+
+        if isinstance(message, ConfirmResult):
+            raise NoReply("ConfirmResult", 10_000, 4)
+        return whole(self, message, deadline_ms)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PumpSession, "send", send)
+        assert cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes").code == 0
+    monkeypatch.setenv("ITBPUMP_HOME", str(tmp_path / "other"))
+    assert cli("pair", running).code == 0
+    data = cli("status", running, "--json").data
+    assert [(result["kind"], result["delivered_pulses"]) for result in data["others_unconfirmed"]] == [("bolus", 25)]
+    assert data["last_change"]["by"].startswith("programmer ")
+    assert "Unconfirmed" in cli("status", running).out
+
+
+def test_a_cut_state_file_is_named_and_left_alone(cli: Any, running: str, tmp_path: Any) -> None:
+    path = tmp_path / "pump.state"
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(half)
+    told = cli("status", running)
+    assert told.code == 2
+    assert "cut short" in told.err
+    assert str(path) in told.err
+    assert path.read_bytes() == half
+
+
+@pytest.mark.parametrize(("url", "code"), [("/dev/no-such-port", 1), ("sim://P-99", 1), ("sim://P-40?fill=99mL", 1), ("nonsense:1", 2), ("sim://P-40?x=1", 2)])
+def test_pumps_that_are_not_there(cli: Any, url: str, code: int) -> None:
+    told = cli("status", url)
+    assert told.code == code
+    assert told.err.startswith("error: ")
+    assert "Traceback" not in told.err

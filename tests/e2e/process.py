@@ -39,10 +39,18 @@ HOST_CLOCK_S = 1_795_359_600
 PATIENCE_S = 30.0
 
 
-def flex(rate: str = "6 mcg/h") -> Prescription:
-    """The weekday and weekend therapy of the examples, with another rate by day if told."""
-    text = (EXAMPLES / "flex-weekday-weekend.toml").read_text(encoding="utf-8")
-    return load_prescription(text.replace("6 mcg/h", rate))
+def flex(rate: str = "6 mcg/h", *, steps_a_day: int | None = None) -> Prescription:
+    """The weekday and weekend therapy of the examples, with another rate by day if told; or so many steps on each of seven days."""
+    text = (EXAMPLES / "flex-weekday-weekend.toml").read_text(encoding="utf-8").replace("6 mcg/h", rate)
+    if steps_a_day is None:
+        return load_prescription(text)
+    minutes = range(0, 1440, 1440 // steps_a_day)
+    steps = ", ".join(
+        f'{{ at = "{minute // 60:02d}:{minute % 60:02d}", rate = "{(rate, "8 mcg/h")[minute // 60 % 2]}" }}' for minute in minutes
+    )
+    days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    patterns = "".join(f'[[therapy.pattern]]\ndays = ["{day}"]\nsteps = [{steps}]\n' for day in days)
+    return load_prescription(text[: text.index("[[therapy.pattern]]")] + patterns)
 
 
 @dataclass

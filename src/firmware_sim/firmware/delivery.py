@@ -209,7 +209,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The counters of the pump and its present phase; immutable. Make one with `resume_delivery`, go on with `start_phase`.
+    """The counters of the pump and its present phase; immutable. Make one with `resume_delivery`, also for each new phase.
 
     The bolus counter moves with the pulses of phases whose source is a BolusSource (single, priming, patient); pattern boluses belong to
     the therapy and do not move it. Queries hold for uptimes from the start of the phase to the start of the next.
@@ -250,18 +250,12 @@ class Delivery:
         """Uptime of the first pulse after `uptime_ms`; None if the phase gives no more."""
         return self.phase.time_of_pulse(self.phase.count_at(uptime_ms) + 1)
 
-    def start_phase(self, source: Source, at_ms: int) -> Delivery:
-        """End this phase at `at_ms` (pulses due at that very ms belong to it) and start `source`. Raises ValueError for a time gone by."""
-        if at_ms < self.phase.start_ms:
-            raise ValueError(f"a phase cannot start at {at_ms} ms, before the present one at {self.phase.start_ms} ms")
-        phase = Phase(at_ms, self.residual_at(at_ms), self.phase.pulse_volume_nL, source)
-        return Delivery(phase, self.lifetime_at(at_ms), self.bolus_counter_at(at_ms))
-
 
 def resume_delivery(
     pulse_volume_nL: int, source: Source, at_ms: int, *, residual_units: int = 0, lifetime_pulses: int = 0, bolus_counter: int = 0
 ) -> Delivery:
-    """Delivery from persisted counters (or a fresh pump): what was not delivered while the pump was down is not caught up."""
+    """Delivery from journaled counters: a fresh pump, a new phase, or a start after a reset. What was not delivered while the pump was
+    down is not caught up."""
     if lifetime_pulses < 0 or bolus_counter < 0:
         raise ValueError(f"counters cannot be negative: lifetime {lifetime_pulses}, bolus {bolus_counter}")
     return Delivery(Phase(at_ms, residual_units, pulse_volume_nL, source), lifetime_pulses, bolus_counter)

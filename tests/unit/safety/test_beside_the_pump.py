@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.firmware.ledger import Ledger
-from firmware_sim.firmware.limits import PatientRecord, PresentState, check_configuration
+from firmware_sim.firmware.ledger import Ledger, PatientRecord
+from firmware_sim.firmware.limits import PresentState, check_configuration
 from firmware_sim.profiles import load_profile as load_pump_profile
 from itbpump.configuration import wire_configuration
 from itbpump.profiles import load_profile

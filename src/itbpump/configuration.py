@@ -34,12 +34,10 @@ from itbpump.wire.messages import (
     Configuration,
     Mode,
     Pattern,
-    ReadBack,
     RunState,
     Status,
     Step,
     StepKind,
-    encode_bolus_order,
     encode_configuration,
 )
 
@@ -52,13 +50,9 @@ __all__ = [
     "THERAPEUTIC",
     "BridgePlan",
     "PresentPump",
-    "ReadBackFigures",
     "bolus_order",
     "bridge_wanted",
-    "compare_bolus_read_back",
-    "compare_read_back",
     "configuration_digest",
-    "expected_read_back",
     "mass_of_units",
     "plan_bridge",
     "prime_order",
@@ -70,7 +64,6 @@ __all__ = [
 ]
 
 LAYOUT: Final = 1
-WEEKDAY_FIELDS: Final = ("monday_ng", "tuesday_ng", "wednesday_ng", "thursday_ng", "friday_ng", "saturday_ng", "sunday_ng")
 THERAPEUTIC: Final = frozenset({Mode.CONTINUOUS, Mode.FLEX, Mode.PERIODIC_BOLUS})
 _MODES: Final = {
     "stopped": Mode.STOPPED,
@@ -294,16 +287,6 @@ def plan_bridge(
     return BridgePlan(int(flow // 1), -(-path_nL // pulse_nL))
 
 
-# ------------------------------------------------------------------------------------------------ what the pump must read back
-@dataclass(frozen=True, slots=True)
-class ReadBackFigures:
-    """The companion's own figures for what the pump computes from a staged configuration; ng."""
-
-    concentration_ng_per_mL: int
-    days_ng: tuple[int, ...]
-    max_24h_ng: int
-
-
 def schedule_for(configuration: Configuration, profile: PumpProfile) -> Schedule:
     """The schedule of a configuration on this pump."""
     return schedule_of_configuration(configuration, profile.pulse_volume.nL, profile.minimum_rate.whole_nL_per_day)
@@ -319,56 +302,9 @@ def patient_allotment_units(configuration: Configuration, profile: PumpProfile) 
     return configuration.patient_max_per_day * configuration.patient_pulses * profile.pulse_volume.nL * UNITS_PER_NL
 
 
-def expected_read_back(configuration: Configuration, profile: PumpProfile) -> ReadBackFigures:
-    """Weekday masses rounded down, largest 24 h with all patient boluses rounded up (itbp1.toml, ReadBack)."""
-    schedule, concentration = schedule_for(configuration, profile), configuration.concentration_ng_per_mL
-    largest = schedule.max_window_units()[0] + patient_allotment_units(configuration, profile)
-    return ReadBackFigures(
-        concentration_ng_per_mL=concentration,
-        days_ng=tuple(int(mass_of_units(schedule.day_units(day), concentration) // 1) for day in range(7)),
-        max_24h_ng=-int(-mass_of_units(largest, concentration) // 1),
-    )
-
-
 def configuration_digest(configuration: Configuration) -> bytes:
     """SHA-256 of the canonical bytes, as the pump computes it."""
     return hashlib.sha256(encode_configuration(configuration)).digest()
-
-
-def compare_read_back(configuration: Configuration, read_back: ReadBack, profile: PumpProfile) -> tuple[str, ...]:
-    """What the pump understood otherwise than the companion, in words; empty when they agree. Nothing is committed unless it is empty."""
-    expected = expected_read_back(configuration, profile)
-    wanted: dict[str, object] = {
-        "kind": CommandKind.CONFIGURE,
-        "digest": configuration_digest(configuration),
-        "concentration_ng_per_mL": expected.concentration_ng_per_mL,
-        "max_24h_ng": expected.max_24h_ng,
-        **dict(zip(WEEKDAY_FIELDS, expected.days_ng, strict=True)),
-    }
-    return _differences(read_back, wanted)
-
-
-def compare_bolus_read_back(order: BolusOrder, read_back: ReadBack, concentration_ng_per_mL: int, profile: PumpProfile) -> tuple[str, ...]:
-    """The same for a bolus: pulses, mass (rounded down) and duration."""
-    pulses = order.to_counter - order.from_counter
-    wanted: dict[str, object] = {
-        "kind": CommandKind.BOLUS,
-        "digest": hashlib.sha256(encode_bolus_order(order)).digest(),
-        "concentration_ng_per_mL": concentration_ng_per_mL,
-        "bolus_pulses": pulses,
-        "bolus_ng": pulses * profile.pulse_volume.nL * concentration_ng_per_mL // 1_000_000,
-        "bolus_duration_s": order.duration_s,
-    }
-    return _differences(read_back, wanted)
-
-
-def _differences(read_back: ReadBack, wanted: dict[str, object]) -> tuple[str, ...]:
-    found = ((name, getattr(read_back, name), value) for name, value in wanted.items())
-    return tuple(f"{name}: the pump reads {_shown(got)}, sent was {_shown(value)}" for name, got, value in found if got != value)
-
-
-def _shown(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 # ------------------------------------------------------------------------------------------------ boluses

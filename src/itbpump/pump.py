@@ -19,8 +19,6 @@ from itbpump.commands import Commands
 from itbpump.configuration import (
     PresentPump,
     bolus_order,
-    compare_bolus_read_back,
-    compare_read_back,
     configuration_digest,
     prime_order,
     to_configuration,
@@ -31,6 +29,7 @@ from itbpump.link.errors import LinkError
 from itbpump.outcome import Applied, Outcome, Proof
 from itbpump.profiles import PumpProfile, load_profile, mismatches
 from itbpump.quantity import Concentration, Duration, Mass, Volume
+from itbpump.read_back import compare_bolus_read_back, compare_read_back
 from itbpump.refill import Refill
 from itbpump.session import PumpSession
 from itbpump.transport import open_transport

@@ -58,12 +58,13 @@ class Kill:
 FRAMES = {"program": 6, "long program": 8, "bolus": 5, "stop": 2}
 # The frame that carries a command out.
 COMMIT = {"program": 2, "long program": 3, "bolus": 2, "stop": 0}
-# The four ways in which a command may end; the rest is drawn.
+# The four ways in which a command may end, and a stop while it is written down; the rest is drawn.
 ALWAYS = (
     Kill("bolus", COMMIT["bolus"], Moment.ANSWERED),
     Kill("program", COMMIT["program"], Moment.BEFORE),
     Kill("long program", 1, Moment.TORN),
     Kill("program", COMMIT["program"], Moment.TOLD),
+    Kill("stop", COMMIT["stop"], Moment.SAVING),
 )
 
 
@@ -195,7 +196,7 @@ class Story:
         told = type(outcome).__name__
         if isinstance(outcome, Unknown):
             with pytest.raises(DosingBlocked, match="reconcile"):
-                pump.bolus(DOSE, OVER)
+                pump.program(rx)
             ((intent, outcome),) = pump.reconcile()
             assert intent.cmd_id == outcome.cmd_id
             told += f" → {type(outcome).__name__}"

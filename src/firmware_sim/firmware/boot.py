@@ -15,16 +15,15 @@ from msgspec.structs import replace as replace_struct
 
 from firmware_sim.firmware.alarm_table import Alarm
 from firmware_sim.firmware.cells import ALIVE, DONE, INTENT, RESETS, Cell
-from firmware_sim.firmware.cycle import CycleError
 from firmware_sim.firmware.delivery import Delivery, NoFlow, resume_delivery
 from firmware_sim.firmware.draft import SAFE_STOPPED, Draft
 from firmware_sim.firmware.durable import Drive, Durable
 from firmware_sim.firmware.ledger import Ledger, Lump, PatientRecord
 from firmware_sim.firmware.limits import PresentState, check_configuration
-from firmware_sim.firmware.machine import Machine, decoded
+from firmware_sim.firmware.machine import Machine
 from firmware_sim.firmware.materialise import MINUTE_MS
 from itbpump.wire.errors import MessageError
-from itbpump.wire.messages import BolusState, LogKind, RunState
+from itbpump.wire.messages import BolusState, LogKind, RunState, decode_configuration
 
 __all__ = ["Check", "boot"]
 
@@ -90,7 +89,7 @@ def boot(machine: Machine, uptime_ms: int) -> None:
     )
     draft = machine.draft()
     _report(draft, found, starts)
-    _resume(draft, machine, found, starts)
+    _resume(draft, machine, found)
     machine.store(draft)
     INTENT.write(machine.memory, Cell(found.lifetime))
     DONE.write(machine.memory, Cell(found.lifetime))
@@ -162,17 +161,12 @@ def _configuration_holds(machine: Machine, state: Durable, uptime_ms: int) -> bo
     if not state.active:
         return state.drive is not Drive.THERAPY
     try:
-        configuration = decoded(state.active)
+        configuration = decode_configuration(state.active)
     except MessageError:
-        return False
-    if configuration is None:
         return False
     judged = replace_struct(configuration, start=False)
     present = PresentState(uptime_ms, False, configuration, state.anchor_ms, 0, Ledger(), PatientRecord())
-    try:
-        return check_configuration(judged, machine.profile, present) is None
-    except CycleError:
-        return False
+    return check_configuration(judged, machine.profile, present) is None
 
 
 def _without_journal(machine: Machine, alive_ms: int) -> Durable:
@@ -226,7 +220,7 @@ def _report(draft: Draft, found: _Found, starts: int) -> None:
         draft.log(LogKind.SELF_TEST_FAILED, check, detail)
 
 
-def _resume(draft: Draft, machine: Machine, found: _Found, starts: int) -> None:
+def _resume(draft: Draft, machine: Machine, found: _Found) -> None:
     draft.end_bolus(BolusState.INTERRUPTED, doubt=min(found.doubt, 255))
     draft.set(
         encoder_offset=found.lifetime - machine.hardware.encoder_pulses(),
@@ -240,7 +234,8 @@ def _resume(draft: Draft, machine: Machine, found: _Found, starts: int) -> None:
         if repaired:
             draft.raise_alarm(Alarm.MEMORY_REPAIRED, repaired[0])
     low_battery = machine.hardware.battery_permille() <= machine.profile.eri_battery_permille
-    if starts > 1 and low_battery and draft.state.drive is not Drive.NONE:
+    # A first start has nothing to deliver; the count of starts itself may be lost.
+    if low_battery and draft.state.drive is not Drive.NONE:
         draft.raise_alarm(Alarm.LOW_BATTERY_RESET, machine.hardware.battery_permille())
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from msgspec.structs import replace as replace_struct
 
@@ -39,7 +40,6 @@ from itbpump.wire.messages import (
     Outcome,
     QueryCommand,
     Reply,
-    Request,
     Result,
     Role,
     SetClock,
@@ -53,6 +53,8 @@ from itbpump.wire.messages import (
 __all__ = ["Session", "confirm", "live", "perform", "query"]
 
 Effect = Callable[[Machine, Draft], None]
+Immediate = StopTherapy | StopBolus | MinimumRate | SetClock | TestAlarm | SilenceAlarm
+"""Commands of one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class Session:
     number: int
 
 
-def perform(machine: Machine, session: Session, request: Request, staging: Staging, link_now_ms: int) -> Reply | None:
-    """Carry out a state-changing command; None if `request` is none."""
+def perform(machine: Machine, session: Session, request: Commit | Immediate, staging: Staging, link_now_ms: int) -> Reply:
+    """Carry out a state-changing command."""
     match request:
         case Commit():
             return _commit(machine, session, request, staging, link_now_ms)
@@ -82,7 +84,7 @@ def perform(machine: Machine, session: Session, request: Request, staging: Stagi
         case SilenceAlarm():
             return _silence(machine, session, request)
         case _:
-            return None
+            assert_never(request)
 
 
 # ------------------------------------------------------------------------------------------------ once, or not at all
@@ -98,11 +100,11 @@ def _known(machine: Machine, session: Session, cmd_id: int, kind: CommandKind | 
     return Result(result=live(machine, session.number, found.result))
 
 
-def _immediate(machine: Machine, session: Session, request: Request, kind: CommandKind, effect: Effect) -> Reply:
+def _immediate(machine: Machine, session: Session, request: Immediate, kind: CommandKind, effect: Effect) -> Reply:
     """A command that is one message: its digest is the SHA-256 of the message."""
     digest = hashlib.sha256(encode_request(request)).digest()
-    cmd_id = _cmd_id(request)
-    return _known(machine, session, cmd_id, kind, digest) or _judge(machine, session, cmd_id, kind, digest, effect)
+    known = _known(machine, session, request.cmd_id, kind, digest)
+    return known or _judge(machine, session, request.cmd_id, kind, digest, effect)
 
 
 def _judge(machine: Machine, session: Session, cmd_id: int, kind: CommandKind, digest: bytes, effect: Effect) -> Reply:
@@ -235,17 +237,9 @@ def confirm(machine: Machine, session: Session, request: ConfirmResult) -> Reply
     if found.result is None or found.result.confirmed:
         return Closed()
     draft = machine.draft()
-    draft.confirm_result(session.number, replace_struct(found.result, confirmed=True))
+    draft.confirm_result(session.number, request.cmd_id)
     try:
         machine.store(draft)
     except MemoryFault:
         return Error(code=ErrorCode.MEMORY_FAULT, detail=0, cmd_id=request.cmd_id)
     return Closed()
-
-
-def _cmd_id(request: Request) -> int:
-    match request:
-        case StopTherapy() | StopBolus() | MinimumRate() | SetClock() | TestAlarm() | SilenceAlarm():
-            return request.cmd_id
-        case _:
-            raise TypeError(f"{type(request).__name__} is not a command of one message")

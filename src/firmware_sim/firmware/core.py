@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import assert_never
 
 from firmware_sim.firmware import queries
 from firmware_sim.firmware.alarm_table import Alarm
@@ -58,6 +59,9 @@ from itbpump.wire.messages import (
 )
 
 __all__ = ["Firmware", "SessionInfo"]
+
+_Reading = GetInfo | GetStatus | GetConfiguration | GetLog | GetResults | GetReadBack | QueryCommand | Ping | Close
+"""Requests that change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,19 +203,22 @@ class Firmware:
         if number is None or session.role not in ROLES[type(request)]:
             return Error(code=ErrorCode.ROLE_DENIED, detail=0, cmd_id=getattr(request, "cmd_id", 0))
         who = Session(session.programmer_id, session.role, number)
-        reply = self._read(request, who)
-        if reply is not None:
-            return reply
-        reply = self._stage(request, who, link_now_ms) or perform(self._machine, who, request, self._staging, link_now_ms)
-        if reply is None:
-            return Error(code=ErrorCode.UNKNOWN_MESSAGE, detail=0, cmd_id=0)
+        if isinstance(request, _Reading):
+            return self._read(request, who)
+        reply: Reply
+        if isinstance(request, Stage):
+            reply = self._stage(request, who, link_now_ms)
+        elif isinstance(request, ConfirmResult):
+            reply = confirm(self._machine, who, request)
+        else:
+            reply = perform(self._machine, who, request, self._staging, link_now_ms)
         if isinstance(reply, Error) and reply.code == ErrorCode.MEMORY_FAULT:
             self._change(_memory_lost)
         self._due_known = False
         self._settle()
         return reply
 
-    def _read(self, request: Request, who: Session) -> Reply | None:
+    def _read(self, request: _Reading, who: Session) -> Reply:
         machine = self._machine
         match request:
             case GetInfo():
@@ -234,13 +241,9 @@ class Firmware:
             case Close():
                 return Closed()
             case _:
-                return None
+                assert_never(request)
 
-    def _stage(self, request: Request, who: Session, link_now_ms: int) -> Reply | None:
-        if isinstance(request, ConfirmResult):
-            return confirm(self._machine, who, request)
-        if not isinstance(request, Stage):
-            return None
+    def _stage(self, request: Stage, who: Session, link_now_ms: int) -> Reply:
         machine = self._machine
         record = machine.state.programmers[who.number]
         if request.cmd_id <= record.last_cmd_id:
@@ -290,11 +293,6 @@ class Firmware:
     def tones(self, from_ms: int, to_ms: int) -> tuple[Tone, ...]:
         """Tones of the active alarms that begin in (from_ms, to_ms]; see `AlarmPanel.tones`."""
         return self._machine.panel.tones(from_ms, to_ms)
-
-    @property
-    def uptime_ms(self) -> int:
-        """How far the firmware has come."""
-        return self._machine.now_ms
 
     @property
     def boot_epoch(self) -> int:

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from itbpump.wire.messages import Configuration, Mode, Pattern, Step, StepKind
 
@@ -190,6 +190,8 @@ def compile_cycle(configuration: Configuration, minimum_rate_nL_per_day: int, pu
             return _periodic(configuration, pulse_volume_nL, anchor_ms)
         case Mode.FLEX:
             return _week(configuration.patterns, pulse_volume_nL, configuration.week_offset_ms)
+        case _:
+            assert_never(configuration.mode)
 
 
 def periodic_anchor_ms(new: Configuration, old: Configuration | None, old_anchor_ms: int, now_ms: int) -> int:

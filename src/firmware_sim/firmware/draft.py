@@ -7,6 +7,7 @@ stopping, raising and clearing alarms. Not modelled: changes that take time.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace as replace_struct
@@ -37,7 +38,7 @@ class Draft:
     tones: list[str] = field(default_factory=list)
     _new_results: list[tuple[int, CommandResult]] = field(default_factory=list)
     _ended: list[BolusRecord] = field(default_factory=list)
-    _confirmed: list[tuple[int, CommandResult]] = field(default_factory=list)
+    _confirmed: list[tuple[int, int]] = field(default_factory=list)
 
     def set(self, **changes: Any) -> None:
         """Change fields of the durable state."""
@@ -132,21 +133,19 @@ class Draft:
         """Store the result of a command of the programmer with this pairing number; its id is taken."""
         self._new_results.append((number, result))
 
-    def confirm_result(self, number: int, result: CommandResult) -> None:
+    def confirm_result(self, number: int, cmd_id: int) -> None:
         """Replace a stored result by its confirmed form."""
-        self._confirmed.append((number, result))
+        self._confirmed.append((number, cmd_id))
 
     def result_records(self, ring: ResultsRing) -> tuple[tuple[bytes, ...], tuple[ProgrammerRecord, ...]]:
         """Records for the ring, and the programmers' counters after them."""
         programmers = list(self.state.programmers)
         records: list[bytes | None] = []
         for ended in self._ended:
-            stored = ring.find(ended.owner, programmers[ended.owner], ended.cmd_id).result
-            if stored is not None:
-                result = _with_bolus(stored, ended)
-                records.append(ring.changed_record(ended.owner, programmers[ended.owner], result))
-        for number, result in self._confirmed:
-            records.append(ring.changed_record(number, programmers[number], result))
+            change = partial(_with_bolus, bolus=ended)
+            records.append(ring.changed_record(ended.owner, programmers[ended.owner], ended.cmd_id, change))
+        for number, cmd_id in self._confirmed:
+            records.append(ring.changed_record(number, programmers[number], cmd_id, partial(replace_struct, confirmed=True)))
         for number, result in self._new_results:
             records.append(ring.new_record(number, programmers[number], result))
             programmers[number] = ProgrammerRecord(result.cmd_id, programmers[number].results + 1)

@@ -39,6 +39,8 @@ class EventLog:
         self.next_seq, self._link, self.broken_links = 0, _FIRST_LINK, 0
         found = {entry.seq: (entry, link) for entry, link in filter(None, map(self._stored, range(ENTRIES)))}
         if not found:
+            # Formatting made the first entry: a ring without any has lost them all.
+            self.broken_links = 1
             return
         newest = max(found)
         # The place after the newest may hold the torn beginning of an entry that was never finished.

@@ -203,10 +203,6 @@ class Memory:
         return self._identity()[2]
 
     # -------------------------------------------------------------------------------------------------- pairings
-    def pairings(self) -> tuple[Pairing | None, ...]:
-        """The eight pairing records in order; None where one is free or damaged."""
-        return tuple(self._pairing(number) for number in range(_PAIRINGS))
-
     def pairing(self, programmer_id: bytes) -> Pairing | None:
         """The pairing of this programmer, or None."""
         number = self.pairing_number(programmer_id)

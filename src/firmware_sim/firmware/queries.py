@@ -165,10 +165,8 @@ def _others_unconfirmed(machine: Machine, session: Session) -> list[CommandResul
 
 def read_back(machine: Machine, cmd_id: int, payload: Payload | None) -> Reply:
     """What the pump understood of the staged payload."""
-    if payload is None:
-        return Error(code=ErrorCode.NOT_STAGED, detail=0, cmd_id=cmd_id)
-    revision = machine.state.revision
-    if payload.kind is CommandKind.CONFIGURE:
+    revision, active = machine.state.revision, machine.configuration
+    if payload is not None and payload.kind is CommandKind.CONFIGURE:
         configuration = decode_configuration(payload.taken)
         present = machine.present()
         anchor_ms = periodic_anchor_ms(configuration, present.active, present.anchor_ms, machine.now_ms)
@@ -181,9 +179,9 @@ def read_back(machine: Machine, cmd_id: int, payload: Payload | None) -> Reply:
             base_revision=payload.base_revision,
             current_revision=revision,
         )
-    active = machine.configuration
-    if active is None:
-        return Error(code=ErrorCode.WRONG_STATE, detail=0, cmd_id=cmd_id)
+    # An unconfigured pump keeps no staged bolus (`limits.check_bolus`).
+    if payload is None or active is None:
+        return Error(code=ErrorCode.NOT_STAGED, detail=0, cmd_id=cmd_id)
     order = decode_bolus_order(payload.taken)
     return bolus_read_back(
         order,

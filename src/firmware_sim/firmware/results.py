@@ -7,6 +7,7 @@ replaced when the bolus ends, any result when its programmer confirms it. Not mo
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from firmware_sim.firmware.cells import sealed, unsealed
@@ -89,13 +90,15 @@ class ResultsRing:
         """Journal form of a result that is added."""
         return _place(number, record.results).to_bytes(_PLACE_BYTES, "big") + _encode(result)
 
-    def changed_record(self, number: int, record: ProgrammerRecord, result: CommandResult) -> bytes | None:
-        """Journal form of a result that replaces the one with the same id; None if that is no longer kept."""
+    def changed_record(
+        self, number: int, record: ProgrammerRecord, cmd_id: int, change: Callable[[CommandResult], CommandResult]
+    ) -> bytes | None:
+        """Journal form of what `change` makes of the result of `cmd_id`, in its place; None if that is no longer kept."""
         for back in range(min(record.results, RESULTS_PER_PROGRAMMER)):
             place = _place(number, record.results - 1 - back)
             stored = self._stored(place)
-            if stored is not None and stored.cmd_id == result.cmd_id:
-                return place.to_bytes(_PLACE_BYTES, "big") + _encode(result)
+            if stored is not None and stored.cmd_id == cmd_id:
+                return place.to_bytes(_PLACE_BYTES, "big") + _encode(change(stored))
         return None
 
     def adopt(self, record: bytes) -> None:

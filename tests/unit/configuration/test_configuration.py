@@ -17,10 +17,7 @@ from itbpump.configuration import (
     BridgePlan,
     PresentPump,
     bolus_order,
-    compare_bolus_read_back,
-    compare_read_back,
     configuration_digest,
-    expected_read_back,
     plan_bridge,
     prime_order,
     to_configuration,
@@ -30,6 +27,7 @@ from itbpump.configuration import (
 from itbpump.errors import ConfigurationError
 from itbpump.profiles import PumpProfile, load_profile
 from itbpump.quantity import Concentration, Duration, Mass, MassRate, Volume
+from itbpump.read_back import compare_bolus_read_back, compare_read_back, expected_read_back
 from itbpump.schedule import WEEK_MS
 from itbpump.therapy import Prescription
 from itbpump.therapy_view import count_in_words, days_in_words, view_configuration

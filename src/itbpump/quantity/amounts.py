@@ -1,14 +1,4 @@
-"""Exact amounts with their unit in the type; reading and printing them so that nobody misreads a dose.
-
-Inside: volume nL, mass ng, concentration ng/mL, flow nL/day, mass rate ng/day, duration ms. Whole numbers, or a `Fraction` where a figure
-is computed back (an achievable dose). No binary float anywhere: constructors refuse one.
-
-Reading (SR-16): number `(0|[1-9][0-9]{0,6})(\\.[0-9]{0,5}[1-9])?`, then a unit. A malformed text is refused with a message that
-teaches; nothing is guessed, rounded or clamped. Printing (SR-17, ISMP list of error-prone dose designations): leading zero, no trailing
-zero, `mcg`, a space before the unit; screens have the thousands comma and `per`, files and JSON neither.
-
-Not here: amounts in international units, temperatures, and any unit a pump file does not use.
-"""
+"""Amounts with their unit in the type: reading, printing, comparing. See the package for the rules."""
 
 from __future__ import annotations
 
@@ -20,23 +10,12 @@ from typing import ClassVar, Self, TypeAlias
 
 from itbpump.errors import QuantityError
 
-__all__ = [
-    "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE", "Amount", "Concentration", "Duration", "Exact", "Flow", "Length", "Mass", "MassRate",
-    "TimeOfDay", "Volume", "VolumePerLength", "catheter_volume", "exact", "flow_for_rate", "mass_of_pulses", "mass_of_volume",
-    "number_text", "parse_amount", "pulses_for_mass", "rate_of_flow", "volume_for_mass",
-]  # fmt: skip
-
 Exact: TypeAlias = int | Fraction
 
-MS_PER_MINUTE = 60_000
-MS_PER_HOUR = 3_600_000
-MS_PER_DAY = 86_400_000
 NL_PER_ML = 1_000_000
 
 _NUMBER = re.compile(r"(0|[1-9][0-9]{0,6})(?:\.([0-9]{0,5}[1-9]))?")
 _AMOUNT = re.compile(r"([^ A-Za-z\u00b5\u03bc%/]*) ?(\S.*)?")
-_DURATION = re.compile(r"(?:([1-9][0-9]{0,3}) ?h)?(?: ?(0|[1-9][0-9]{0,4}) ?m(?:in)?)?")
-_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
 # What people write instead of a unit of the file, and what to write. Keys in lower case.
 _UNIT_HINTS = {
@@ -301,128 +280,3 @@ def _unit_error(text: str, number: str, unit: str) -> QuantityError:
         why = " (\u00b5g and ug are misread as mg)" if micro != unit.lower() else ""
         return QuantityError(text, f"the unit {unit!r} is not used here{why}", f'write "{number} {plain}"')
     return QuantityError(text, f"the unit {unit!r} is not known", f"use one of {', '.join(_CLASS_OF_UNIT)}")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Duration:
-    """A length of time in ms; read and written in hours and minutes, never as a bare number."""
-
-    ms: int
-
-    def __post_init__(self) -> None:
-        if isinstance(self.ms, bool) or not isinstance(self.ms, int):
-            raise TypeError("a duration is a whole number of ms")
-        if self.ms < 0:
-            raise ValueError("a duration is never negative")
-
-    @classmethod
-    def parse(cls, text: object) -> Self:
-        """Read `2h`, `90m`, `1h30m` (or `min`). QuantityError for a bare number, decimals, more than 59 minutes after hours, or nothing."""
-        if not isinstance(text, str):
-            raise QuantityError(text, "a duration is text with its units", 'write it in quotes, such as "1h30m"')
-        match = _DURATION.fullmatch(text)
-        if match is None or not text or text != text.strip():
-            bare = re.fullmatch(r"[1-9][0-9]*", text) is not None
-            hint = f'"{text}h" or "{text}m"' if bare else 'such as "2h", "90m" or "1h30m"'
-            raise QuantityError(text, "this is not a duration", f"write hours and minutes, {hint}")
-        hours, minutes = int(match[1] or 0), int(match[2] or 0)
-        if hours and minutes > 59:
-            raise QuantityError(text, "more than 59 minutes after the hours", f'write "{hours + minutes // 60}h{minutes % 60}m"')
-        if not hours and not minutes:
-            raise QuantityError(text, "a duration of nothing", "write at least 1m")
-        return cls(hours * MS_PER_HOUR + minutes * MS_PER_MINUTE)
-
-    @classmethod
-    def of_minutes(cls, minutes: int) -> Self:
-        return cls(minutes * MS_PER_MINUTE)
-
-    @property
-    def minutes(self) -> int:
-        """Whole minutes; ValueError for a part of one."""
-        minutes, rest = divmod(self.ms, MS_PER_MINUTE)
-        if rest:
-            raise ValueError(f"{self.ms} ms is not a whole number of minutes")
-        return minutes
-
-    def text(self) -> str:
-        """For files: `1h30m`."""
-        hours, minutes = divmod(self.minutes, 60)
-        return (f"{hours}h" if hours else "") + (f"{minutes}m" if minutes or not hours else "")
-
-    def screen(self) -> str:
-        """For people: `1 h 30 min`; seconds only where there are any, rounded down."""
-        hours, rest = divmod(self.ms, MS_PER_HOUR)
-        minutes, rest = divmod(rest, MS_PER_MINUTE)
-        parts = [f"{amount:,} {unit}" for amount, unit in ((hours, "h"), (minutes, "min"), (rest // 1_000, "s")) if amount]
-        return " ".join(parts) or "0 min"
-
-    def __str__(self) -> str:
-        return self.screen()
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class TimeOfDay:
-    """Minutes after the pump's midnight, 0 to 1439."""
-
-    minute: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.minute < 1440:
-            raise ValueError(f"a time of day is 0 to 1439 minutes, not {self.minute}")
-
-    @classmethod
-    def parse(cls, text: object) -> Self:
-        """Read `06:00`. QuantityError for anything but HH:MM from 00:00 to 23:59."""
-        match = _TIME.fullmatch(text) if isinstance(text, str) and text.isascii() else None
-        if match is None:
-            raise QuantityError(text, "this is not a time of day", 'write hours and minutes from "00:00" to "23:59"')
-        return cls(int(match[1]) * 60 + int(match[2]))
-
-    def text(self) -> str:
-        return f"{self.minute // 60:02d}:{self.minute % 60:02d}"
-
-    def __str__(self) -> str:
-        return self.text()
-
-
-# ------------------------------------------------------------------------------------------------ arithmetic of domain 2.2
-def flow_for_rate(rate: MassRate, concentration: Concentration) -> Flow:
-    """Q = D / C, rounded DOWN to whole nL/day: never more than was prescribed."""
-    return Flow(rate.ng_per_day * NL_PER_ML // concentration.ng_per_mL)
-
-
-def rate_of_flow(flow: Flow, concentration: Concentration) -> MassRate:
-    """The dose rate a flow really gives; exact."""
-    return MassRate(Fraction(flow.nL_per_day * concentration.ng_per_mL, NL_PER_ML))
-
-
-def volume_for_mass(mass: Mass, concentration: Concentration) -> Fraction:
-    """Volume that carries a dose, in nL; exact."""
-    return Fraction(mass.ng * NL_PER_ML, concentration.ng_per_mL)
-
-
-def pulses_for_mass(mass: Mass, concentration: Concentration, pulse_nL: int) -> int:
-    """Pulses nearest to a dose, ties DOWN; 0 when it is half a pulse or less."""
-    wanted = volume_for_mass(mass, concentration) / pulse_nL
-    return -((wanted.denominator - 2 * wanted.numerator) // (2 * wanted.denominator))
-
-
-def catheter_volume(length: Length, removed: Length, per_length: VolumePerLength, tubing: Volume) -> Volume:
-    """Path volume of domain 2.2: tubing + implanted length × volume per length; rounded UP to a whole nL, so that a bridge covers it.
-
-    ValueError when more is removed than there is.
-    """
-    if removed > length:
-        raise ValueError("more length is removed than the catheter has")
-    inside = (Fraction(length.value) - removed.value) / Length.UNITS["cm"] * per_length.value
-    return Volume(-(-(inside + tubing.value) // 1))
-
-
-def mass_of_volume(volume_nL: Exact, concentration: Concentration) -> Mass:
-    """Drug in a volume; exact."""
-    return Mass(Fraction(volume_nL) * concentration.ng_per_mL / NL_PER_ML)
-
-
-def mass_of_pulses(pulses: int, concentration: Concentration, pulse_nL: int) -> Mass:
-    """Drug in a number of nominal pulses; exact."""
-    return mass_of_volume(pulses * pulse_nL, concentration)

@@ -1,0 +1,49 @@
+"""Arithmetic between amounts (domain 2.2): dose, concentration, flow, pulses, path volume. Exact; each rounding says its direction."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from itbpump.quantity.amounts import NL_PER_ML, Concentration, Exact, Flow, Length, Mass, MassRate, Volume, VolumePerLength
+
+
+def flow_for_rate(rate: MassRate, concentration: Concentration) -> Flow:
+    """Q = D / C, rounded DOWN to whole nL/day: never more than was prescribed."""
+    return Flow(rate.ng_per_day * NL_PER_ML // concentration.ng_per_mL)
+
+
+def rate_of_flow(flow: Flow, concentration: Concentration) -> MassRate:
+    """The dose rate a flow really gives; exact."""
+    return MassRate(Fraction(flow.nL_per_day * concentration.ng_per_mL, NL_PER_ML))
+
+
+def volume_for_mass(mass: Mass, concentration: Concentration) -> Fraction:
+    """Volume that carries a dose, in nL; exact."""
+    return Fraction(mass.ng * NL_PER_ML, concentration.ng_per_mL)
+
+
+def pulses_for_mass(mass: Mass, concentration: Concentration, pulse_nL: int) -> int:
+    """Pulses nearest to a dose, ties DOWN; 0 when it is half a pulse or less."""
+    wanted = volume_for_mass(mass, concentration) / pulse_nL
+    return -((wanted.denominator - 2 * wanted.numerator) // (2 * wanted.denominator))
+
+
+def catheter_volume(length: Length, removed: Length, per_length: VolumePerLength, tubing: Volume) -> Volume:
+    """Path volume of domain 2.2: tubing + implanted length × volume per length; rounded UP to a whole nL, so that a bridge covers it.
+
+    ValueError when more is removed than there is.
+    """
+    if removed > length:
+        raise ValueError("more length is removed than the catheter has")
+    inside = (Fraction(length.value) - removed.value) / Length.UNITS["cm"] * per_length.value
+    return Volume(-(-(inside + tubing.value) // 1))
+
+
+def mass_of_volume(volume_nL: Exact, concentration: Concentration) -> Mass:
+    """Drug in a volume; exact."""
+    return Mass(Fraction(volume_nL) * concentration.ng_per_mL / NL_PER_ML)
+
+
+def mass_of_pulses(pulses: int, concentration: Concentration, pulse_nL: int) -> Mass:
+    """Drug in a number of nominal pulses; exact."""
+    return mass_of_volume(pulses * pulse_nL, concentration)

@@ -1,0 +1,47 @@
+"""The tour of README.md, command by command, as a reader would type it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from itbpump.cli.process import PumpProcess
+
+ROOT = Path(__file__).resolve().parents[2]
+ANSWERS = {"program": "165.429\n", "bolus": "yes\n", "refill": "yes\n", "stop": "STOP\n"}
+pytestmark = pytest.mark.e2e
+
+
+def tour() -> list[list[str]]:
+    """The commands of the tour, in order."""
+    text = (ROOT / "README.md").read_text("utf-8").partition("## Five-minute tour")[2].partition("From Python:")[0]
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [shlex.split(line) for block in blocks for line in block.splitlines() if line.startswith("itbpump ")]
+
+
+def test_every_command_of_the_tour_works_in_order(tmp_path: Path) -> None:
+    commands = tour()
+    assert len(commands) > 15
+    assert commands[0][1] == "sim"
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "ITBPUMP_HOME": str(tmp_path / ".itbpump")}
+    places = [str(tmp_path / word) if word.endswith((".port", ".pump")) else word for word in commands[0][2:]]
+    with PumpProcess.run(places):
+        for command in commands[1:]:
+            done = subprocess.run(
+                [sys.executable, "-m", "itbpump.cli", *command[1:]],
+                cwd=tmp_path,
+                env=env,
+                input=ANSWERS.get(command[1], ""),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"

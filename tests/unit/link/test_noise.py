@@ -1,0 +1,207 @@
+"""What a bad line or a stranger puts on the link disturbs nobody (SR-62)."""
+
+from __future__ import annotations
+
+import pytest
+
+from itbpump.link.budget import HandshakeBudget
+from itbpump.link.errors import (
+    Downgraded,
+    SessionLost,
+    describe_error,
+    refusal_error,
+)
+from itbpump.link.programmer import Failed, Replied
+from itbpump.link.programmer import Opened as SessionOpen
+from itbpump.wire import keys
+from itbpump.wire.frame import FrameSplitter, encode_frame
+from itbpump.wire.messages import (
+    MAX_COUNTER,
+    PROGRAMMERS,
+    SUITE,
+    ErrorCode,
+    LimitCode,
+    Pong,
+    RecordType,
+    RefuseReason,
+)
+from itbpump.wire.record import clear_body
+from tests.unit.link.pair import PUMP_ID, Pair, recorded
+
+
+@pytest.mark.sr("SR-62")
+@pytest.mark.parametrize("rtype", [RecordType.HELLO_REPLY, RecordType.CONFIRM_PUMP, RecordType.REFUSE, RecordType.BUSY, RecordType.HELLO])
+@pytest.mark.parametrize("state", ["closed", "hello_sent", "confirm_sent", "open"])
+def test_stray_clear_records_of_any_length_disturb_nobody(rtype: RecordType, state: str) -> None:
+    pair = Pair()
+    if state in ("hello_sent", "confirm_sent"):
+        pair.programmer.connect(0)
+        if state == "confirm_sent":
+            pair.pump_hears(pair.programmer.transmit())
+            pair.programmer.feed(pair.pump.transmit(), 0)
+    elif state == "open":
+        pair.open()
+    sent = pair.programmer.transmit()
+    for content in (b"", bytes(1), bytes(30), keys.encode_h2(1, SUITE + 1, PUMP_ID, bytes(16), 1), bytes(16), bytes(24)):
+        if rtype in (RecordType.BUSY, RecordType.REFUSE) and len(content) not in (0, 30):
+            continue
+        pair.programmer.feed(encode_frame(clear_body(rtype, content)), 0)
+        pair.pump_hears(encode_frame(clear_body(rtype, content)))
+    assert pair.programmer.state == state
+    pair.pump.transmit()
+    pair.pump_hears(sent)
+    for data in (pair.pump.transmit(),):
+        pair.events += pair.programmer.feed(data, 0)
+    pair.exchange()
+    if state != "closed":
+        pair.ping(4)
+        assert Replied(Pong(nonce=4, uptime_ms=0)) in pair.events
+
+
+def test_a_busy_or_refusal_in_an_open_session_is_only_noise() -> None:
+    pair = Pair()
+    pair.open()
+    for rtype, content in (
+        (RecordType.BUSY, keys.encode_busy(9)),
+        (RecordType.REFUSE, keys.encode_refuse(RefuseReason.KEY, 1, 1, 0)),
+    ):
+        assert pair.programmer.feed(encode_frame(clear_body(rtype, content)), 0) == []
+    pair.ping()
+    assert pair.of(Replied)
+
+
+def test_a_forged_no_session_during_the_handshake_is_only_noise() -> None:
+    pair = Pair()
+    pair.programmer.connect(0)
+    refuse = keys.encode_refuse(RefuseReason.NO_SESSION, 1, 1, 0)
+    assert pair.programmer.feed(encode_frame(clear_body(RecordType.REFUSE, refuse)), 0) == []
+    pair.exchange()
+    assert pair.of(SessionOpen)
+
+
+def test_sealed_records_without_a_session_are_dropped_by_the_programmer() -> None:
+    pair = Pair()
+    for rtype in (RecordType.COMMAND, RecordType.EVENT):
+        body = bytes([1, rtype]) + bytes(4) + b"\0\0" + bytes(16)
+        assert pair.programmer.feed(encode_frame(body), 0) == []
+    assert pair.programmer.dropped["no_session"] == 2
+
+
+def test_authentic_nonsense_from_a_pump_is_dropped() -> None:
+    pair = Pair()
+    pair.open()
+    pair.ping()
+    session = pair.pump._session
+    assert session is not None
+    reply = session.send.seal(RecordType.COMMAND, session.next_counter, b"\xee")
+    event = session.send.seal(RecordType.EVENT, 0, b"\xee")
+    forged = bytearray(session.send.seal(RecordType.EVENT, 1, b""))
+    forged[-1] ^= 1
+    pair.programmer.feed(encode_frame(reply) + encode_frame(event) + encode_frame(bytes(forged)), 0)
+    assert (pair.programmer.dropped["message"], pair.programmer.dropped["tag"]) == (2, 1)
+
+
+def test_a_late_reply_to_a_request_given_up_is_not_taken_for_the_next_one() -> None:
+    pair = Pair()
+    pair.open()
+    kept: list[bytes] = []
+    pair.to_programmer = recorded(kept, lose=True)
+    pair.ping(1)
+    pair.now = 10_000
+    pair.events += pair.programmer.tick(pair.now)
+    assert pair.of(Failed)
+    assert pair.programmer.feed(kept[0], pair.now) == []
+    assert pair.programmer.dropped["late"] == 1
+    pair.to_programmer = lambda data: [data]
+    pair.ping(2)
+    assert pair.of(Replied) == [Replied(Pong(nonce=2, uptime_ms=10_000))]
+
+
+def test_a_session_ends_before_its_counters_do() -> None:
+    pair = Pair()
+    pair.open()
+    made = pair.programmer._session
+    assert made is not None
+    made.counter = MAX_COUNTER - 1
+    events = pair.programmer.tick(1)
+    assert isinstance(events[0], Failed)
+    assert isinstance(events[0].error, SessionLost)
+
+
+def test_a_pump_without_a_session_has_nothing_to_answer() -> None:
+    pair = Pair()
+    pair.pump.reply(Pong(nonce=1, uptime_ms=0))
+    assert pair.pump.close() == []
+    assert pair.pump.transmit() == b""
+
+
+@pytest.mark.sr("SR-62")
+def test_a_pairing_removed_during_the_handshake_opens_nothing() -> None:
+    pair = Pair()
+    pair.programmer.connect(0)
+    pair.pump_hears(pair.programmer.transmit())
+    pair.programmer.feed(pair.pump.transmit(), 0)
+    del pair.table.pairings[b"PROGID01"]
+    pair.pump_hears(pair.programmer.transmit())
+    assert pair.pump.session is None
+
+
+def test_a_handshake_begun_again_with_another_version_is_refused_and_the_first_forgotten() -> None:
+    pair = Pair()
+    pair.programmer.connect(0)
+    pair.pump_hears(pair.programmer.transmit())
+    pair.pump.transmit()
+    pair.pump_hears(encode_frame(clear_body(RecordType.HELLO, keys.encode_h1(9, SUITE, b"PROGID01", bytes(16)))))
+    (body,) = FrameSplitter().feed(pair.pump.transmit())
+    assert keys.decode_refuse(body[8:]).reason is RefuseReason.VERSION
+    assert pair.pump.deadline_ms() is None
+
+
+def test_the_programmer_may_begin_its_handshake_anew() -> None:
+    pair = Pair()
+    answers = []
+    for _ in range(2):
+        pair.programmer.connect(0)
+        pair.pump_hears(pair.programmer.transmit())
+        answers.append(pair.pump.transmit())
+    pair.programmer.feed(answers[-1], 0)
+    pair.exchange()
+    assert pair.of(SessionOpen)
+
+
+def test_every_refusal_has_words_that_say_what_to_do() -> None:
+    for reason in RefuseReason:
+        error = refusal_error(keys.Refusal(reason, 1, 1, 5), (1, 1), PUMP_ID)
+        assert len(str(error)) > 20
+
+
+def test_errors_of_the_pump_are_told_in_words_also_unknown_ones() -> None:
+    for code in ErrorCode:
+        assert "the pump refused" in describe_error(code, 0)
+    for limit in LimitCode:
+        assert "limit" in describe_error(ErrorCode.LIMIT, limit)
+    assert "unknown to this version" in describe_error(200, 3)
+    assert Downgraded(1, 2).possible == 2
+
+
+def test_bucket_of_a_new_programmer_does_not_let_the_table_grow() -> None:
+    budget = HandshakeBudget()
+    for number in range(1_000):
+        budget.take(number.to_bytes(8, "big"), 0)
+    assert len(budget._buckets) <= PROGRAMMERS + 2
+
+
+@pytest.mark.sr("SR-62")
+def test_a_confirmation_nobody_waits_for_is_dropped_also_when_it_comes_late() -> None:
+    pair = Pair()
+    stray = encode_frame(clear_body(RecordType.CONFIRM_PROGRAMMER, b"NOBODY00" + bytes(16)))
+    pair.pump_hears(stray)
+    assert pair.pump.dropped["confirm"] == 1
+    kept: list[bytes] = []
+    pair.to_pump = recorded(kept)
+    pair.open()
+    pair.ping()
+    pair.pump_hears(kept[1])  # the confirmation again, when the session has long been in use
+    assert pair.pump.transmit() == b""
+    pair.ping()
+    assert len(pair.of(Replied)) == 2

@@ -218,15 +218,16 @@ class CodecWriter:
     def _entrance(self, kind: str) -> list[str]:
         up, alias = kind.upper(), kind.capitalize()
         self.exports += [f"encode_{kind}", f"decode_{kind}"]
+        members = self.spec.of_kind(kind)
         return [
             *self._dispatch(kind),
             f"def encode_{kind}(message: {alias}) -> bytes:",
-            f'    """Bytes of a {kind}; raises MessageError for what does not fit."""',
+            f'    """Bytes of {"an" if kind[0] in "aeiou" else "a"} {kind}; raises MessageError for what does not fit."""',
             "    try:",
             f"        encode = _{up}_ENCODERS[type(message)]",
             "    except KeyError:",
             f'        raise FieldTypeError("{alias}", "message", message) from None',
-            *_guarded("encode(message)"),
+            *(_guarded("encode(message)") if any(map(self.layouts.may_stumble, members)) else ["    return encode(message)"]),
             "",
             "",
             f"def decode_{kind}(raw: bytes) -> {alias}:",

@@ -106,6 +106,11 @@ class LayoutWriter:
         return ["    if (", f"        {tests[0]}", *[f"        or {t}" for t in tests[1:]], "    ):", failed]
 
     @staticmethod
+    def may_stumble(layout: Layout) -> bool:
+        """Whether a value of a wholly wrong type can fail outside struct.pack: where it is measured, compared or entered."""
+        return any(f.narrowed or f.base in ("bytes", "blob", "list", "str", "struct") for f in layout.fields)
+
+    @staticmethod
     def value(f: Field) -> str:
         if f.base == "enum":
             return f"_{snake(f.ref).upper()}[{f.name}]"

@@ -78,6 +78,11 @@ class SimulatedPump:
         return self.plant.now_ms
 
     @property
+    def drift_ppm(self) -> int:
+        """How much faster the pump's clock runs than true time; of this one pump."""
+        return self.plant.oscillator.ppm
+
+    @property
     def firmware(self) -> Firmware:
         """The running firmware. Raises BenchError while the power is off."""
         if self._firmware is None:

@@ -14,6 +14,7 @@ class EchoDevice:
     """Fulfils firmware_sim.endpoints.Device. Each non-empty `receive` is one durable change, unless `durable_receive` is off."""
 
     uptime_ms: int = 0
+    drift_ppm: int = 0
     serial: str = "ECHO0001"
     powered: bool = True
     memory_version: int = 0

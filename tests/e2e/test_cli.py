@@ -108,7 +108,9 @@ def test_progress_is_a_line_on_a_terminal(itbpump: Program) -> None:
         assert itbpump("pair", pump.link, "--bench", pump.bench).code == 0
         master, slave = pty.openpty()
         command = [sys.executable, "-m", "itbpump.cli", "bolus", pump.link, "--dose", "10 mcg", "--over", "10m", "--yes"]
-        done = subprocess.run(command, env=itbpump.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=slave, timeout=60, check=False)
+        done = subprocess.run(
+            command, env=itbpump.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=slave, timeout=60, check=False
+        )
         os.close(slave)
         seen = os.read(master, 65_536).decode()
         os.close(master)
@@ -278,7 +280,9 @@ def wrong_rx(tmp_path: Path) -> list[str]:
         (lambda path: ["--link", str(path)], 1),
     ],
 )  # fmt: skip
-def test_a_simulator_that_cannot_start_says_why(itbpump: Program, tmp_path: Path, arguments: Callable[[Path], list[str]], code: int) -> None:
+def test_a_simulator_that_cannot_start_says_why(
+    itbpump: Program, tmp_path: Path, arguments: Callable[[Path], list[str]], code: int
+) -> None:
     told = itbpump("sim", *arguments(tmp_path))
     assert told.code == code, told.err
     assert "error: " in told.err

@@ -1,8 +1,8 @@
 """How pump time follows the process's clock: by hand, one to one, or scaled. Integers only.
 
-uptime gained = elapsed nanoseconds × numerator / (denominator × 10⁶), rounded down, always from the same origin, so nothing is lost to
-rounding however often it is asked. The link's time is the process's monotonic clock in ms and is never scaled.
-Pure: the monotonic reading is an argument.
+uptime gained = elapsed nanoseconds × numerator × (1 + drift) / (denominator × 10⁶), rounded down, always from the same origin, so
+nothing is lost to rounding however often it is asked. The link's time is the process's monotonic clock in ms and is never scaled. Pure:
+the monotonic reading is an argument.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ __all__ = ["MANUAL", "REAL", "Speed", "UptimeClock", "link_ms"]
 
 _SPEED = re.compile(r"(0|[1-9][0-9]{0,6})(?:\.([0-9]{0,2}[1-9]))?")
 _NS_PER_MS = 1_000_000
+_PPM = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +62,19 @@ def link_ms(monotonic_ns: int) -> int:
 
 
 class UptimeClock:
-    """Tells how much uptime the pump is due. It counts increments, so a bench may move the pump besides."""
+    """Tells how much uptime the pump is due. It counts increments, so a bench may move the pump besides.
 
-    def __init__(self, speed: Speed, monotonic_ns: int) -> None:
+    `drift_ppm`: the pump's crystal gains so many ms in 10⁶ of true ones, at any speed.
+    """
+
+    def __init__(self, speed: Speed, monotonic_ns: int, drift_ppm: int = 0) -> None:
         self.speed = speed
+        self._drift = _PPM + drift_ppm
         self._origin_ns = monotonic_ns
         self._given_ms = 0
 
     def _elapsed_ms(self, monotonic_ns: int) -> int:
-        return (monotonic_ns - self._origin_ns) * self.speed.numerator // (self.speed.denominator * _NS_PER_MS)
+        return (monotonic_ns - self._origin_ns) * self.speed.numerator * self._drift // (self.speed.denominator * _NS_PER_MS * _PPM)
 
     def due_ms(self, monotonic_ns: int) -> int:
         """Uptime that has passed and has not been taken; 0 or more. Does not change the clock."""
@@ -84,7 +89,7 @@ class UptimeClock:
         if self.speed.manual:
             return 0 if self.due_ms(monotonic_ns) >= uptime_gain_ms else None
         gain_ms = self._given_ms + uptime_gain_ms
-        reached_ns = self._origin_ns - (-gain_ms * self.speed.denominator * _NS_PER_MS // self.speed.numerator)
+        reached_ns = self._origin_ns - (-gain_ms * self.speed.denominator * _NS_PER_MS * _PPM // (self.speed.numerator * self._drift))
         return max(0, reached_ns - monotonic_ns)
 
     def change(self, speed: Speed, monotonic_ns: int) -> None:

@@ -30,6 +30,10 @@ class Device(Protocol):
         """The pump's monotonic clock, ms."""
 
     @property
+    def drift_ppm(self) -> int:
+        """How much faster its clock runs than true time."""
+
+    @property
     def powered(self) -> bool:
         """Whether the supply is on."""
 

@@ -41,7 +41,7 @@ class InProcessLine:
         self._manual = speed.manual
         self._file = file
         self._monotonic_ns = monotonic_ns
-        self._clock = UptimeClock(speed, monotonic_ns())
+        self._clock = UptimeClock(speed, monotonic_ns(), device.drift_ppm)
         self._keeper = StateKeeper(device, file)
         self._manual_ms = device.uptime_ms
         self._inbox = bytearray()

@@ -78,7 +78,7 @@ class Server:
         self._announce = announce
         self._monotonic_ns = monotonic_ns
         self._keeper = StateKeeper(device, state)
-        self._clock = UptimeClock(Speed.parse(speed), monotonic_ns())
+        self._clock = UptimeClock(Speed.parse(speed), monotonic_ns(), device.drift_ppm)
         self._controls = Controls(device, self._clock, self._keeper, monotonic_ns, self._end)
         self._bench = BenchPort(Listener(parse_address(bench)), self._carry_out) if bench is not None else None
         self._advances: deque[tuple[Advance, BenchClientState, BenchCall]] = deque()

@@ -5,7 +5,6 @@ The codec's fast path asks only "is it in range?"; what is said when it is not i
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import NamedTuple
 
 from itbpump.wire.errors import FieldEnumError, FieldRangeError, FieldTextError, FieldTypeError, LengthError, MessageError
@@ -54,8 +53,10 @@ class Codec:
         """The whole is too short or too long."""
         return LengthError(self.name, length, allowed)
 
-    def explain(self, message: object, re: int = 0) -> MessageError:
-        """Why a message could not be packed: the first field that is wrong."""
+    def explain(self, message: object, re: object = 0) -> MessageError:
+        """Why a message could not be packed: the first field that is wrong, or else what is nested in it."""
+        if not isinstance(re, int):
+            return FieldTypeError(self.name, "re", re)
         if not 0 <= re <= _U32_MAX:
             return FieldRangeError(self.name, "re", re, 0, _U32_MAX)
         for number, f in enumerate(self.fields, 1):
@@ -66,7 +67,7 @@ class Codec:
 
     def _problem(self, number: int, f: Field, value: object) -> MessageError | None:
         """What is wrong with the value of one field; None if nothing is."""
-        base = f.type.partition(":")[0]
+        base, _, rest = f.type.partition(":")
         if base in ("bytes", "blob", "list", "str"):
             return self._sequence_problem(number, f, base, value)
         if base == "struct":
@@ -75,17 +76,17 @@ class Codec:
             return FieldTypeError(self.name, f.name, value)
         if not f.low <= value <= f.high:
             return self.range_error(number, value)
-        if (base == "enum" and not isinstance(value, IntEnum)) or (base == "bool" and not isinstance(value, bool)):
+        if (base == "enum" and type(value).__name__ != rest) or (base == "bool" and not isinstance(value, bool)):
             return FieldTypeError(self.name, f.name, value)
         return None
 
     def _sequence_problem(self, number: int, f: Field, base: str, value: object) -> MessageError | None:
-        if base == "list":
-            return self.bound_error(number, len(value)) if isinstance(value, tuple) and len(value) > f.bound else None
-        if not isinstance(value, str if base == "str" else bytes):
-            return FieldTypeError(self.name, f.name, value)
-        if isinstance(value, str):
+        if base == "str":
+            if not isinstance(value, str):
+                return FieldTypeError(self.name, f.name, value)
             return self.text_error(number) if any("\ud800" <= c <= "\udfff" for c in value) else None
+        if not isinstance(value, tuple if base == "list" else bytes):
+            return FieldTypeError(self.name, f.name, value)
         if len(value) > f.bound or (base == "bytes" and len(value) != f.bound):
             return self.bound_error(number, len(value))
         return None

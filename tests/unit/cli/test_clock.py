@@ -18,7 +18,9 @@ DAY_MS, WEEK_MS, MINUTE_MS = 86_400_000, 604_800_000, 60_000
 PULSE_NL = 500
 
 rates = st.builds(RateStep, st.just(0), st.integers(0, 500_000))
-boluses = st.lists(st.integers(1, 1_300), max_size=3, unique=True).map(lambda starts: [BolusStep(at, 20, 30) for at in sorted(starts) if at % 40 == 0])
+boluses = st.lists(st.integers(1, 1_300), max_size=3, unique=True).map(
+    lambda starts: [BolusStep(at, 20, 30) for at in sorted(starts) if at % 40 == 0]
+)
 days = st.lists(st.tuples(rates, boluses).map(lambda day: [day[0], *day[1]]), min_size=7, max_size=7)
 places = st.integers(0, WEEK_MS - 1)
 

@@ -128,7 +128,9 @@ def test_an_unknown_outcome_blocks_dosing_but_not_reading_and_stopping(
 
 
 @pytest.mark.sr("SR-33")
-@pytest.mark.parametrize(("answers", "code", "state"), [("STOP\n", 0, "stopped"), ("stop\n", 1, "running"), ("yes\n", 1, "running"), ("", 2, "running")])
+@pytest.mark.parametrize(
+    ("answers", "code", "state"), [("STOP\n", 0, "stopped"), ("stop\n", 1, "running"), ("yes\n", 1, "running"), ("", 2, "running")]
+)
 def test_stop_tells_of_withdrawal_and_asks(cli: Any, running: str, answers: str, code: int, state: str) -> None:
     told = cli("stop", running, answers=answers)
     assert told.code == code

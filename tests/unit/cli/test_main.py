@@ -26,7 +26,24 @@ from itbpump.wire.messages import BolusState, CommandKind, CommandResult, Error,
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
 HEAVY = ("textual", "sqlalchemy", "pydantic", "serial", "cryptography", "firmware_sim", "msgspec")
-COMMANDS = ["demo", "sim", "bench", "pair", "status", "review", "program", "restore", "bolus", "prime", "stop", "refill", "log", "reconcile", "clock", "alarm-test"]
+COMMANDS = [
+    "demo",
+    "sim",
+    "bench",
+    "pair",
+    "status",
+    "review",
+    "program",
+    "restore",
+    "bolus",
+    "prime",
+    "stop",
+    "refill",
+    "log",
+    "reconcile",
+    "clock",
+    "alarm-test",
+]
 
 
 def python(code: str, **extra: str) -> subprocess.CompletedProcess[str]:
@@ -85,7 +102,8 @@ def refused(code: ErrorCode, detail: int = 0) -> PumpRefused:
 def failed(code: ErrorCode, detail: int) -> CommandFailed:
     return CommandFailed(
         CommandResult(
-            programmer=bytes(8), cmd_id=1, kind=CommandKind.BOLUS, outcome=Outcome.REFUSED, error=code, error_detail=detail, digest=bytes(32),
+            programmer=bytes(8), cmd_id=1, kind=CommandKind.BOLUS, outcome=Outcome.REFUSED, error=code, error_detail=detail,
+            digest=bytes(32),
             revision=1, uptime_ms=0, requested_pulses=0, delivered_pulses=0, doubt_pulses=0, bolus_state=BolusState.IDLE, confirmed=False,
         )
     )  # fmt: skip
@@ -127,7 +145,9 @@ CODES: list[tuple[BaseException, int | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("error", "code"), CODES, ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value))
+@pytest.mark.parametrize(
+    ("error", "code"), CODES, ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value)
+)
 def test_exit_codes(error: BaseException, code: int | None) -> None:
     assert exit_code(error) == code
 

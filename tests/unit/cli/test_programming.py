@@ -20,7 +20,9 @@ def revision(cli: Any, url: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("changes", "code"), [((), 0), ((SOFT,), 3), ((SECOND,), 3), ((HARD,), 4), ((BAD_NUMBER,), 2)], ids=["fine", "soft", "second", "hard", "unreadable"]
+    ("changes", "code"),
+    [((), 0), ((SOFT,), 3), ((SECOND,), 3), ((HARD,), 4), ((BAD_NUMBER,), 2)],
+    ids=["fine", "soft", "second", "hard", "unreadable"],
 )
 def test_review_ends_with_its_verdict(cli: Any, variant: Callable[..., str], changes: tuple[tuple[str, str], ...], code: int) -> None:
     assert cli("review", variant(*changes)).code == code
@@ -93,7 +95,9 @@ def test_a_second_person(cli: Any, paired: str, variant: Callable[..., str]) -> 
 
 @pytest.mark.sr("SR-02")
 def test_a_hard_limit_cannot_be_overridden(cli: Any, paired: str, variant: Callable[..., str]) -> None:
-    told = cli("program", variant(HARD), "--pump", paired, "--yes", "--override", "bolus-size=specialist", "--user", "dr-1", "--second", "rn-2")
+    told = cli(
+        "program", variant(HARD), "--pump", paired, "--yes", "--override", "bolus-size=specialist", "--user", "dr-1", "--second", "rn-2"
+    )
     assert told.code == 4
     assert revision(cli, paired) == 0
 
@@ -136,7 +140,8 @@ THERAPIES = {
     "flex": None,
     "continuous": 'mode = "continuous"\ndose = "170 mcg/day"\n',
     "periodic": 'mode = "periodic-bolus"\ndose = "20 mcg"\nover = "15m"\nevery = "4h"\nbackground = "100 mcg/day"\n',
-    "patient": 'mode = "continuous"\ndose = "150 mcg/day"\n[therapy.patient_bolus]\ndose = "5 mcg"\nover = "10m"\nlockout = "6h"\nmax_per_day = 3\n',
+    "patient": 'mode = "continuous"\ndose = "150 mcg/day"\n'
+    '[therapy.patient_bolus]\ndose = "5 mcg"\nover = "10m"\nlockout = "6h"\nmax_per_day = 3\n',
 }
 
 

@@ -132,7 +132,9 @@ def test_a_cut_state_file_is_named_and_left_alone(cli: Any, running: str, tmp_pa
     assert path.read_bytes() == half
 
 
-@pytest.mark.parametrize(("url", "code"), [("/dev/no-such-port", 1), ("sim://P-99", 1), ("sim://P-40?fill=99mL", 1), ("nonsense:1", 2), ("sim://P-40?x=1", 2)])
+@pytest.mark.parametrize(
+    ("url", "code"), [("/dev/no-such-port", 1), ("sim://P-99", 1), ("sim://P-40?fill=99mL", 1), ("nonsense:1", 2), ("sim://P-40?x=1", 2)]
+)
 def test_pumps_that_are_not_there(cli: Any, url: str, code: int) -> None:
     told = cli("status", url)
     assert told.code == code

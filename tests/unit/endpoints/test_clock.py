@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_sim.device import SimulatedPump
 from firmware_sim.endpoints.clock import MANUAL, REAL, Speed, UptimeClock, link_ms
+from firmware_sim.endpoints.inprocess import InProcessLine
 
 speeds = st.builds(Speed, st.integers(1, 10**6), st.sampled_from([1, 10, 100, 1000]))
 origins = st.integers(0, 10**15)
@@ -78,3 +80,24 @@ def test_a_change_of_speed_keeps_what_is_due(before: Speed, after: Speed, origin
 
 def test_the_links_time_is_not_scaled() -> None:
     assert link_ms(1_999_999) == 1
+
+
+@given(st.integers(-100, 100), st.integers(0, 10 * 365 * 86_400))
+def test_a_crystal_gains_or_loses_its_ppm_at_any_speed(drift_ppm: int, true_s: int) -> None:
+    for factor in (1, 1_000):
+        clock = UptimeClock(Speed(factor), 5, drift_ppm)
+        gained_ms = clock.due_ms(5 + true_s * 1_000_000_000) - factor * true_s * 1_000
+        assert abs(gained_ms * 1_000_000 - factor * true_s * 1_000 * drift_ppm) < 1_000_000
+
+
+def test_a_served_pump_keeps_the_time_of_its_own_crystal() -> None:
+    pumps = [SimulatedPump("P-40", seed=seed) for seed in range(4)]
+    assert len({pump.drift_ppm for pump in pumps}) > 1
+    now_ns = [0]
+    for pump in pumps:
+        now_ns[0] = 0
+        line = InProcessLine(pump, speed=REAL, monotonic_ns=lambda: now_ns[0])
+        now_ns[0] = 1_000_000 * 1_000_000_000
+        line.read(0)
+        assert abs(pump.uptime_ms - 1_000_000_000 - 1_000 * pump.drift_ppm) <= 1
+        line.close()

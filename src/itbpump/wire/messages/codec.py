@@ -1670,15 +1670,12 @@ _EVENT_DECODERS: Final[dict[int, Callable[[bytes], Event]]] = {
 
 
 def encode_event(message: Event) -> bytes:
-    """Bytes of a event; raises MessageError for what does not fit."""
+    """Bytes of an event; raises MessageError for what does not fit."""
     try:
         encode = _EVENT_ENCODERS[type(message)]
     except KeyError:
         raise FieldTypeError("Event", "message", message) from None
-    try:
-        return encode(message)
-    except (AttributeError, TypeError) as problem:
-        raise FieldTypeError(type(message).__name__, "a field", message) from problem
+    return encode(message)
 
 
 def decode_event(raw: bytes) -> Event:

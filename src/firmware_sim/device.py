@@ -26,6 +26,7 @@ from itbpump.wire.messages import Close, Reply, Request, Role
 __all__ = ["SimulatedPump"]
 
 _STATE_FORM = 1
+_HOUR_MS = 3_600_000
 
 
 class SimulatedPump:
@@ -63,7 +64,7 @@ class SimulatedPump:
         self._link: PumpLink | None = None
         self._bench_changes = 0
         self._writes_before = 0
-        self._out = bytearray()
+        self._refusal_logged_ms: dict[bytes, int] = {}
         self.power_on()
 
     # -------------------------------------------------------------------------------------------------- power
@@ -113,7 +114,6 @@ class SimulatedPump:
     def _lose_power(self) -> None:
         self._firmware = None
         self._link = None
-        self._out.clear()
 
     def power_on(self) -> None:
         """Give the supply back: a reset."""
@@ -159,8 +159,15 @@ class SimulatedPump:
                 firmware.session_closed(event.programmer_id, self.uptime_ms)
             elif isinstance(event, HandshakeRefused):
                 self.plant.radio(1, 0)
-                if self._memory.pairing(event.programmer_id) is not None:
-                    firmware.handshake_failed(event.programmer_id, event.reason, self.uptime_ms)
+                self._note_refusal(event)
+
+    def _note_refusal(self, event: HandshakeRefused) -> None:
+        """Log it for a paired programmer, once an hour at most: anybody can send hellos, and they must not push the log out."""
+        last_ms = self._refusal_logged_ms.get(event.programmer_id)
+        if self._memory.pairing(event.programmer_id) is None or (last_ms is not None and self.uptime_ms - last_ms < _HOUR_MS):
+            return
+        self._refusal_logged_ms[event.programmer_id] = self.uptime_ms
+        self.firmware.handshake_failed(event.programmer_id, event.reason, self.uptime_ms)
 
     def _notify(self) -> None:
         if self._firmware is None or self._link is None:

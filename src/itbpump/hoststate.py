@@ -118,6 +118,9 @@ class HostState:
         state = cls(db, name)
         try:
             db.execute("PRAGMA synchronous = FULL")
+            (sound,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            if sound != "ok":
+                raise HostStateError(name, f"it is damaged ({sound.splitlines()[-1].strip()})")
             with state._write():
                 (version,) = db.execute("PRAGMA user_version").fetchone()
                 if version == 0:
@@ -132,6 +135,9 @@ class HostState:
         except sqlite3.DatabaseError as error:
             db.close()
             raise HostStateError(name, str(error)) from error
+        except HostStateError:
+            db.close()
+            raise
         return state
 
     def close(self) -> None:

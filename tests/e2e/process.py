@@ -66,14 +66,17 @@ class PumpProcess:
     def start(cls, *, state: Path | None = None, tcp: bool = False, seed: int = 1) -> PumpProcess:
         """A pump of 40 mL with 38 mL in manual time, or that of the state file; listening when this returns."""
         process = _spawn(state, tcp=tcp, seed=seed)
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
-            told = json.loads(_line(process.stdout))
+            line = _line(process.stdout)
         except BaseException:
             process.kill()
-            _, errors = process.communicate(timeout=PATIENCE_S)
-            sys.stderr.write(errors)
+            process.communicate(timeout=PATIENCE_S)
             raise
+        if not line:
+            _, errors = process.communicate(timeout=PATIENCE_S)
+            raise AssertionError(f"the pump process does not start: {errors}")
+        told = json.loads(line)
         return cls(process, told["link"], told["bench"], told["serial"])
 
     def bench(self) -> BenchClient:

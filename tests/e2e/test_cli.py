@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from itbpump.cli.main import app
 from itbpump.cli.process import PumpProcess
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -236,8 +238,8 @@ class CuttingProxy:
         self._thread.join(timeout=30)
 
 
-# Answers of the pump to `bolus`: hello, confirm, info, status, configuration, staged, read-back, result.
-COMMIT_ANSWER = 8
+# Answers of the pump to `bolus`: hello, confirm, info, status, configuration, others' results, staged, read-back, result.
+COMMIT_ANSWER = 9
 
 
 @pytest.mark.sr("SR-42", "SR-43")
@@ -280,12 +282,10 @@ def wrong_rx(tmp_path: Path) -> list[str]:
         (lambda path: ["--link", str(path)], 1),
     ],
 )  # fmt: skip
-def test_a_simulator_that_cannot_start_says_why(
-    itbpump: Program, tmp_path: Path, arguments: Callable[[Path], list[str]], code: int
-) -> None:
-    told = itbpump("sim", *arguments(tmp_path))
-    assert told.code == code, told.err
-    assert "error: " in told.err
+def test_a_simulator_that_cannot_start_says_why(tmp_path: Path, arguments: Callable[[Path], list[str]], code: int) -> None:
+    told = CliRunner().invoke(app, ["sim", *arguments(tmp_path)])
+    assert told.exit_code == code, told.stderr
+    assert "error: " in told.stderr
 
 
 def test_options_of_a_new_pump_do_not_change_a_stored_one(itbpump: Program, pump: PumpProcess, tmp_path: Path) -> None:
@@ -295,12 +295,29 @@ def test_options_of_a_new_pump_do_not_change_a_stored_one(itbpump: Program, pump
     assert "holds a P-40" in told.err
 
 
-def test_the_bench_by_place_and_by_name(itbpump: Program, pump: PumpProcess) -> None:
-    assert itbpump("bench", pump.bench, "advance", "for=1h", "--json").data == {"advanced_ms": 3_600_000, "uptime_ms": 3_600_000}
-    assert "1h" in itbpump("bench", pump.bench, "time").out
-    assert "38 mL" in itbpump("bench", pump.bench, "truth").out
-    assert "advance for" in itbpump("bench", pump.bench, "help").out
-    assert itbpump("bench", pump.bench, "battery", "250", "--json").data == {"battery_permille": 250}
+@pytest.fixture(scope="module")
+def workbench() -> Iterator[str]:
+    """The bench of a pump that several tests work at."""
+    with PumpProcess.run(["--fill", "38 mL", "--bench", "127.0.0.1:0", "--speed", "manual", "--seed", "5"]) as process:
+        yield process.bench
+
+
+def at(workbench: str, *arguments: str) -> Told:
+    """`itbpump bench` in this process: it needs nothing else."""
+    told = CliRunner().invoke(app, ["bench", workbench, *arguments])
+    return Told(told.exit_code, told.stdout, told.stderr)
+
+
+def test_the_bench_by_place_and_by_name(workbench: str) -> None:
+    before = at(workbench, "time", "--json").data["uptime_ms"]
+    assert at(workbench, "advance", "for=1h", "--json").data == {"advanced_ms": 3_600_000, "uptime_ms": before + 3_600_000}
+    assert at(workbench, "advance", "1h", "--json").data == {"advanced_ms": 3_600_000, "uptime_ms": before + 7_200_000}
+    assert "uptime" in at(workbench, "time").out
+    assert "38 mL" in at(workbench, "truth").out
+    assert "advance for" in at(workbench, "help").out
+    assert at(workbench, "battery", "250", "--json").data == {"battery_permille": 250}
+    assert "25 %" in at(workbench, "battery").out
+    assert at(workbench, "pulses", "0", "1h", "--json").data == {"pulses": []}
 
 
 @pytest.mark.parametrize(
@@ -317,13 +334,13 @@ def test_the_bench_by_place_and_by_name(itbpump: Program, pump: PumpProcess) -> 
         (["refill", "fill_nL=90mL"], 1),
     ],
 )  # fmt: skip
-def test_mistakes_at_the_bench(itbpump: Program, pump: PumpProcess, arguments: list[str], code: int) -> None:
-    assert itbpump("bench", pump.bench, *arguments).code == code
+def test_mistakes_at_the_bench(workbench: str, arguments: list[str], code: int) -> None:
+    assert at(workbench, *arguments).code == code
 
 
-def test_no_bench_there(itbpump: Program, tmp_path: Path) -> None:
-    assert itbpump("bench", str(tmp_path / "none.sock"), "truth").code == 1
-    assert itbpump("bench", "not an address://", "truth").code == 2
+def test_no_bench_there(tmp_path: Path) -> None:
+    assert at(str(tmp_path / "none.sock"), "truth").code == 1
+    assert at("not an address://", "truth").code == 2
 
 
 def test_the_simulator_ends_in_order(itbpump: Program, pump: PumpProcess) -> None:

@@ -222,11 +222,11 @@ def _report(draft: Draft, found: _Found, starts: int) -> None:
 
 def _resume(draft: Draft, machine: Machine, found: _Found) -> None:
     draft.end_bolus(BolusState.INTERRUPTED, doubt=min(found.doubt, 255))
-    draft.set(
-        encoder_offset=found.lifetime - machine.hardware.encoder_pulses(),
-        # Only a clock that went back can have put them after the present.
-        grants_ms=tuple(min(start_ms, draft.now_ms) for start_ms in draft.state.grants_ms),
-    )
+    # Only a clock that went back can have put them after the present.
+    draft.set(grants_ms=tuple(min(start_ms, draft.now_ms) for start_ms in draft.state.grants_ms))
+    if not draft.is_active(Alarm.MOTOR_STALL):
+        # What an alarmed stall has cost so far is still to be told when the rotor turns again (SR-30).
+        draft.set(encoder_offset=found.lifetime - machine.hardware.encoder_pulses())
     if found.lost:
         _lose(draft, machine, found)
     else:

@@ -30,6 +30,7 @@ from firmware_sim.port import Hardware
 from firmware_sim.profiles import FirmwareProfile
 from itbpump.wire.errors import FieldRangeError, MessageError
 from itbpump.wire.messages import (
+    CMD_ID_LEAP,
     ROLES,
     AlarmEvent,
     Close,
@@ -203,6 +204,8 @@ class Firmware:
         if number is None or session.role not in ROLES[type(request)]:
             return Error(code=ErrorCode.ROLE_DENIED, detail=0, cmd_id=getattr(request, "cmd_id", 0))
         who = Session(session.programmer_id, session.role, number)
+        if self._leaps(request, number):
+            return Error(code=ErrorCode.OUT_OF_RANGE, detail=1, cmd_id=getattr(request, "cmd_id", 0))
         if isinstance(request, _Reading):
             return self._read(request, who)
         reply: Reply
@@ -217,6 +220,11 @@ class Firmware:
         self._due_known = False
         self._settle()
         return reply
+
+    def _leaps(self, request: Request, number: int) -> bool:
+        """Whether a new command id is so far above the last that taking it could use up all ids of this programmer."""
+        cmd_id = getattr(request, "cmd_id", 0)
+        return bool(cmd_id > self._machine.state.programmers[number].last_cmd_id + CMD_ID_LEAP)
 
     def _read(self, request: _Reading, who: Session) -> Reply:
         machine = self._machine

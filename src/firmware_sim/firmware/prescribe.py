@@ -195,11 +195,11 @@ def stop_bolus(machine: Machine, draft: Draft) -> None:
 
 
 def minimum_rate(machine: Machine, draft: Draft) -> None:
-    """Go down to the minimum rate until a configuration is committed. Never starts a pump that gives nothing."""
+    """Go down to the minimum rate, a safe state, until a configuration is started. Never starts a pump that gives nothing."""
     state = machine.state
     if state.drive is Drive.NONE:
         raise Refused(ErrorCode.WRONG_STATE)
     draft.end_bolus(BolusState.ABORTED)
     if state.drive is Drive.THERAPY:
-        draft.drive(state.run_state, Drive.MINIMUM)
+        draft.drive(RunState.SAFE, Drive.MINIMUM)
         draft.set(revision=state.revision + 1)

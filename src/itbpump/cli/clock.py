@@ -30,7 +30,7 @@ DAY_MS = 86_400_000
 
 
 def clock(
-    url: Annotated[str, typer.Argument(help="The pump.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The pump.")],
     set_label: Annotated[
         bool, typer.Option("--set", help="Set the pump's wall-clock label to this computer's time; no dose changes.")
     ] = False,

@@ -11,7 +11,7 @@ import typer
 from itbpump.cli.guard import FAILED, CommandError, Output
 from itbpump.cli.outcomes import outcome_json, require_applied
 from itbpump.cli.pumps import opened
-from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, pass_review, show_review
+from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, pass_review, show_others, show_review
 
 if TYPE_CHECKING:
     from itbpump.pump import Pump
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["bolus", "follow", "given_text", "prime", "stop"]
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
-Url = Annotated[str, typer.Argument(help="The pump.")]
+Url = Annotated[str, typer.Argument(metavar="URL", help="The pump.")]
 Over = Annotated[str, typer.Option(help='How long it takes, such as "10m" or "1h30m".')]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="Follow the bolus without a progress line.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="End when the bolus has started; it goes on in the pump.")]
@@ -55,6 +55,7 @@ def bolus(
         present = line.present()
         found = review_bolus(mass, duration, present, line.profile)
         show_review(out, f"Bolus of {mass} over {duration} from pump {line.info.serial}, {line.info.profile}", found)
+        show_others(out, line)
         decision = pass_review(found, override, user, second)
         confirm(out, f'Type the dose, {mass.text()}, or "yes" to give it; anything else cancels:', ["yes", mass.text(), dose], yes=yes)
         outcome = line.bolus(mass, duration, present)

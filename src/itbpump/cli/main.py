@@ -52,26 +52,27 @@ def _root(
     """Options before the command."""
 
 
-COMMANDS: tuple[tuple[str, Callable[..., Any]], ...] = (
-    ("demo", demo.demo),
-    ("sim", simulation.sim),
-    ("bench", simulation.bench),
-    ("pair", pairing.pair),
-    ("status", status.status),
-    ("review", programming.review),
-    ("program", programming.program),
-    ("restore", programming.restore),
-    ("bolus", doses.bolus),
-    ("prime", doses.prime),
-    ("stop", doses.stop),
-    ("refill", refilling.refill),
-    ("log", records.log),
-    ("reconcile", records.reconcile),
-    ("clock", clock.clock),
-    ("alarm-test", records.alarm_test),
+# Name, function, and a line short enough for the list on a narrow terminal.
+COMMANDS: tuple[tuple[str, Callable[..., Any], str], ...] = (
+    ("demo", demo.demo, "Show the whole way of a dose, simulated."),
+    ("sim", simulation.sim, "Run a simulated pump."),
+    ("bench", simulation.bench, "Work at a simulated pump's bench."),
+    ("pair", pairing.pair, "Pair this computer with a pump."),
+    ("status", status.status, "Show what the pump says of itself."),
+    ("review", programming.review, "Judge a prescription; sends nothing."),
+    ("program", programming.program, "Review, confirm, program, prove."),
+    ("restore", programming.restore, "Program the former therapy again."),
+    ("bolus", doses.bolus, "Give a single bolus."),
+    ("prime", doses.prime, "Fill the path of a new catheter."),
+    ("stop", doses.stop, "Stop the therapy, or a running bolus."),
+    ("refill", refilling.refill, "Tell the pump of a refill."),
+    ("log", records.log, "Show the pump's log in words."),
+    ("reconcile", records.reconcile, "Settle commands of unknown outcome."),
+    ("clock", clock.clock, "Show, set or move the pump's clock."),
+    ("alarm-test", records.alarm_test, "Sound an alarm tone once."),
 )
-for _name, _function in COMMANDS:
-    app.command(_name, cls=GuardedCommand)(_function)
+for _name, _function, _short in COMMANDS:
+    app.command(_name, cls=GuardedCommand, short_help=_short)(_function)
 
 
 def run() -> None:

@@ -28,7 +28,7 @@ _MAGNET_HOLD = "11s"  # the pump wants 10 s; an emergency pairing is met only ne
 
 
 def pair(
-    url: Annotated[str, typer.Argument(help="The pump, on its patient line.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The pump, on its patient line.")],
     bench: Annotated[str | None, typer.Option(metavar="BENCHURL", help="The pump's provisioning port: PATH or HOST:PORT.")] = None,
     role: Annotated[str, typer.Option(help="What this computer may do: clinician, observer or emergency.")] = "clinician",
     key_file: Annotated[

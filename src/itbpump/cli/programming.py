@@ -10,7 +10,7 @@ import typer
 from itbpump.cli.guard import USAGE, CommandError, Output
 from itbpump.cli.outcomes import outcome_json, require_applied
 from itbpump.cli.pumps import opened
-from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, pass_review, show_review
+from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, pass_review, show_others, show_review
 
 if TYPE_CHECKING:
     from itbpump.configuration import PresentPump
@@ -71,6 +71,7 @@ def program(
         present = line.present()
         found = judge(new, present, profile=line.profile)
         show_review(out, f"{_title(new)}\n{_onto(line)}", found)
+        show_others(out, line)
         decision = pass_review(found, override, user, second)
         _confirm_dose(out, new, found, yes=yes)
         outcome = line.program(new, present)
@@ -80,7 +81,7 @@ def program(
 
 
 def restore(
-    url: Annotated[str, typer.Argument(help="The pump.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The pump.")],
     indication: Annotated[str, typer.Option(help="The patient's: spinal or cerebral. The limits depend on it.")],
     *,
     age: Annotated[int | None, typer.Option(help="The patient's age in years.", min=0, max=130)] = None,
@@ -105,6 +106,7 @@ def restore(
         former = _as_prescription(previous, line, present, "spinal" if indication == "spinal" else "cerebral", age)
         found = judge(former, present, profile=line.profile)
         show_review(out, f"Restore the therapy before the present one\n{_onto(line)}", found)
+        show_others(out, line)
         decision = pass_review(found, override, user, second)
         _confirm_dose(out, former, found, yes=yes)
         outcome = line.restore(present)

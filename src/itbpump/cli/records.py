@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["alarm_test", "log", "reconcile"]
 
-Url = Annotated[str, typer.Argument(help="The pump.")]
+Url = Annotated[str, typer.Argument(metavar="URL", help="The pump.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
 

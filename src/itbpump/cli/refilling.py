@@ -24,7 +24,7 @@ RULE = "refill-discrepancy"
 
 
 def refill(
-    url: Annotated[str, typer.Argument(help="The pump.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The pump.")],
     aspirated: Annotated[str, typer.Option(help='What was drawn out, such as "2.1 mL".')],
     filled: Annotated[str, typer.Option(help='What was filled in, such as "38 mL".')],
     *,

@@ -10,9 +10,22 @@ import typer
 from itbpump.cli.guard import Cancelled, CommandError, Output
 
 if TYPE_CHECKING:
+    from itbpump.pump import Pump
     from itbpump.safety import Decision, Review
 
-__all__ = ["Overrides", "Second", "User", "Yes", "confirm", "pass_review", "read_overrides", "review_lines", "show_review", "table_lines"]
+__all__ = [
+    "Overrides",
+    "Second",
+    "User",
+    "Yes",
+    "confirm",
+    "pass_review",
+    "read_overrides",
+    "review_lines",
+    "show_others",
+    "show_review",
+    "table_lines",
+]
 
 Overrides = Annotated[
     list[str] | None, typer.Option("--override", metavar="RULE=REASON", help="Accept a finding, with its reason; may be repeated.")
@@ -37,13 +50,14 @@ def read_overrides(given: Sequence[str] | None) -> dict[str, str]:
 
 # ------------------------------------------------------------------------------------------------ showing
 def table_lines(rows: Sequence[tuple[str, str, str, bool]], old: str = "now", new: str = "new") -> list[str]:
-    """Old against new, changed rows marked by a word."""
+    """Old against new, changed rows marked by a sign and a word."""
     titled = [("", old, new, False), *rows]
     first, second = max(len(row[0]) for row in titled), max(len(row[1]) for row in titled)
+    third = max((len(row[2]) for row in rows if row[3]), default=0)
     lines = []
     for label, before, after, changed in titled:
-        mark = "   CHANGED" if changed else ""
-        lines.append(f"  {label:<{first}}  {before:<{second}}  {after}{mark}".rstrip())
+        sign, word = ("*", "CHANGED") if changed else (" ", "")
+        lines.append(f"{sign} {label:<{first}}  {before:<{second}}  {after:<{third}}  {word}".rstrip())
     return lines
 
 
@@ -74,6 +88,14 @@ def review_lines(review: Review) -> list[str]:
 def show_review(out: Output, title: str, review: Review) -> None:
     """Title and review on the screen; beside --json they go to stderr."""
     out.say(title, "", *review_lines(review))
+
+
+def show_others(out: Output, line: Pump) -> None:
+    """Results that other programmers have not yet confirmed; the pump's counts, and so the review, hold what they gave."""
+    from itbpump.cli.status import result_text
+
+    for result in line.others_unconfirmed():
+        out.say(f"Not yet confirmed by another programmer, counted as given: {result_text(result)}")
 
 
 # ------------------------------------------------------------------------------------------------ deciding

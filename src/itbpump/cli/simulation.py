@@ -121,7 +121,7 @@ def _announce(out: Output, ready: Ready, pump: SimulatedPump) -> None:
 
 # ------------------------------------------------------------------------------------------------ bench
 def bench(
-    url: Annotated[str, typer.Argument(help="The bench port: PATH, HOST:PORT, or what `itbpump sim` printed.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The bench port: PATH, HOST:PORT, or what `itbpump sim` printed.")],
     command: Annotated[str, typer.Argument(metavar="CMD", help="What to do; `help` lists all.")],
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[ARG | NAME=VALUE]…", help="In the order of the table, or by name.")

@@ -23,7 +23,7 @@ _LABEL_WIDTH = 16
 
 
 def status(
-    url: Annotated[str, typer.Argument(help="The pump: /dev/ttyUSB0, COM3, socket://HOST:PORT, sim://P-40?fill=38mL.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The pump: /dev/ttyUSB0, COM3, socket://HOST:PORT, sim://P-40?fill=38mL.")],
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
     """Show what the pump says of itself: therapy, reservoir, alarms, battery, clock. Changes nothing in it."""

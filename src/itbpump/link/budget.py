@@ -1,7 +1,8 @@
-"""How many handshakes a pump answers, so that a stranger can neither keep a clinician out nor drain the battery.
+"""How many handshakes a pump answers, so that a stranger's frames cost little and do not keep a clinician out.
 
-Every paired programmer has a bucket of its own; one more bucket is shared by all ids that are not paired. A failed handshake
-(wrong key) also makes its programmer wait, 1 s doubling to 64 s; a good session clears it. Times are link times in ms.
+Every paired programmer has a bucket of its own; one more bucket is shared by every answer that needs no key: ids that are not paired, and
+refusals in clear. A failed handshake (wrong key) also makes its programmer wait, 1 s doubling to 64 s, unless that programmer's last
+session was good: then somebody else is using its id. Times are link times in ms. Not prevented: who can write on the line can jam it.
 Source: safety 5.3 (failure policy) and design 4 (security).
 """
 
@@ -15,7 +16,7 @@ __all__ = ["HandshakeBudget"]
 
 _BURST = 8
 _REFILL_MS = 2_000
-_STRANGERS = b""
+_CLEAR = b""
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class _Bucket:
     filled_ms: int = 0
     backoff_ms: int = 0
     closed_until_ms: int = 0
+    was_good: bool = False
 
     def take(self, now_ms: int) -> int:
         """0 when a handshake may go on, else the ms to wait."""
@@ -40,7 +42,7 @@ class _Bucket:
 
 
 class HandshakeBudget:
-    """Token buckets and back-off of one pump; bounded: one bucket for each pairing slot and one for strangers."""
+    """Token buckets and back-off of one pump; bounded: one bucket for each pairing slot and one for answers in clear."""
 
     def __init__(self) -> None:
         self._buckets: dict[bytes, _Bucket] = {}
@@ -60,17 +62,19 @@ class HandshakeBudget:
         self.denied += wait > 0
         return wait
 
-    def take_stranger(self, now_ms: int) -> int:
-        """Spend one answer to an unknown id. Returns 0, or the ms during which strangers get no answer at all."""
-        return self.take(_STRANGERS, now_ms)
+    def take_clear(self, now_ms: int) -> int:
+        """Spend one answer in clear. Returns 0, or the ms during which nobody gets one."""
+        return self.take(_CLEAR, now_ms)
 
     def failed(self, programmer_id: bytes, now_ms: int) -> int:
-        """The confirmation did not verify: double the programmer's wait. Returns it in ms."""
+        """The confirmation did not verify: double the programmer's wait. Returns it in ms, 0 where its last session was good."""
         bucket = self._bucket(programmer_id, now_ms)
+        if bucket.was_good:
+            return 0
         bucket.backoff_ms = min(BACKOFF_MAX_MS, max(BACKOFF_INITIAL_MS, bucket.backoff_ms * 2))
         bucket.closed_until_ms = now_ms + bucket.backoff_ms
         return bucket.backoff_ms
 
     def succeeded(self, programmer_id: bytes, now_ms: int) -> None:
         """A session came about: the programmer's bucket is full again."""
-        self._buckets[programmer_id] = _Bucket(filled_ms=now_ms)
+        self._buckets[programmer_id] = _Bucket(filled_ms=now_ms, was_good=True)

@@ -13,19 +13,15 @@ from dataclasses import dataclass
 from itbpump.link.budget import HandshakeBudget
 from itbpump.link.machine import StateMachine
 from itbpump.link.pump_events import Ended, HandshakeRefused, Opened, Pairing, PairingTable, PumpLinkEvent, Requested
+from itbpump.link.pump_handshake import Admitted, Answer, PumpHandshakes
 from itbpump.wire import keys
-from itbpump.wire.errors import FieldRangeError, MessageError, RecordError, UnknownMessage, WireError
+from itbpump.wire.errors import FieldRangeError, MessageError, RecordError, UnknownMessage
 from itbpump.wire.frame import FrameSplitter, encode_frame
 from itbpump.wire.messages import (
-    EMERGENCY_PER_HOUR,
-    EMERGENCY_WINDOW_MS,
-    HANDSHAKE_PENDING_MS,
-    MAGNET_HOLD_MS,
     MAX_COUNTER,
     MAX_COUNTER_GAP,
     SESSION_IDLE_MS,
     SESSION_LIFE_MS,
-    SUITE,
     Error,
     ErrorCode,
     Event,
@@ -37,22 +33,9 @@ from itbpump.wire.messages import (
     encode_event,
     encode_reply,
 )
-from itbpump.wire.record import Sealer, clear_body, parse_header
+from itbpump.wire.record import Sealer, clear_body, clear_content, parse_header
 
 __all__ = ["Ended", "HandshakeRefused", "Opened", "Pairing", "PairingTable", "PumpLink", "PumpLinkEvent", "Requested"]
-
-_HOUR_MS = 3_600_000
-
-
-@dataclass(slots=True)
-class _Pending:
-    machine: StateMachine
-    hello: bytes = b""
-    reply: bytes = b""
-    session: keys.SessionKeys | None = None
-    transcript: bytes = b""
-    version: int = 0
-    expires_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -82,21 +65,13 @@ class PumpLink:
         versions: tuple[int, int] = (1, 1),
     ) -> None:
         self.pump_id = pump_id
-        self.versions = versions
-        self.boot_epoch = boot_epoch
         self.dropped: dict[str, int] = {}
-        self.budget = HandshakeBudget()
-        self._pairings = pairings
-        self._entropy = entropy
+        self._handshakes = PumpHandshakes(pump_id, pairings, entropy, boot_epoch, versions)
         self._splitter = FrameSplitter()
-        self._pending: dict[bytes, _Pending] = {}
         self._machine = StateMachine("pump_session")
         self._session: _Session | None = None
         self._out = bytearray()
         self._events: list[PumpLinkEvent] = []
-        self._unanswered = False
-        self._magnet_until_ms = -1
-        self._emergencies_ms: list[int] = []
 
     # -------------------------------------------------------------------------------------------------- surface
     @property
@@ -106,10 +81,12 @@ class PumpLink:
 
     def magnet(self, held_ms: int, now_ms: int) -> bool:
         """A magnet was held at the pump for `held_ms`, ending now. Returns whether an emergency session is now accepted."""
-        if held_ms < MAGNET_HOLD_MS:
-            return False
-        self._magnet_until_ms = now_ms + EMERGENCY_WINDOW_MS
-        return True
+        return self._handshakes.magnet(held_ms, now_ms)
+
+    @property
+    def budget(self) -> HandshakeBudget:
+        """What is left of the pump's patience with handshakes."""
+        return self._handshakes.budget
 
     def split(self, data: bytes) -> list[bytes]:
         """Bodies of the intact frames in the bytes heard so far; give each to `take`."""
@@ -126,9 +103,9 @@ class PumpLink:
         if header.rtype == RecordType.COMMAND:
             self._record(body, now_ms)
         elif header.rtype == RecordType.HELLO:
-            self._hello(body, body[8:], now_ms)
+            self._answer(self._handshakes.hello(body, clear_content(body), now_ms))
         elif header.rtype == RecordType.CONFIRM_PROGRAMMER:
-            self._confirm(body, body[8:], now_ms)
+            self._confirm(body, clear_content(body), now_ms)
         else:
             self._drop("type")
         return self._events
@@ -167,148 +144,67 @@ class PumpLink:
 
     def deadline_ms(self) -> int | None:
         """Link time at which `tick` has something to do."""
-        times = [pending.expires_ms for pending in self._pending.values() if pending.machine.state == "pending"]
-        if self._session is not None:
-            times.append(self._session_ends_ms(self._session))
-        return min(times, default=None)
+        session_ends_ms = None if self._session is None else self._session_ends_ms(self._session)
+        return min((t for t in (self._handshakes.deadline_ms(), session_ends_ms) if t is not None), default=None)
 
     def tick(self, now_ms: int) -> list[PumpLinkEvent]:
         """Forget what has expired."""
         self._events = []
-        for programmer_id, pending in list(self._pending.items()):
-            if now_ms >= pending.expires_ms and pending.machine.fire("timeout") == "forget":
-                del self._pending[programmer_id]
+        self._handshakes.tick(now_ms)
         if self._session is not None and now_ms >= self._session_ends_ms(self._session) and self._machine.fire("expired"):
             self._end("expired")
         return self._events
 
     # ------------------------------------------------------------------------------------------------ handshake
-    def _hello(self, body: bytes, content: bytes, now_ms: int) -> None:
-        try:
-            hello = keys.decode_h1(content)
-        except WireError:
-            self._drop("hello")
-            return
-        pending = self._pending.get(hello.programmer_id)
-        if pending is not None and pending.hello == body and pending.machine.state == "pending":
-            pending.machine.fire("same_hello")
-            self._out += pending.reply
-            return
-        pairing = self._pairings.pairing(hello.programmer_id)
-        denied = self._denial(hello, pairing, now_ms)
-        if denied is not None:
-            if pending is not None and pending.machine.fire("hello_denied") == "refuse":
-                del self._pending[hello.programmer_id]
-            self._refuse(hello.programmer_id, *denied)
-            return
-        assert pairing is not None  # _denial names an unknown programmer
-        if pending is None:
-            pending = self._pending[hello.programmer_id] = _Pending(StateMachine("pump_handshake"))
-        pending.machine.fire("hello")
-        nonce = self._entropy(16)
-        h2 = keys.encode_h2(hello.version, SUITE, self.pump_id, nonce, self.boot_epoch)
-        pending.transcript = keys.transcript_hash(content, h2)
-        pending.session = keys.derive(pairing.key, hello.np, nonce, pending.transcript)
-        pending.hello = body
-        pending.version = hello.version
-        pending.reply = encode_frame(clear_body(RecordType.HELLO_REPLY, h2))
-        pending.expires_ms = now_ms + HANDSHAKE_PENDING_MS
-        self._out += pending.reply
-
-    def _denial(self, hello: keys.Hello, pairing: Pairing | None, now_ms: int) -> tuple[RefuseReason, int] | None:
-        """Why this hello is not answered, with the seconds to wait; None when it is. Busy has its own frame and reason 0."""
-        if not self.versions[0] <= hello.version <= self.versions[1]:
-            return RefuseReason.VERSION, 0
-        if hello.suite != SUITE:
-            return RefuseReason.SUITE, 0
-        if pairing is None:
-            return RefuseReason.UNPAIRED, _seconds(self.budget.take_stranger(now_ms))
-        if pairing.role == Role.EMERGENCY:
-            return self._emergency_denial(now_ms)
-        wait = self.budget.take(hello.programmer_id, now_ms)
-        if wait:
-            return RefuseReason.BACKOFF, _seconds(wait)
-        return None
-
-    def _emergency_denial(self, now_ms: int) -> tuple[RefuseReason, int] | None:
-        if now_ms >= self._magnet_until_ms:
-            return RefuseReason.NO_MAGNET, 0
-        recent = [t for t in self._emergencies_ms if now_ms - t < _HOUR_MS]
-        if len(recent) >= EMERGENCY_PER_HOUR:
-            return RefuseReason.BACKOFF, _seconds(recent[0] + _HOUR_MS - now_ms)
-        return None
-
-    def _refuse(self, programmer_id: bytes, reason: RefuseReason, wait_s: int) -> None:
-        self._events.append(HandshakeRefused(programmer_id, reason))
-        if reason is RefuseReason.UNPAIRED and wait_s:
-            self._drop("stranger")
-            return
-        content = keys.encode_refuse(reason, self.versions[0], self.versions[1], min(wait_s, 0xFFFF))
-        self._out += encode_frame(clear_body(RecordType.REFUSE, content))
-
     def _confirm(self, body: bytes, content: bytes, now_ms: int) -> None:
         session = self._session
         if session is not None and session.confirm_body == body:
             if self._machine.fire("repeat_confirm") == "resend_confirm":
                 self._out += session.confirm_frame
             return
-        try:
-            programmer_id, mac = keys.decode_confirm_programmer(content)
-        except WireError:
-            self._drop("confirm")
-            return
-        pending = self._pending.get(programmer_id)
-        if pending is None or pending.session is None or pending.machine.state != "pending":
-            self._drop("confirm")
-        elif keys.confirm_holds(pending.session.k_conf, b"P", pending.transcript, mac):
-            self._admit(programmer_id, pending, body, now_ms)
-        else:
-            pending.machine.fire("bad_confirm")
-            del self._pending[programmer_id]
-            self._refuse(programmer_id, RefuseReason.KEY, _seconds(self.budget.failed(programmer_id, now_ms)))
+        answer = self._handshakes.confirm(content, now_ms)
+        self._answer(answer)
+        if answer.admitted is not None:
+            self._admit(answer.admitted, body, now_ms)
 
-    def _admit(self, programmer_id: bytes, pending: _Pending, body: bytes, now_ms: int) -> None:
+    def _answer(self, answer: Answer) -> None:
+        self._out += answer.frame
+        if answer.refused is not None:
+            self._events.append(answer.refused)
+        if answer.dropped:
+            self._drop(answer.dropped)
+
+    def _admit(self, admitted: Admitted, body: bytes, now_ms: int) -> None:
         """The MAC held. Somebody else's session is only displaced by an emergency."""
-        pairing = self._pairings.pairing(programmer_id)
-        made = pending.session
-        if pairing is None or made is None:
-            return
-        current = self._session
-        if current is not None and current.pairing.programmer_id != programmer_id and pairing.role != Role.EMERGENCY:
-            pending.machine.fire("others_session")
-            del self._pending[programmer_id]
-            wait_s = _seconds(self._session_ends_ms(current) - now_ms)
+        pairing, current = admitted.pairing, self._session
+        if current is not None and current.pairing.programmer_id != pairing.programmer_id and pairing.role is not Role.EMERGENCY:
+            self._handshakes.settle(admitted, now_ms, opened=False)
+            wait_s = -(-(self._session_ends_ms(current) - now_ms) // 1000)
             self._out += encode_frame(clear_body(RecordType.BUSY, keys.encode_busy(max(1, min(wait_s, 0xFFFF)))))
             return
-        pending.machine.fire("confirm")
-        del self._pending[programmer_id]
+        self._handshakes.settle(admitted, now_ms, opened=True)
         if current is not None:
             self._events.append(Ended(current.pairing.programmer_id, "replaced"))
         self._machine.fire("opened")
-        self.budget.succeeded(programmer_id, now_ms)
-        if pairing.role == Role.EMERGENCY:
-            self._emergencies_ms = [*(t for t in self._emergencies_ms if now_ms - t < _HOUR_MS), now_ms]
-        frame = encode_frame(clear_body(RecordType.CONFIRM_PUMP, keys.confirm(made.k_conf, b"D", pending.transcript)))
         self._session = _Session(
             pairing=pairing,
-            receive=Sealer(made.k_p2d, made.iv_p, pending.version),
-            send=Sealer(made.k_d2p, made.iv_d, pending.version),
+            receive=Sealer(admitted.made.k_p2d, admitted.made.iv_p, admitted.version),
+            send=Sealer(admitted.made.k_d2p, admitted.made.iv_d, admitted.version),
             confirm_body=body,
-            confirm_frame=frame,
+            confirm_frame=admitted.confirm_frame,
             opened_ms=now_ms,
             heard_ms=now_ms,
         )
-        self._out += frame
-        self._events.append(Opened(programmer_id, pairing.role))
+        self._out += admitted.confirm_frame
+        self._events.append(Opened(pairing.programmer_id, pairing.role))
 
     # -------------------------------------------------------------------------------------------------- session
     def _record(self, body: bytes, now_ms: int) -> None:
         session = self._session
         if session is None:
             self._machine.fire("record")
-            self._out += encode_frame(
-                clear_body(RecordType.REFUSE, keys.encode_refuse(RefuseReason.NO_SESSION, self.versions[0], self.versions[1], 0))
-            )
+            if self._handshakes.budget.take_clear(now_ms) == 0:
+                self._out += self._handshakes.refusal(RefuseReason.NO_SESSION, 0)
             return
         try:
             record = session.receive.open(body)
@@ -350,11 +246,6 @@ class PumpLink:
 
     def _drop(self, why: str) -> None:
         self.dropped[why] = self.dropped.get(why, 0) + 1
-
-
-def _seconds(ms: int) -> int:
-    """Whole seconds, rounded up."""
-    return -(-ms // 1000)
 
 
 def _error_of(error: MessageError) -> Error:

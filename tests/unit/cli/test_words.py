@@ -50,7 +50,7 @@ def test_denials_and_checks_are_those_of_the_pump() -> None:
         (entry(LogKind.REFILL, 39_400_000, 31_509_000), "refill entered: 39.4 mL in the reservoir; counted before: 31.509 mL"),
         (entry(LogKind.BOLUS_END, 12, 1 << 16 | 3 << 8 | 1), "single bolus interrupted after 12 pulses; in doubt: 1"),
         (entry(LogKind.COMMITTED, 4, 1 << 32 | 2), "command 4 carried out: configure; revision 2"),
-        (entry(LogKind.REFUSED, 5, 8 << 32), "command 5 refused: nothing is staged under this command id; stage again; staged data die after 60 s"),
+        (entry(LogKind.REFUSED, 5, 14 << 32), "command 5 refused: another bolus is running; wait for its end or stop it"),
         (entry(LogKind.BOLUS_DENIED, 3, 4), "patient's request denied: the lockout was not over (denied so far: 3)"),
         (entry(LogKind.SAFE_STATE, 12, 2), "safe state: stopped, because the motor made more pulses than commanded; delivery has stopped"),
         (entry(LogKind.ALARM_RAISED, 200, 0), "alarm: alarm 200, unknown to this version"),

@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from firmware_sim.firmware.alarm_table import ALARMS, Alarm, SafeAction, row
-from firmware_sim.firmware.alarms import SILENCE_MS
+from firmware_sim.firmware.alarms import SILENCE_MS, AlarmPanel
 from firmware_sim.firmware.core import SessionInfo
+from firmware_sim.firmware.draft import SAFE_STOPPED
 from firmware_sim.firmware.memory import Memory
 from itbpump.wire.messages import (
     AlarmEvent,
@@ -183,6 +184,17 @@ def test_a_refill_ends_the_reservoir_alarms_and_starts_a_pump_run_dry_only_if_it
     assert rig.status().run_state is RunState.RUNNING
 
 
+@pytest.mark.sr("SR-35")
+def test_a_commit_without_refill_leaves_the_reservoir_alarms() -> None:
+    rig = running(EMPTY_DAYS * DAY)
+    rig.advance(HOUR)
+    alarms, tones = rig.status().alarms, list(rig.hardware.tones)
+    assert {state.alarm for state in alarms} == {Alarm.LOW_RESERVOIR, Alarm.EMPTY_RESERVOIR}
+    assert rig.configure(replace(KEEP, flow_nL_per_day=80_000)).outcome is Outcome.APPLIED
+    assert (rig.status().alarms, rig.hardware.tones) == (alarms, tones), "neither ended and raised anew nor sounded anew"
+    assert rig.status().flow_nL_per_day == 80_000
+
+
 @pytest.mark.sr("SR-31")
 def test_the_empty_stop_falls_on_a_whole_pulse() -> None:
     rig = running()
@@ -207,6 +219,30 @@ def test_a_rotor_that_turns_again_ends_the_stall_and_tells_what_was_missed() -> 
     rig.hardware.stalled = True
     rig.advance(28 * MINUTE)
     assert Alarm.MOTOR_STALL in up(rig), "a second stall is seen like the first"
+
+
+@pytest.mark.sr("SR-30")
+def test_a_reset_in_a_stall_neither_ends_its_alarm_nor_forgets_what_it_cost() -> None:
+    rig = stalled(2 * HOUR).reset(off_ms=HOUR)
+    assert Alarm.MOTOR_STALL in up(rig)
+    rig.advance(HOUR)
+    assert [entry.kind for entry in rig.firmware._machine.log.page(0, 100)].count(LogKind.STALL) == 1
+    rig.hardware.stalled = False
+    rig.advance(HOUR)
+    assert Alarm.MOTOR_STALL not in up(rig)
+    recovered = next(entry for entry in rig.firmware._machine.log.page(0, 100) if entry.kind is LogKind.STALL_RECOVERED)
+    assert recovered.a == rig.status().lifetime_pulses - rig.hardware.made >= 3 * HOUR * BASE.flow_nL_per_day // (DAY * P) - 1
+
+
+@pytest.mark.sr("SR-30")
+def test_a_rotor_that_caught_up_while_the_power_was_off_ends_the_stall_too() -> None:
+    rig = stalled(2 * HOUR)
+    rig.hardware.made = rig.hardware.commanded
+    rig.hardware.stalled = False
+    rig = rig.reset()
+    assert Alarm.MOTOR_STALL in up(rig)
+    rig.advance(HOUR)
+    assert up(rig) == set()
 
 
 @pytest.mark.sr("SR-30")
@@ -278,6 +314,23 @@ def test_an_alarm_that_stops_ends_a_running_bolus_as_interrupted() -> None:
     assert 0 < status.bolus_delivered < 25
 
 
+@pytest.mark.sr("SR-29", "SR-32")
+def test_an_alarm_that_stops_ends_the_prime_of_a_stopped_pump_and_leaves_it_stopped() -> None:
+    rig = Rig()
+    rig.configure(replace(BASE, start=False))
+    result_of(rig.bolus(600, 3600, BolusKind.PRIME))
+    rig.advance(10 * MINUTE)
+    rig.hardware.made += 5
+    rig.advance(MINUTE)
+    status = rig.status()
+    assert (status.run_state, status.bolus_state, status.flow_nL_per_day) == (RunState.STOPPED, BolusState.INTERRUPTED, 0)
+    told = [(entry.a, entry.b) for entry in rig.firmware._machine.log.page(0, 100) if entry.kind is LogKind.SAFE_STATE]
+    assert told == [(Alarm.OVER_DELIVERY, SAFE_STOPPED)]
+    made = rig.hardware.made
+    rig.advance(DAY)
+    assert rig.hardware.made == made
+
+
 def test_a_prime_on_a_stopped_pump_does_not_silence_the_stopped_alarm() -> None:
     rig = Rig()
     rig.configure(replace(BASE, start=False))
@@ -320,6 +373,16 @@ def test_a_silence_ends_by_itself_and_with_the_session() -> None:
     rig.advance(MINUTE)
     rig.firmware.session_closed(A, rig.now)
     assert rig.status().alarms[0].silenced_until_ms == 0
+
+
+@pytest.mark.sr("SR-56")
+def test_a_silence_ahead_of_its_alarm_is_refused_and_hides_no_tone() -> None:
+    panel = AlarmPanel()
+    with pytest.raises(KeyError):
+        panel.silence(Alarm.MOTOR_STALL, 0)
+    panel.load(((Alarm.MOTOR_STALL, 0),))
+    assert [tone.at_ms for tone in panel.tones(0, SILENCE_MS)] == [SILENCE_MS]
+    assert panel.silenced_until(Alarm.MOTOR_STALL, 1) == 0
 
 
 def test_only_an_active_alarm_can_be_silenced() -> None:

@@ -374,7 +374,7 @@ def test_a_stopped_pump_gives_nothing(days: int) -> None:
         assert rig.status().flow_nL_per_day == 0
 
 
-def test_the_minimum_rate_lasts_until_a_commit() -> None:
+def test_the_minimum_rate_is_a_safe_state_until_a_therapy_is_started() -> None:
     rig = running()
     result_of(rig.ask(MinimumRate(cmd_id=rig.next_id())))
     minimum = rig.firmware._machine.profile.minimum_rate_nL_per_day
@@ -384,7 +384,9 @@ def test_the_minimum_rate_lasts_until_a_commit() -> None:
     assert result_of(rig.bolus()).error == ErrorCode.WRONG_STATE
     assert not rig.firmware.patient_request(rig.now)
     rig.configure(KEEP)
-    assert rig.status().flow_nL_per_day == 100_000
+    assert (rig.status().run_state, rig.status().flow_nL_per_day) == (RunState.SAFE, minimum)
+    rig.configure(replace(KEEP, start=True))
+    assert (rig.status().run_state, rig.status().flow_nL_per_day) == (RunState.RUNNING, 100_000)
 
 
 def test_the_minimum_rate_never_starts_a_stopped_pump() -> None:

@@ -223,6 +223,15 @@ def test_a_sunday_bolus_that_runs_into_monday_stays_in_one_piece() -> None:
     assert cycle.flow_at(WEEK_MS + 59 * MINUTE_MS) == 48_000
 
 
+@pytest.mark.sr("SR-24")
+def test_a_bolus_that_ends_at_the_end_of_the_week_leaves_no_gap_and_no_overlap() -> None:
+    cycle = compiled(week(rate(0, 96_000), bolus(1380, 40, 60)))
+    assert [(last.start_ms + last.length_ms) for last in cycle.segments] == [*cycle.starts_ms[1:], WEEK_MS]
+    assert cycle.segments[-1].is_bolus
+    assert cycle.volume_units(0, WEEK_MS) == 7 * (96_000 * 23 * HOUR_MS + 40 * PULSE_NL * UNITS_PER_NL)
+    assert (cycle.flow_at(WEEK_MS - 1), cycle.flow_at(WEEK_MS)) == (40 * PULSE_NL * 24, 96_000)
+
+
 def test_the_week_offset_says_which_uptime_is_monday_midnight() -> None:
     cycle = compiled(week(rate(0, 50_000), rate(60, 90_000), offset_ms=10 * HOUR_MS))
     midnight = 14 * HOUR_MS

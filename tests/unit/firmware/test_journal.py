@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_sim.firmware.cells import sealed
 from firmware_sim.firmware.durable import BolusRecord, Drive, Durable, ProgrammerRecord, decode_durable, encode_durable
 from firmware_sim.firmware.formatting import format_memory
 from firmware_sim.firmware.journal import Journal
@@ -48,6 +49,12 @@ def test_a_state_survives_its_bytes(state: Durable) -> None:
 def test_a_shortened_record_is_refused(state: Durable, cut: int) -> None:
     with pytest.raises(ValueError, match="journal record"):
         decode_durable(encode_durable(state)[:-cut])
+
+
+@given(states, st.binary(min_size=1, max_size=50))
+def test_a_lengthened_record_is_refused(state: Durable, more: bytes) -> None:
+    with pytest.raises(ValueError, match="left over"):
+        decode_durable(encode_durable(state) + more)
 
 
 def loaded(memory: Memory) -> Durable:
@@ -99,6 +106,32 @@ def test_one_damaged_slot_is_counted_and_two_leave_nothing() -> None:
     memory.flip("journal_b", 10, 1)
     both = Journal(memory).load()
     assert (both.state, both.damaged) == (None, 2)
+
+
+@pytest.mark.sr("SR-59")
+def test_a_record_whose_crc_holds_but_which_means_nothing_counts_as_damaged() -> None:
+    whole = encode_durable(Durable(sequence=9, revision=7))
+    unknown_state = whole[:16] + b"\xee" + whole[17:]
+    for body in (whole + b"\0", whole[:-1], unknown_state):
+        memory = format_memory(b"12345678", "SIM-1", "P-40")
+        memory.write("journal_a", 0, sealed(len(body).to_bytes(2, "big") + body))
+        one = Journal(memory).load()
+        memory.write("journal_b", 0, sealed(len(body).to_bytes(2, "big") + body))
+        both = Journal(memory).load()
+        assert (one.damaged, both.damaged, both.state) == (1, 2, None)
+        assert one.state is not None
+        assert one.state.revision == 0
+
+
+@pytest.mark.sr("SR-47")
+def test_a_record_too_large_for_its_slot_is_refused_and_the_old_one_stays() -> None:
+    memory = format_memory(b"12345678", "SIM-1", "P-40")
+    journal = Journal(memory)
+    before, image = journal.load().state, memory.image()
+    assert before is not None
+    with pytest.raises(MemoryFault, match="does not fit"):
+        journal.store(Durable(sequence=before.sequence, active=bytes(JOURNAL_SLOT_BYTES)))
+    assert (loaded(memory), memory.image()) == (before, image)
 
 
 def test_the_largest_state_fits_its_slot() -> None:

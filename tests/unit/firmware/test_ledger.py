@@ -105,6 +105,14 @@ def test_the_durable_form_never_counts_less_and_at_most_an_hour_more(history: li
     assert exact - STRONG * len(history) <= got <= hour_more + (BUCKETS + 1) * MASS_UNITS_PER_NG
 
 
+@pytest.mark.sr("SR-07")
+def test_a_lump_is_kept_in_the_hour_it_ends_in_and_dropped_when_that_has_left_the_buckets() -> None:
+    lump = Lump(0, HOUR_MS, 5_000 * MASS_UNITS_PER_NG)
+    ledger = Ledger((lump,)).begin(ConstantSource(0), STRONG, HOUR_MS)
+    assert ledger.buckets(BUCKETS * HOUR_MS) == (5_000, *(0,) * (BUCKETS - 1))
+    assert ledger.buckets(BUCKETS * HOUR_MS + 1) == (0,) * BUCKETS
+
+
 def test_buckets_are_whole_hours_of_uptime_and_survive_a_second_reset() -> None:
     ledger = Ledger().begin(ConstantSource(24_000), STRONG, 0)
     at_ms = 30 * HOUR_MS + 30 * MINUTE_MS

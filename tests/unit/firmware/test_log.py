@@ -106,3 +106,12 @@ def test_prepared_entries_can_be_taken_back() -> None:
     again = EventLog(memory)
     again.load()
     assert (again.next_seq, again.broken_links) == (6, 0)
+
+
+@pytest.mark.sr("SR-61")
+def test_a_ring_without_any_entry_is_a_loss_and_not_a_beginning() -> None:
+    memory, _ = filled(40)
+    memory.write("log", 0, bytes(ENTRIES * 64))
+    log = EventLog(memory)
+    log.load()
+    assert (log.next_seq, log.broken_links) == (0, 1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +45,16 @@ def test_a_damaged_identity_is_never_taken_for_a_pump(offset: int, bit: int) -> 
     memory = fresh()
     memory.flip("identity", offset, bit)
     with pytest.raises(MemoryFault):
+        Memory.from_image(memory.image())
+
+
+@pytest.mark.parametrize(("at", "field"), [(0, b"OTHERMEM"), (8, struct.pack(">H", 2))], ids=["no pump memory", "a later layout"])
+def test_a_whole_identity_of_another_layout_is_refused(at: int, field: bytes) -> None:
+    memory = fresh()
+    body = bytearray(memory.read("identity", 0, 42))
+    body[at : at + len(field)] = field
+    memory.write("identity", 0, bytes(body) + zlib.crc32(body).to_bytes(4, "big"))
+    with pytest.raises(MemoryFault, match="the program version that wrote it"):
         Memory.from_image(memory.image())
 
 
@@ -90,6 +103,16 @@ def test_eight_programmers_pair_and_a_ninth_does_not() -> None:
     with pytest.raises(PairingTableFull):
         memory.pair(Pairing(b"\xff" * 8, Role.CLINICIAN, bytes(32)))
     assert memory.pairing(b"\xff" * 8) is None
+
+
+@pytest.mark.sr("SR-62")
+@pytest.mark.parametrize(("programmer", "key"), [(b"PROGRAM", bytes(32)), (b"PROGRAMMER", bytes(32)), (b"PROGRAMM", bytes(16))])
+def test_a_pairing_of_wrong_lengths_is_refused_and_nothing_is_written(programmer: bytes, key: bytes) -> None:
+    memory = fresh()
+    before = memory.image()
+    with pytest.raises(ValueError, match="8 bytes and a pairing key 32"):
+        memory.pair(Pairing(programmer, Role.CLINICIAN, key))
+    assert memory.image() == before
 
 
 def test_a_damaged_pairing_pairs_nobody_and_is_counted() -> None:

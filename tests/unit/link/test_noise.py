@@ -13,6 +13,7 @@ from itbpump.link.errors import (
 )
 from itbpump.link.programmer import Failed, Replied
 from itbpump.link.programmer import Opened as SessionOpen
+from itbpump.link.pump_events import HandshakeRefused
 from itbpump.wire import keys
 from itbpump.wire.frame import FrameSplitter, encode_frame
 from itbpump.wire.messages import (
@@ -24,8 +25,9 @@ from itbpump.wire.messages import (
     Pong,
     RecordType,
     RefuseReason,
+    Role,
 )
-from itbpump.wire.record import clear_body
+from itbpump.wire.record import clear_body, clear_content
 from tests.unit.link.pair import PUMP_ID, Pair, recorded
 
 
@@ -146,15 +148,63 @@ def test_a_pairing_removed_during_the_handshake_opens_nothing() -> None:
     assert pair.pump.session is None
 
 
-def test_a_handshake_begun_again_with_another_version_is_refused_and_the_first_forgotten() -> None:
+@pytest.mark.sr("SR-62")
+@pytest.mark.parametrize(
+    "forged",
+    [keys.encode_h1(9, SUITE, b"PROGID01", bytes(16)), keys.encode_h1(1, SUITE, b"PROGID01", bytes(16)), b"\x02\x01PROGID01"],
+    ids=["other version", "fresh nonce", "short"],
+)
+def test_a_forged_hello_does_not_end_an_honest_handshake(forged: bytes) -> None:
     pair = Pair()
     pair.programmer.connect(0)
     pair.pump_hears(pair.programmer.transmit())
+    pair.programmer.feed(pair.pump.transmit(), 0)
+    pair.pump_hears(encode_frame(clear_body(RecordType.HELLO, forged)))
     pair.pump.transmit()
-    pair.pump_hears(encode_frame(clear_body(RecordType.HELLO, keys.encode_h1(9, SUITE, b"PROGID01", bytes(16)))))
+    pair.exchange()
+    assert pair.of(SessionOpen)
+
+
+@pytest.mark.parametrize("length", [2, 10, 25, 27, 200])
+def test_a_hello_of_another_major_in_any_form_is_told_the_versions(length: int) -> None:
+    pair = Pair()
+    pair.pump_hears(encode_frame(clear_body(RecordType.HELLO, b"\x02" + bytes(length - 1))))
     (body,) = FrameSplitter().feed(pair.pump.transmit())
-    assert keys.decode_refuse(body[8:]).reason is RefuseReason.VERSION
-    assert pair.pump.deadline_ms() is None
+    refusal = keys.decode_refuse(clear_content(body))
+    assert (refusal.reason, refusal.version_min, refusal.version_max) == (RefuseReason.VERSION, 1, 1)
+
+
+@pytest.mark.sr("SR-64")
+@pytest.mark.parametrize("kind", ["version", "suite", "no magnet", "no session", "unpaired"])
+def test_a_flood_of_what_is_refused_in_clear_is_soon_not_answered(kind: str) -> None:
+    pair = Pair(role=Role.EMERGENCY if kind == "no magnet" else Role.CLINICIAN)
+    sealed = bytes([1, RecordType.COMMAND]) + bytes(4) + b"\0\0" + bytes(16)
+    answers = 0
+    for number in range(500):
+        nonce = number.to_bytes(16, "big")
+        hello = {
+            "version": keys.encode_h1(2, SUITE, b"PROGID01", nonce),
+            "suite": keys.encode_h1(1, SUITE + 1, b"PROGID01", nonce),
+            "unpaired": keys.encode_h1(1, SUITE, b"STRANGER", nonce),
+        }.get(kind, keys.encode_h1(1, SUITE, b"PROGID01", nonce))
+        pair.pump_hears(encode_frame(sealed if kind == "no session" else clear_body(RecordType.HELLO, hello)))
+        answers += bool(pair.pump.transmit())
+    assert 0 < answers <= 8
+    refused = [event for event in pair.pump_events if isinstance(event, HandshakeRefused)]
+    assert len(refused) <= 8
+
+
+@pytest.mark.sr("SR-64")
+def test_junk_in_the_name_of_a_programmer_in_good_standing_does_not_lock_it_out() -> None:
+    pair = Pair()
+    pair.open()
+    for number in range(5):
+        pair.pump_hears(encode_frame(clear_body(RecordType.HELLO, keys.encode_h1(1, SUITE, b"PROGID01", number.to_bytes(16, "big")))))
+        pair.pump_hears(encode_frame(clear_body(RecordType.CONFIRM_PROGRAMMER, b"PROGID01" + bytes(16))))
+    pair.pump.transmit()
+    pair.events.clear()
+    pair.open()
+    assert pair.of(SessionOpen)
 
 
 def test_the_programmer_may_begin_its_handshake_anew() -> None:

@@ -12,7 +12,7 @@ from itbpump.link.tables import MACHINES, Machine
 SOURCES = Path(__file__).parents[3] / "src"
 FIRED_IN = {
     "programmer_link": "itbpump/link/programmer.py",
-    "pump_handshake": "itbpump/link/pump_side.py",
+    "pump_handshake": "itbpump/link/pump_handshake.py",
     "pump_session": "itbpump/link/pump_side.py",
     "transaction": "itbpump/link/transaction.py",
 }

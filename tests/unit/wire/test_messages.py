@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from itbpump.wire import messages as m
 from itbpump.wire.errors import FieldEnumError, FieldRangeError, FieldTextError, FieldTypeError, LengthError, MessageError, UnknownMessage
-from itbpump.wire.fields import Field
+from itbpump.wire.fields import Codec, Field
 from itbpump.wire.messages.codec import FIELDS
 
 TOP_LEVEL = [*m.MESSAGE_IDS, m.Configuration, m.BolusOrder]
@@ -200,9 +200,45 @@ def test_lists_and_nested_structures_are_checked() -> None:
 
 @pytest.mark.parametrize("re", [-1, 1 << 32])
 def test_reply_to_a_record_that_cannot_exist_is_not_encoded(re: int) -> None:
-    for reply in (m.Closed(), m.Pong(1, 2), lowest(m.Info)):
+    for reply in (m.Closed(), m.Pong(1, 2), lowest(m.Info), lowest(m.Result)):
         with pytest.raises(FieldRangeError, match=r"\.re:"):
             m.encode_reply(re, reply)
+
+
+STEP = m.Step(0, m.StepKind.RATE, 1, 0)
+MISPLACED: list[tuple[Callable[[], bytes], str]] = [
+    # (encoding, what the error names)
+    (lambda: m.encode_reply(1.5, m.Pong(1, 2)), "Pong.re: 1.5"),  # type: ignore[arg-type]
+    (lambda: m.encode_request(m.TestAlarm(1, m.Role.OBSERVER)), "TestAlarm.priority"),  # type: ignore[arg-type]
+    (lambda: m.encode_request(m.Stage(1, m.CommandKind.BOLUS, 0, None, 0, b"")), "Stage.a field"),  # type: ignore[arg-type]
+    (lambda: m.encode_bolus_order(None), "NoneType.a field"),  # type: ignore[arg-type]
+    (lambda: m.encode_configuration(msgspec.structs.replace(lowest(m.Configuration), drug=5, mode=0)), "Configuration.drug: 5"),
+    (lambda: with_pattern(m.Pattern(1.5, (STEP,))), "Pattern.days: 1.5"),  # type: ignore[arg-type]
+    (lambda: with_pattern(m.Pattern(127, [STEP] * 49)), "Pattern.steps"),  # type: ignore[arg-type]
+]
+
+
+def with_pattern(pattern: m.Pattern) -> bytes:
+    return m.encode_configuration(msgspec.structs.replace(lowest(m.Configuration), patterns=(pattern,)))
+
+
+@pytest.mark.parametrize(("encoding", "named"), MISPLACED, ids=[row[1] for row in MISPLACED])
+def test_a_value_that_only_looks_like_the_right_one_is_named_in_the_error(encoding: Callable[[], bytes], named: str) -> None:
+    with pytest.raises(FieldTypeError) as caught:
+        encoding()
+    assert str(caught.value).startswith(named)
+
+
+@pytest.mark.sr("SR-05")
+def test_a_flow_beyond_its_32_bits_is_refused_and_not_cut() -> None:
+    with pytest.raises(FieldRangeError, match=r"Step\.amount: 4294967296"):
+        with_pattern(m.Pattern(127, (msgspec.structs.replace(STEP, amount=1 << 32),)))
+
+
+def test_a_message_without_a_wrong_field_of_its_own_blames_what_is_nested() -> None:
+    problem = Codec("Result", FIELDS["Result"]).explain(lowest(m.Result))
+    assert isinstance(problem, FieldTypeError)
+    assert problem.field == "a nested value"
 
 
 def test_unknown_id_is_told() -> None:

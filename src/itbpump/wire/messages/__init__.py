@@ -17,6 +17,7 @@ from itbpump.wire.messages.codec import (
 from itbpump.wire.messages.constants import (
     BACKOFF_INITIAL_MS,
     BACKOFF_MAX_MS,
+    CMD_ID_LEAP,
     COMMAND_DEADLINE_MS,
     EMERGENCY_PER_HOUR,
     EMERGENCY_WINDOW_MS,
@@ -118,6 +119,7 @@ from itbpump.wire.messages.types import (
 __all__ = [
     "BACKOFF_INITIAL_MS",
     "BACKOFF_MAX_MS",
+    "CMD_ID_LEAP",
     "COMMAND_DEADLINE_MS",
     "EMERGENCY_PER_HOUR",
     "EMERGENCY_WINDOW_MS",

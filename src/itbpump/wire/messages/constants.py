@@ -35,3 +35,4 @@ FRAGMENT_BYTES: Final = 900  # limit
 PAGE_BYTES: Final = 900  # limit
 STAGED_BYTES: Final = 8192  # limit
 EMERGENCY_PER_HOUR: Final = 3  # limit
+CMD_ID_LEAP: Final = 4_294_967_296  # limit

@@ -516,7 +516,7 @@ class StopBolus(msgspec.Struct, frozen=True, gc=False):
 
 
 class MinimumRate(msgspec.Struct, frozen=True, gc=False):
-    """Goes to the minimum rate until a configuration is committed.
+    """Goes to the minimum rate, a safe state, until a configuration with start is committed.
 
     cmd_id: id of the command 1 to 18446744073709551615
     """
@@ -895,7 +895,7 @@ ERROR_TEXTS: Final[dict[int, ErrorText]] = {
     ErrorCode.STALE_REVISION: ErrorText("the configuration changed since it was read", "read the pump again and review against the new state"),
     ErrorCode.NOT_STAGED: ErrorText("nothing is staged under this command id", "stage again; staged data die after 60 s"),
     ErrorCode.DIGEST_MISMATCH: ErrorText("the staged data differ from what is committed", "stage again"),
-    ErrorCode.BAD_FRAGMENT: ErrorText("a fragment does not follow the one before", "stage again from the start"),
+    ErrorCode.BAD_FRAGMENT: ErrorText("a fragment does not follow the one before", "stage again under a new command id"),
     ErrorCode.LIMIT: ErrorText("a limit of the pump forbids it", "change the prescription; this limit cannot be overridden"),
     ErrorCode.WRONG_STATE: ErrorText("the pump is in a state that forbids it", "read the status"),
     ErrorCode.COUNTER_MOVED: ErrorText("the bolus counter is not where the programmer saw it", "read the pump again: another bolus was given"),

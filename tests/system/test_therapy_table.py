@@ -53,7 +53,7 @@ def fire(rig: Rig, event: str) -> None:
         rig.pump.power_on()
     else:
         assert event == "fault_stop"
-        rig.pump.plant.set_battery(30)  # below the replacement indicator; service ends 90 days later
+        rig.pump.plant.set_battery(rig.pump.profile.firmware.eri_battery_permille - 1)  # service ends 90 days later
         rig.pump.advance(95 * DAY_MS)
 
 

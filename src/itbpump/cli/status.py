@@ -119,7 +119,7 @@ def status_lines(view: PumpView) -> list[str]:
     lines = [
         _row("Pump", f"{info.serial}, {info.profile}, firmware {info.firmware}" + (", SIMULATED" if view.simulated else "")),
         *_alarm_rows(view),
-        _row("State", now.run_state.name.lower() + (" (no therapy programmed)" if not now.revision else "")),
+        _row("State", _state(now)),
     ]
     if view.therapy is not None:
         concentration = Concentration(now.concentration_ng_per_mL)
@@ -142,6 +142,12 @@ def status_lines(view: PumpView) -> list[str]:
 
 def _row(label: str, text: str) -> str:
     return f"{label:<{_LABEL_WIDTH}}{text}"
+
+
+def _state(now: Status) -> str:
+    if now.run_state.name == "SAFE":
+        return "SAFE STATE: the programmed therapy does not run; watch for withdrawal, find the cause, program it again"
+    return now.run_state.name.lower() + ("" if now.revision else " (no therapy programmed)")
 
 
 def _alarm_rows(view: PumpView) -> list[str]:

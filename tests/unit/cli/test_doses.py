@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from itbpump.link.errors import NoReply
+from itbpump.link.errors import NoReply, PumpRefused
 from itbpump.session import PumpSession
-from itbpump.wire.messages import Commit, Reply, Request
+from itbpump.wire.messages import Commit, Error, ErrorCode, Reply, Request
 
 
 @contextmanager
@@ -153,3 +153,37 @@ def test_prime_needs_to_be_prescribed(cli: Any, running: str, flex: str) -> None
     told = cli("prime", running, "--rx", flex, "--over", "30m", "--yes")
     assert told.code == 4
     assert "[prime]" in told.err
+
+
+@pytest.mark.sr("SR-42")
+def test_what_the_pump_no_longer_knows_stays_unknown(cli: Any, running: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with line_lost_at_commit(monkeypatch):
+        assert cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes").code == 5
+
+    def too_old(_: PumpSession, cmd_id: int) -> None:
+        raise PumpRefused(Error(code=ErrorCode.TOO_OLD, detail=0, cmd_id=cmd_id))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PumpSession, "result_of", too_old)
+        told = cli("reconcile", running, "--json")
+    assert (told.code, told.data["answers"][0]["outcome"]) == (5, "unknown")
+    assert "still unknown: a bolus of 25 mcg" in told.err
+    assert cli("bolus", running, "--dose", "5 mcg", "--over", "10m", "--yes").code == 5
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [(NoReply("GetStatus", 10_000, 4), "goes on, but the line was lost"), (KeyboardInterrupt(), "no longer watching; the bolus goes on")],
+)
+def test_a_bolus_that_is_lost_sight_of_goes_on(
+    cli: Any, running: str, monkeypatch: pytest.MonkeyPatch, failure: BaseException, words: str
+) -> None:
+    def listen(_: PumpSession, wait_ms: int) -> None:
+        assert wait_ms > 0
+        raise failure
+
+    monkeypatch.setattr(PumpSession, "listen", listen)
+    told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes", "--json")
+    assert (told.code, told.data["outcome"]) == (1, "applied")
+    assert words in told.err
+    assert f"itbpump status {running}" in told.err

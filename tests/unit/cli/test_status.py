@@ -74,6 +74,18 @@ def test_a_stopped_pump_delivers_nothing_in_capitals(cli: Any, running: str) -> 
     assert "NOTHING" in cli("status", running).out
 
 
+@pytest.mark.sr("SR-32")
+def test_a_pump_in_its_safe_state_says_that_the_therapy_does_not_run(cli: Any, running: str) -> None:
+    from itbpump.cli.pumps import opened
+    from itbpump.wire.messages import CommandKind, MinimumRate
+
+    with opened(running) as line:
+        line._commands.direct(CommandKind.MINIMUM_RATE, lambda cmd_id: MinimumRate(cmd_id=cmd_id), "minimum rate")
+    told = cli("status", running)
+    assert "SAFE STATE: the programmed therapy does not run" in told.out
+    assert cli("status", running, "--json").data["running"] is False
+
+
 def test_the_log_in_words_and_from_a_number(cli: Any, running: str) -> None:
     entries = cli("log", running, "--json").data["entries"]
     assert [entry["seq"] for entry in entries] == list(range(len(entries)))

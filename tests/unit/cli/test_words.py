@@ -10,7 +10,7 @@ from firmware_sim.firmware.alarm_table import ALARMS
 from firmware_sim.firmware.boot import Check
 from firmware_sim.firmware.ledger import Denial
 from itbpump.cli.words import _SHOWN, _texts, alarm_words, log_words, wall_text
-from itbpump.wire.messages import LogEntry, LogKind
+from itbpump.wire.messages import AlarmNumber, LogEntry, LogKind
 
 
 def entry(kind: LogKind, a: int = 1, b: int = 1) -> LogEntry:
@@ -18,7 +18,7 @@ def entry(kind: LogKind, a: int = 1, b: int = 1) -> LogEntry:
 
 
 def test_every_alarm_of_the_pump_has_words_and_there_are_no_others() -> None:
-    assert {str(int(row.alarm)) for row in ALARMS} == set(_texts()["alarm"])
+    assert {str(int(row.alarm)) for row in ALARMS} == {str(int(number)) for number in AlarmNumber} == set(_texts()["alarm"])
     for row in ALARMS:
         words = alarm_words(row.alarm)
         assert words.id == row.id

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from firmware_sim.firmware.results import Verdict
 from itbpump.wire.messages import (
+    CMD_ID_LEAP,
     RESULTS_PER_PROGRAMMER,
     ROLES,
     STAGED_LIFE_MS,
@@ -107,6 +108,17 @@ def test_ids_beyond_the_ring_are_too_old_and_skipped_ones_never_taken() -> None:
     result_of(fresh.ask(SetClock(cmd_id=5, wall_s=1_800_000_000)))
     assert result_of(fresh.ask(QueryCommand(cmd_id=3))).outcome is Outcome.UNKNOWN_COMMAND
     assert error_of(fresh.ask(SetClock(cmd_id=3, wall_s=1_800_000_000))) == ErrorCode.TOO_OLD, "never taken, and never will be"
+
+
+@pytest.mark.sr("SR-44", "SR-64")
+def test_an_id_too_far_ahead_takes_none_of_those_before_it() -> None:
+    rig = running()
+    last = rig.info().last_cmd_id
+    for request in (StopTherapy(cmd_id=last + CMD_ID_LEAP + 1), StopTherapy(cmd_id=2**64 - 1)):
+        assert error_of(rig.ask(request)) == ErrorCode.OUT_OF_RANGE
+    assert (rig.info().last_cmd_id, rig.status().run_state) == (last, RunState.RUNNING)
+    assert result_of(rig.ask(StopTherapy(cmd_id=last + CMD_ID_LEAP))).outcome is Outcome.APPLIED
+    assert rig.status().run_state is RunState.STOPPED
 
 
 @pytest.mark.sr("SR-45")

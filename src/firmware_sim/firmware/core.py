@@ -223,6 +223,8 @@ class Firmware:
 
     def _leaps(self, request: Request, number: int) -> bool:
         """Whether a new command id is so far above the last that taking it could use up all ids of this programmer."""
+        if isinstance(request, QueryCommand | GetReadBack | ConfirmResult):
+            return False  # they ask about an id and take none
         cmd_id = getattr(request, "cmd_id", 0)
         return bool(cmd_id > self._machine.state.programmers[number].last_cmd_id + CMD_ID_LEAP)
 

@@ -6,6 +6,7 @@ other. Nothing outside a temporary folder is touched. Needs a system with ptys.
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from dataclasses import dataclass, field
 from importlib import resources
@@ -40,6 +41,7 @@ def demo(as_json: Annotated[bool, typer.Option("--json", help="The figures as JS
     from itbpump.hoststate import HostState
 
     out = Output(as_json)
+    signal.signal(signal.SIGTERM, _end)
     with tempfile.TemporaryDirectory(prefix="itbpump-demo-") as name:
         folder = Path(name)
         with PumpProcess.start(folder, seed=SEED) as process, BenchClient(process.bench) as bench:
@@ -55,6 +57,11 @@ def demo(as_json: Annotated[bool, typer.Option("--json", help="The figures as JS
         failed = "; ".join(what for what, holds in run.checks if not holds)
         raise CommandError(f"DEMO FAILED: {count}; not so: {failed}")
     out.say("", f"DEMO PASSED: {count}.")
+
+
+def _end(number: int, _frame: object) -> None:
+    """A polite kill ends the simulated pump and its folder too, as Ctrl-C does."""
+    raise SystemExit(128 + number)
 
 
 def example(name: str = EXAMPLE) -> Path:

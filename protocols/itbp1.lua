@@ -52,7 +52,6 @@ local errors = {
   [14] = "bolus_busy",
   [15] = "self_test",
   [16] = "memory_fault",
-  [17] = "rate_limited",
 }
 local structs = {
   Step = {

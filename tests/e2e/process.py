@@ -20,21 +20,38 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from msgspec.structs import replace
+
 from firmware_sim.bench_client import BenchClient
 from firmware_sim.endpoints import EndpointError, PtyLink, Ready, TcpLink, serve
 from firmware_sim.endpoints.opening import load_pump, make_pump
 from firmware_sim.state_file import StateFile, StateFileError
 from itbpump.hoststate import HostState
+from itbpump.outcome import Applied
 from itbpump.pump import Pump, connect
 from itbpump.therapy import Prescription, load_prescription
 from itbpump.transport import Transport, open_transport
-from itbpump.wire.messages import Role
+from itbpump.wire.messages import Role, RunState, Status
 
-__all__ = ["FILL_NL", "PumpProcess", "Wrapped", "flex", "join", "pair", "served_or_refused"]
+__all__ = [
+    "FILL_NL",
+    "PATIENCE_S",
+    "PULSES_AN_HOUR",
+    "PumpProcess",
+    "Served",
+    "Wrapped",
+    "flex",
+    "join",
+    "pair",
+    "require_explained",
+    "served_or_refused",
+]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILL_NL = 38_000_000
 HOST_CLOCK_S = 1_795_359_600
+PULSES_AN_HOUR = 6  # by day: 6 mcg/h of 2000 mcg/mL in pulses of 500 nL
+START = "30h"  # of pump time after the first commit: Monday 16:00, when the rate of the day holds
 # Far above what a start or an end takes on a busy machine; reached only when something hangs.
 PATIENCE_S = 30.0
 
@@ -183,6 +200,52 @@ class Wrapped:
 
     def close(self) -> None:
         self.inner.close()
+
+
+# ------------------------------------------------------------------------------------------------ a therapy under watch
+
+
+class Served:
+    """A pump process that runs a therapy, and the programmer who started it."""
+
+    def __init__(self, process: PumpProcess, state: HostState) -> None:
+        self.process, self.state = process, state
+        pair(process, state)
+        with self.join() as pump:
+            assert isinstance(pump.program(flex()), Applied)
+            process.do("advance", for_=START)
+            self.before = pump.status()
+
+    def join(self, transport: Wrapped | None = None) -> Pump:
+        return join(self.process.link, self.state, transport)
+
+    def require_undisturbed(self, pump: Pump | None = None) -> None:
+        """Nothing has changed but what reading it costs; and in an hour the hour's dose is given."""
+        if pump is None:
+            with self.join() as own:
+                self.require_undisturbed(own)
+            return
+        assert steady(pump.status()) == steady(self.before)
+        self.process.do("advance", for_="1h")
+        after = pump.status()
+        assert after.run_state is RunState.RUNNING
+        assert after.lifetime_pulses == self.before.lifetime_pulses + PULSES_AN_HOUR
+        assert after.lifetime_pulses == self.process.do("truth")["commanded_pulses"]
+        self.before = after
+
+
+def steady(status: Status) -> Status:
+    """Without what sessions move: the log's end and the charge that radio and pulses took."""
+    return replace(status, log_next_seq=0, battery_permille=0)
+
+
+def require_explained(error: BaseException, *words: str) -> None:
+    """The text names what was wrong, and says after a semicolon what to do."""
+    text = str(error)
+    for word in words:
+        assert word in text, text
+    assert "; " in text, text
+    assert len(text.rsplit("; ", 1)[1]) > 10, text
 
 
 # ------------------------------------------------------------------------------------------------ the process itself

@@ -1,36 +1,30 @@
-"""Trouble on a real line and on disk: each time a clear error with what to do, the therapy undisturbed, nothing lost (issue 2).
+"""Trouble on a real line: each time a clear error with what to do, the therapy undisturbed, nothing lost (issue 2).
 
 The pump is a process of its own. Its time moves only by the bench, so that any change of its status in between would be a disturbance.
 """
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
-from msgspec.structs import replace
 
 import itbpump.commands
 import itbpump.connection
 import itbpump.link.programmer
 import itbpump.session
-from itbpump.hoststate import HostState, HostStateError, PumpKey
+from itbpump.hoststate import HostState
 from itbpump.link.errors import HandshakeFailed, KeyMismatch, NoReply, NotPaired, PumpBusy, describe_error
 from itbpump.outcome import Applied, DosingBlocked, NotApplied, Outcome, Unknown
-from itbpump.pump import Pump
 from itbpump.quantity import Duration, Mass
 from itbpump.transport import (
     BadUrlError,
     PortAbsentError,
     PortBusyError,
     PortUnpluggedError,
-    SimulatorError,
     TransportError,
     WriteTimeoutError,
     open_transport,
@@ -44,52 +38,14 @@ from itbpump.wire.messages import (
     GetStatus,
     LogKind,
     RecordType,
-    RunState,
-    Status,
     encode_request,
 )
 from itbpump.wire.record import clear_body
-from tests.e2e.process import PATIENCE_S, PumpProcess, Wrapped, flex, join, pair, served_or_refused
+from tests.e2e.process import PULSES_AN_HOUR, PumpProcess, Served, Wrapped, join, pair, require_explained
 
 pytestmark = pytest.mark.e2e
 
 DOSE, OVER, PULSES = Mass.parse("25 mcg"), Duration.parse("10m"), 25
-PULSES_AN_HOUR = 6  # 6 mcg/h of 2000 mcg/mL in pulses of 500 nL
-START = "30h"  # Monday 16:00: the rate of the day
-
-
-class Served:
-    """A pump process that runs a therapy, and the programmer who started it."""
-
-    def __init__(self, process: PumpProcess, state: HostState) -> None:
-        self.process, self.state = process, state
-        pair(process, state)
-        with self.join() as pump:
-            assert isinstance(pump.program(flex()), Applied)
-            process.do("advance", for_=START)
-            self.before = pump.status()
-
-    def join(self, transport: Wrapped | None = None) -> Pump:
-        return join(self.process.link, self.state, transport)
-
-    def require_undisturbed(self, pump: Pump | None = None) -> None:
-        """Nothing has changed but what reading it costs; and in an hour the hour's dose is given."""
-        if pump is None:
-            with self.join() as own:
-                self.require_undisturbed(own)
-            return
-        assert steady(pump.status()) == steady(self.before)
-        self.process.do("advance", for_="1h")
-        after = pump.status()
-        assert after.run_state is RunState.RUNNING
-        assert after.lifetime_pulses == self.before.lifetime_pulses + PULSES_AN_HOUR
-        assert after.lifetime_pulses == self.process.do("truth")["commanded_pulses"]
-        self.before = after
-
-
-def steady(status: Status) -> Status:
-    """Without what sessions move: the log's end and the charge that radio and pulses took."""
-    return replace(status, log_next_seq=0, battery_permille=0)
 
 
 @pytest.fixture(params=[False], ids=["pty"])
@@ -102,15 +58,6 @@ def served(request: pytest.FixtureRequest) -> Iterator[Served]:
 
 over_tcp = pytest.mark.parametrize("served", [True], ids=["socket"], indirect=True)
 over_both = pytest.mark.parametrize("served", [False, True], ids=["pty", "socket"], indirect=True)
-
-
-def require_explained(error: BaseException, *words: str) -> None:
-    """The text names what was wrong, and says after a semicolon what to do."""
-    text = str(error)
-    for word in words:
-        assert word in text, text
-    assert "; " in text, text
-    assert len(text.rsplit("; ", 1)[1]) > 10, text
 
 
 # ------------------------------------------------------------------------------------------------ bytes that do not belong
@@ -203,6 +150,8 @@ def test_bytes_that_do_not_belong_change_nothing_before_and_during_a_session(
         served.process.do("advance", for_="10m")
         assert pump.status().bolus_counter == 2 * PULSES
         log = list(pump.log())
+        # An old record is not even answered; only the last one's answer may come again.
+        assert pump.session.link.dropped.keys() <= {"replay", "refuse", "hello_reply"}
     assert sum(entry.kind is LogKind.SESSION_OPEN for entry in log) == 3  # the first, the recorded one, and this one to its end
     assert sum(entry.kind is LogKind.COMMITTED for entry in log) == 3
 
@@ -401,7 +350,7 @@ def test_a_cable_pulled_in_a_bolus_leaves_the_therapy_and_the_truth_comes_out(
 # ------------------------------------------------------------------------------------------------ silence
 DEADLINE_MS = 700
 # How much later than its deadline a wait may end on a busy machine.
-SLACK_MS = 2_000
+SLACK_MS = 5_000
 
 
 @pytest.fixture
@@ -490,143 +439,3 @@ def test_a_line_that_takes_no_bytes_is_told_from_one_that_is_silent(served: Serv
     line.close()
     woken(served)
     served.require_undisturbed()
-
-
-# ------------------------------------------------------------------------------------------------ the pump's state file
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, HostState, bytes]:
-    """A state file of a pump with a therapy, its programmer, and the id of its memory."""
-    path, state = tmp_path_factory.mktemp("sound") / "pump.state", HostState.in_memory()
-    with PumpProcess.start(state=path) as process:
-        served = Served(process, state)
-        with served.join() as pump:
-            memory_id = pump.info.memory_id
-        assert process.end() == 0
-    assert path.stat().st_mode & 0o777 == 0o600
-    return path.read_bytes(), state, memory_id
-
-
-DAMAGES: dict[str, Callable[[bytes], bytes]] = {
-    "half": lambda data: data[: len(data) // 2],
-    "empty": lambda _data: b"",
-    "byte": lambda data: data[: len(data) // 3] + bytes([data[len(data) // 3] ^ 1]) + data[len(data) // 3 + 1 :],
-    "longer": lambda data: data + b"\n",
-    "header": lambda data: b"X" + data[1:],
-}
-
-
-@pytest.mark.sr("SR-47")
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_state_file_is_refused_and_left_as_it_is(damage: str, sound: tuple[bytes, HostState, bytes], tmp_path: Path) -> None:
-    whole, state, memory_id = sound
-    path, broken = tmp_path / "pump.state", DAMAGES[damage](whole)
-    path.write_bytes(broken)
-    code, said = served_or_refused(path)
-    assert code == 1
-    require_explained(ValueError(said), "StateFileError", str(path))
-    with pytest.raises(SimulatorError) as refused:
-        open_transport(f"sim://P-40?state={path}")
-    require_explained(refused.value, str(path))
-    assert path.read_bytes() == broken
-    assert {file.name for file in tmp_path.iterdir()} == {"pump.state", "pump.state.lock"}
-    if damage == "half":
-        path.write_bytes(whole)  # the copy is put back
-        with PumpProcess.start(state=path) as process, join(process.link, state) as pump:
-            assert pump.info.memory_id == memory_id
-            assert pump.status().run_state is RunState.RUNNING
-
-
-def test_two_simulators_cannot_live_in_one_state_file(tmp_path: Path) -> None:
-    path = tmp_path / "pump.state"
-    with PumpProcess.start(state=path) as process:
-        served = Served(process, HostState.in_memory())
-        code, said = served_or_refused(path)
-        assert code == 1
-        require_explained(ValueError(said), str(path), "another simulator is using it", "stop that one first")
-        with pytest.raises(SimulatorError, match="another simulator"):
-            open_transport(f"sim://P-40?state={path}")
-        served.require_undisturbed()
-
-
-# ------------------------------------------------------------------------------------------------ the host's state file
-KEY = PumpKey("P4000001", b"\x01" * 8)
-PAGE = 4096
-
-
-@pytest.fixture
-def host_file(tmp_path: Path) -> Path:
-    path = tmp_path / "home" / "state.db"
-    state = HostState.open(path)
-    state.pair(b"P4000001", 1, bytes(32))
-    for _ in range(3):
-        state.begin(KEY, 0, 2, bytes(32), bytes(3_000), "a bolus of 25 mcg")
-    state.close()
-    return path
-
-
-def test_a_damaged_host_state_is_refused_and_left_as_it_is(host_file: Path) -> None:
-    whole = host_file.read_bytes()
-    pages = [whole[:start] + b"\xff" * PAGE + whole[start + PAGE :] for start in range(0, len(whole), PAGE)]
-    for broken in (whole[: len(whole) // 2], whole[:-PAGE], b"no database", Random(3).randbytes(len(whole)), *pages):
-        host_file.write_bytes(broken)
-        with pytest.raises(HostStateError) as refused:
-            HostState.open(host_file)
-        require_explained(refused.value, str(host_file), "not replaced", "restore it from a backup")
-        assert host_file.read_bytes() == broken
-    host_file.write_bytes(whole)
-    state = HostState.open(host_file)
-    assert [intent.what for intent in state.unsettled(KEY)] == ["a bolus of 25 mcg"] * 3
-    state.close()
-
-
-def test_only_its_owner_may_read_the_host_state(host_file: Path) -> None:
-    assert host_file.stat().st_mode & 0o777 == 0o600
-    assert host_file.parent.stat().st_mode & 0o077 == 0
-    host_file.chmod(0o644)  # as a careless copy leaves it
-    HostState.open(host_file).close()
-    assert host_file.stat().st_mode & 0o777 == 0o600
-
-
-BEGINNER = """
-import sys
-from pathlib import Path
-from itbpump.hoststate import HostState, PumpKey
-state = HostState.open(Path(sys.argv[1]))
-print("ready", flush=True)
-sys.stdin.readline()
-for number in range(40):
-    print(state.begin(PumpKey("P4000001", b"\\x01" * 8), 0, 2, bytes(32), b"", "a bolus"), flush=True)
-"""
-
-
-@pytest.mark.sr("SR-43", "SR-44")
-def test_two_programs_with_one_host_state_never_use_the_same_command_id(host_file: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    programs = [
-        subprocess.Popen(
-            [sys.executable, "-c", BEGINNER, str(host_file)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        for _ in range(2)
-    ]
-    try:
-        for program in programs:
-            assert program.stdout is not None
-            assert program.stdout.readline() == "ready\n"
-        for program in programs:  # both are at the start line
-            assert program.stdin is not None
-            program.stdin.write("\n")
-            program.stdin.flush()
-        taken = [[int(line) for line in program.communicate(timeout=PATIENCE_S)[0].split()] for program in programs]
-    finally:
-        for program in programs:
-            program.kill()
-            program.communicate(timeout=PATIENCE_S)
-    assert sorted(taken[0] + taken[1]) == list(range(4, 84))
-    assert all(ids == sorted(ids) for ids in taken)
-    state = HostState.open(host_file)
-    assert [intent.cmd_id for intent in state.unsettled(KEY)] == list(range(1, 84))
-    state.close()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itbpump.link.errors import LinkError, LinkMisuse, NoReply, NotPaired, PumpBusy, SessionLost, refusal_error
 from itbpump.link.machine import StateMachine
 from itbpump.link.pacing import Pacing
+from itbpump.link.programmer_handshake import ProgrammerHandshake
 from itbpump.wire import keys
 from itbpump.wire.errors import MessageError, RecordError, WireError
 from itbpump.wire.frame import FrameSplitter, encode_frame
@@ -22,7 +23,6 @@ from itbpump.wire.messages import (
     MAX_COUNTER_GAP,
     SESSION_IDLE_MS,
     SESSION_LIFE_MS,
-    SUITE,
     Event,
     RecordType,
     RefuseReason,
@@ -108,12 +108,7 @@ class ProgrammerLink:
         self._out = bytearray()
         self._events: list[ProgrammerLinkEvent] = []
         self._version = versions[1]
-        self._nonce = b""
-        self._hello = b""
-        self._pump_id = b""
-        self._made: keys.SessionKeys | None = None
-        self._transcript = b""
-        self._boot_epoch = 0
+        self._handshake: ProgrammerHandshake | None = None
         # what is under way: its frame, when it was first and last sent, how often, and until when to wait
         self._what = ""
         self._frame = b""
@@ -146,7 +141,7 @@ class ProgrammerLink:
         """Forget the session and whatever is under way, without telling the pump."""
         self._machine.fire("disconnect")
         self._session = None
-        self._made = None
+        self._handshake = None
 
     def request(self, message: Request, now_ms: int, deadline_ms: int) -> None:
         """Send one request; its answer or failure comes as an event by `deadline_ms`.
@@ -183,6 +178,8 @@ class ProgrammerLink:
                 self._give_up(now_ms)
             elif now_ms >= self._resend_ms:
                 self._machine.fire("timeout")
+                if self._handshake is not None:
+                    self._handshake.resent()
                 self.pacing.missed()
                 self.resent += 1
                 self._sent += 1
@@ -204,43 +201,33 @@ class ProgrammerLink:
 
     # ------------------------------------------------------------------------------------------------ handshake
     def _send_hello(self, now_ms: int) -> None:
-        self._nonce = self._entropy(16)
-        self._hello = keys.encode_h1(self._version, SUITE, self.programmer_id, self._nonce)
+        self._handshake = ProgrammerHandshake(self.programmer_id, self._version, self._entropy)
         self._what = "hello"
-        self._send(encode_frame(clear_body(RecordType.HELLO, self._hello)), now_ms)
+        self._send(encode_frame(clear_body(RecordType.HELLO, self._handshake.hello)), now_ms)
 
     def _hello_reply(self, content: bytes, now_ms: int) -> None:
-        if self._machine.state != "hello_sent":
+        answer = self._handshake.fits(content) if self._handshake and self._machine.state in ("hello_sent", "confirm_sent") else None
+        if self._handshake is None or answer is None:
             self._drop("hello_reply")
             return
-        try:
-            answer = keys.decode_h2(content)
-        except WireError:
-            self._drop("hello_reply")
-            return
-        if (answer.version, answer.suite) != (self._version, SUITE):
-            self._drop("hello_reply")
-            return
-        self._pump_id, self._boot_epoch = answer.pump_id, answer.boot_epoch
         key = self._key_of(answer.pump_id)
         if key is None:
-            self._machine.fire("no_key")
-            self._fail(NotPaired(answer.pump_id))
+            if self._machine.fire("no_key"):
+                self._fail(NotPaired(answer.pump_id))
             return
-        self._measure(now_ms)
-        self._transcript = keys.transcript_hash(self._hello, content)
-        self._made = keys.derive(key, self._nonce, answer.nd, self._transcript)
+        before = self._frame if self._machine.state == "confirm_sent" else b""
+        if not before:
+            self._measure(now_ms)
+        confirm = encode_frame(clear_body(RecordType.CONFIRM_PROGRAMMER, self._handshake.confirmation(content, answer, key)))
         self._machine.fire("hello_reply")
         self._what = "the confirmation"
-        mac = keys.confirm(self._made.k_conf, b"P", self._transcript)
-        self._send(encode_frame(clear_body(RecordType.CONFIRM_PROGRAMMER, keys.encode_confirm_programmer(self.programmer_id, mac))), now_ms)
+        self._send(confirm, now_ms)
+        self._frame = before + confirm  # a resend repeats every confirmation
 
     def _confirmed(self, mac: bytes, now_ms: int) -> None:
-        made = self._made
-        if self._machine.state != "confirm_sent" or made is None:
-            self._drop("confirm")
-            return
-        if not keys.confirm_holds(made.k_conf, b"D", self._transcript, mac):
+        handshake = self._handshake
+        made = handshake.confirmed(mac) if handshake and self._machine.state == "confirm_sent" else None
+        if handshake is None or handshake.answer is None or made is None:
             self._drop("confirm")
             return
         self._machine.fire("confirmed")
@@ -251,7 +238,8 @@ class ProgrammerLink:
             opened_ms=now_ms,
             sent_ms=now_ms,
         )
-        self._events.append(Opened(self._pump_id, self._version, self._boot_epoch))
+        self._handshake = None
+        self._events.append(Opened(handshake.answer.pump_id, self._version, handshake.answer.boot_epoch))
 
     def _refused(self, content: bytes, now_ms: int) -> None:
         try:
@@ -266,6 +254,11 @@ class ProgrammerLink:
             else:
                 self._drop("refuse")
             return
+        if refusal.reason == RefuseReason.VERSION and refusal.version_min <= self._version <= refusal.version_max:
+            self._drop("refuse")  # it belongs to an earlier hello of another version
+            return
+        if refusal.reason == RefuseReason.KEY and self._handshake is not None and not self._handshake.key_refused():
+            return
         if state == "hello_sent" and refusal.reason == RefuseReason.VERSION:
             common = min(self.versions[1], refusal.version_max)
             if max(self.versions[0], refusal.version_min) <= common < self._version:
@@ -275,7 +268,8 @@ class ProgrammerLink:
                 return
         if state in ("hello_sent", "confirm_sent"):
             self._machine.fire("refused")
-            self._fail(refusal_error(refusal, self.versions, self._pump_id))
+            answer = self._handshake.answer if self._handshake else None
+            self._fail(refusal_error(refusal, self.versions, answer.pump_id if answer else b""))
         else:
             self._drop("refuse")
 
@@ -381,7 +375,7 @@ class ProgrammerLink:
 
     def _fail(self, error: LinkError) -> None:
         self._session = None
-        self._made = None
+        self._handshake = None
         self._events.append(Failed(error))
 
     def _session_ends_ms(self, session: _Session) -> int:

@@ -38,6 +38,7 @@ MACHINES: Final[dict[str, Machine]] = {
             Transition("hello_sent", "refused", "closed", "fail"),
             Transition("hello_sent", "timeout", "hello_sent", "resend"),
             Transition("hello_sent", "deadline", "closed", "fail"),
+            Transition("confirm_sent", "hello_reply", "confirm_sent", "send_confirm"),
             Transition("confirm_sent", "confirmed", "open", "opened"),
             Transition("confirm_sent", "refused", "closed", "fail"),
             Transition("confirm_sent", "timeout", "confirm_sent", "resend"),

@@ -255,3 +255,29 @@ def test_a_confirmation_nobody_waits_for_is_dropped_also_when_it_comes_late() ->
     assert pair.pump.transmit() == b""
     pair.ping()
     assert len(pair.of(Replied)) == 2
+
+
+@pytest.mark.parametrize("order", [("stale", "fresh"), ("fresh", "stale")])
+def test_an_answer_to_an_earlier_hello_does_not_spoil_the_handshake(order: tuple[str, str]) -> None:
+    pair = Pair()
+    answers: dict[str, bytes] = {}
+    for name in ("stale", "fresh"):
+        pair.programmer.connect(0)
+        pair.pump_hears(pair.programmer.transmit())
+        answers[name] = pair.pump.transmit()
+    for name in order:
+        pair.events += pair.programmer.feed(answers[name], 0)
+    pair.exchange()
+    assert pair.of(SessionOpen)
+    assert not pair.of(Failed)
+    pair.ping()
+    assert pair.of(Replied)
+
+
+def test_a_refusal_of_a_version_that_is_spoken_belongs_to_somebody_else() -> None:
+    pair = Pair()
+    pair.programmer.connect(0)
+    refuse = keys.encode_refuse(RefuseReason.VERSION, 1, 1, 0)
+    assert pair.programmer.feed(encode_frame(clear_body(RecordType.REFUSE, refuse)), 0) == []
+    pair.exchange()
+    assert pair.of(SessionOpen)

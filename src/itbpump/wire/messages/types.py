@@ -107,7 +107,7 @@ class AlarmPriority(IntEnum):
 
 
 class AlarmNumber(IntEnum):
-    """The pump's alarms; class, tone and safe state of each are the pump's table."""
+    """The pump's alarms; when each is raised and cleared and its safe state stand in SPEC.md, section 10."""
 
     LOW_RESERVOIR = 1
     REPLACEMENT = 2
@@ -155,7 +155,7 @@ class LogKind(IntEnum):
 
 
 class RefuseReason(IntEnum):
-    """Why a pump refuses a handshake in clear."""
+    """Why a pump refuses a handshake, or a record outside a session; in clear."""
 
     VERSION = 1
     SUITE = 2
@@ -185,7 +185,6 @@ class ErrorCode(IntEnum):
     BOLUS_BUSY = 14
     SELF_TEST = 15
     MEMORY_FAULT = 16
-    RATE_LIMITED = 17
 
 
 class LimitCode(IntEnum):
@@ -327,7 +326,7 @@ class BolusOrder(msgspec.Struct, frozen=True, gc=False):
 class AlarmState(msgspec.Struct, frozen=True, gc=False):
     """One active alarm.
 
-    alarm: number in the pump's alarm table
+    alarm: an AlarmNumber
     priority: critical or not
     since_ms: pump uptime at which it was raised [ms]
     silenced_until_ms: 0 when it sounds [ms]
@@ -367,9 +366,9 @@ class CommandResult(msgspec.Struct, frozen=True, gc=False):
     outcome: applied, refused or not known
     error: error code when refused, else 0
     error_detail: detail of the error
-    digest: SHA-256 of the payload
+    digest: SHA-256 of the payload; of the request's bytes where nothing was staged
     revision: configuration revision after it
-    uptime_ms: when it took effect [ms]
+    uptime_ms: when it was judged [ms]
     requested_pulses: bolus: pulses asked for
     delivered_pulses: bolus: pulses given so far
     doubt_pulses: bolus: pulses that may or may not have been given
@@ -433,7 +432,7 @@ class QueryCommand(msgspec.Struct, frozen=True, gc=False):
 
 
 class GetResults(msgspec.Struct, frozen=True, gc=False):
-    """Stored results, newest first.
+    """Stored results, newest first; a page has at most 8.
 
     scope: own, or other programmers' unconfirmed ones
     skip: results to skip
@@ -444,7 +443,7 @@ class GetResults(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ping(msgspec.Struct, frozen=True, gc=False):
-    """Keeps the session alive and measures the round trip.
+    """Keeps the session alive and tells the pump's uptime.
 
     nonce: echoed
     """
@@ -457,14 +456,14 @@ class Close(msgspec.Struct, frozen=True, gc=False):
 
 
 class Stage(msgspec.Struct, frozen=True, gc=False):
-    """A fragment of a payload. Repeating a fragment already taken is harmless. Offset 0 with another command id drops what was staged.
+    """A fragment of a payload. Repeating bytes already taken is harmless. A good fragment at offset 0 with another command id drops what was staged.
 
     cmd_id: id of the command 1 to 18446744073709551615
     kind: configure or bolus
     base_revision: configuration revision the programmer read
     total_length: bytes of the whole payload 1 to 65535
     offset: first byte of this fragment
-    fragment: its bytes
+    fragment: its bytes; at least one
     """
 
     cmd_id: int
@@ -476,7 +475,7 @@ class Stage(msgspec.Struct, frozen=True, gc=False):
 
 
 class GetReadBack(msgspec.Struct, frozen=True, gc=False):
-    """The pump's own reading of the staged payload.
+    """The pump's own reading of the staged payload, once it is complete.
 
     cmd_id: the staged command 1 to 18446744073709551615
     """
@@ -498,7 +497,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
 
 
 class StopTherapy(msgspec.Struct, frozen=True, gc=False):
-    """Stops all delivery. Withdrawal can kill: the pump alarms while stopped.
+    """Stops all delivery; applied in every state. Withdrawal can kill: the pump alarms from 48 h of standstill on.
 
     cmd_id: id of the command 1 to 18446744073709551615
     """
@@ -516,7 +515,7 @@ class StopBolus(msgspec.Struct, frozen=True, gc=False):
 
 
 class MinimumRate(msgspec.Struct, frozen=True, gc=False):
-    """Goes to the minimum rate, a safe state, until a configuration with start is committed.
+    """Goes down to the minimum rate, run state safe, until a configuration with start is committed. Refused where nothing is delivered.
 
     cmd_id: id of the command 1 to 18446744073709551615
     """
@@ -547,10 +546,10 @@ class TestAlarm(msgspec.Struct, frozen=True, gc=False):
 
 
 class SilenceAlarm(msgspec.Struct, frozen=True, gc=False):
-    """Silences one alarm for 10 min; it returns by itself and at the end of the session.
+    """Silences one active alarm for 10 min; it returns by itself, at the end of the session and at a reset.
 
     cmd_id: id of the command 1 to 18446744073709551615
-    alarm: number in the alarm table
+    alarm: an AlarmNumber
     """
 
     cmd_id: int
@@ -558,7 +557,7 @@ class SilenceAlarm(msgspec.Struct, frozen=True, gc=False):
 
 
 class ConfirmResult(msgspec.Struct, frozen=True, gc=False):
-    """The programmer has stored this result.
+    """The programmer has stored this result. Answered by Closed also when the pump does not know the id.
 
     cmd_id: the command 1 to 18446744073709551615
     """
@@ -573,7 +572,7 @@ class Info(msgspec.Struct, frozen=True, gc=False):
     profile: pump model
     firmware: firmware version
     protocol_major_max: highest major the pump speaks
-    protocol_minor: minor of the negotiated major
+    protocol_minor: minor version of the negotiated major
     simulated: true for a simulator
     memory_id: random, made when the memory was formatted
     role: role of this session
@@ -585,7 +584,7 @@ class Info(msgspec.Struct, frozen=True, gc=False):
     flow_min_nL_per_day: lowest programmable flow [nL/day]
     flow_max_nL_per_day: highest flow [nL/day]
     accuracy_ppm: flow tolerance, plus and minus [ppm]
-    constants_hash: SHA-256 over the pump's constants and limits
+    constants_hash: SHA-256 of the seven constants above as lines name=value; see SPEC.md, section 8
     """
 
     serial: str
@@ -610,18 +609,18 @@ class Info(msgspec.Struct, frozen=True, gc=False):
 class Status(msgspec.Struct, frozen=True, gc=False):
     """Present state.
 
-    uptime_ms: pump uptime [ms]
+    uptime_ms: pump uptime; goes on through resets and power cuts [ms]
     wall_s: pump wall clock; 0 while unset [s]
     run_state: unconfigured, stopped, running, safe
-    mode: programmed mode
+    mode: programmed mode; minimum_rate while a safe state holds the minimum rate
     bridging: a bridge is in force
-    flow_nL_per_day: what is delivered now, bolus included [nL/day]
+    flow_nL_per_day: what is delivered now, bolus included (its mean, rounded down) [nL/day]
     revision: configuration revision
     digest: digest of the active configuration; zeros while unconfigured
     drug: drug of the active configuration
     concentration_ng_per_mL: its concentration [ng/mL]
     week_offset_ms: offset of the pump's week [ms]
-    reservoir_nL: dead-reckoned volume [nL]
+    reservoir_nL: dead-reckoned volume, residual included [nL]
     low_alarm_nL: low-reservoir alarm volume [nL]
     lifetime_pulses: pulses since the memory was formatted
     bolus_counter: durable counter that only boluses move
@@ -631,18 +630,18 @@ class Status(msgspec.Struct, frozen=True, gc=False):
     bolus_requested: its pulses
     bolus_delivered: pulses given
     bolus_left_ms: time until its end; 0 when none runs [ms]
-    mass_24h_ng: drug given in the last 24 h [ng]
+    mass_24h_ng: scheduled drug of the last 24 h, rounded down; not counted in pulses; see SPEC.md, section 8 [ng]
     patient_granted_24h: patient boluses granted in the last 24 h
     patient_granted: patient boluses granted since formatting
     patient_denied: patient requests denied since formatting
     lockout_left_ms: until the next patient bolus may start [ms]
-    last_change_by: programmer of the last change
+    last_change_by: programmer of the last applied command; zeros if none
     last_change_ms: uptime of the last change [ms]
     last_change_kind: its kind
     others_unconfirmed: results other programmers have not yet confirmed
     battery_permille: battery left 0 to 1000
-    eri_left_days: days to service end once ERI is raised; 65535 before [d]
-    resets: power-on resets since formatting
+    eri_left_days: days to service end once the replacement alarm is raised; 65535 before [d]
+    resets: power-on resets since formatting; the first start is none
     doubt_pulses: lifetime pulses that may or may not have been given
     log_next_seq: sequence number of the next log entry
     alarms: active alarms
@@ -713,7 +712,7 @@ class LogPage(msgspec.Struct, frozen=True, gc=False):
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
-    """What became of a command; repeats give the same.
+    """What became of a command; repeats give the same, with the bolus as far as it has come.
 
     result: the stored result
     """
@@ -761,7 +760,7 @@ class Staged(msgspec.Struct, frozen=True, gc=False):
 
 
 class ReadBack(msgspec.Struct, frozen=True, gc=False):
-    """What the pump understood, computed by its own code from the staged payload.
+    """What the pump understood, computed by its own code from the staged payload; fields of the other kind are 0. Arithmetic: SPEC.md, section 7.
 
     cmd_id: id of the command
     kind: what it is
@@ -769,16 +768,16 @@ class ReadBack(msgspec.Struct, frozen=True, gc=False):
     base_revision: revision it was staged for
     current_revision: revision in force
     concentration_ng_per_mL: concentration the masses below are computed with [ng/mL]
-    monday_ng: pattern mass of a Monday, rounded down [ng]
+    monday_ng: scheduled mass of a Monday, rounded down; without single, priming and patient boluses [ng]
     tuesday_ng: Tuesday [ng]
     wednesday_ng: Wednesday [ng]
     thursday_ng: Thursday [ng]
     friday_ng: Friday [ng]
     saturday_ng: Saturday [ng]
     sunday_ng: Sunday [ng]
-    max_24h_ng: largest pattern mass in any 24 h, patient boluses at their allotment included, rounded up [ng]
+    max_24h_ng: largest scheduled mass in any 24 h, patient boluses at their allotment added, rounded up [ng]
     bolus_pulses: bolus: pulses that will be given
-    bolus_ng: bolus: their mass [ng]
+    bolus_ng: bolus: their mass at the active concentration, rounded down [ng]
     bolus_duration_s: bolus: its duration [s]
     """
 
@@ -805,8 +804,8 @@ class Error(msgspec.Struct, frozen=True, gc=False):
     """The request had no effect.
 
     code: error code
-    detail: limit number, field number or seconds, by code
-    cmd_id: command it answers; 0 if none
+    detail: limit, field, revision or message id, by code; see SPEC.md, section 5
+    cmd_id: command it answers; 0 if the request has none or did not decode
     """
 
     code: int
@@ -818,7 +817,7 @@ class AlarmEvent(msgspec.Struct, frozen=True, gc=False):
     """A hint that the alarms changed; the log is the truth.
 
     log_seq: log entry to read
-    alarm: number in the alarm table
+    alarm: an AlarmNumber
     priority: critical or not
     active: raised or cleared
     """
@@ -830,7 +829,7 @@ class AlarmEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class LogEvent(msgspec.Struct, frozen=True, gc=False):
-    """A hint that the log has grown (bolus ended, bridge ended, patient request).
+    """A hint that the log has grown: bolus_start, bolus_end, bridge_end or bolus_denied; no other kind.
 
     log_seq: log entry to read
     kind: its kind
@@ -902,10 +901,9 @@ ERROR_TEXTS: Final[dict[int, ErrorText]] = {
     ErrorCode.BOLUS_BUSY: ErrorText("another bolus is running", "wait for its end or stop it"),
     ErrorCode.SELF_TEST: ErrorText("the self-test is not passed", "read the alarms; the pump needs service"),
     ErrorCode.MEMORY_FAULT: ErrorText("the pump's memory failed to verify a write", "read the status; if it repeats the pump needs service"),
-    ErrorCode.RATE_LIMITED: ErrorText("too many of these in a short time", "wait for the time named by the detail (s)"),
 }
 LIMIT_TEXTS: Final[dict[int, str]] = {
-    LimitCode.FLOW_MIN: "a flow is below the pump's lowest",
+    LimitCode.FLOW_MIN: "a flow, or the flow of a bolus, is below the pump's lowest",
     LimitCode.FLOW_MAX: "a flow is above the pump's highest",
     LimitCode.BOLUS_FLOW: "a bolus is faster than the pump's highest flow",
     LimitCode.BOLUS_MASS: "a bolus carries more drug than the pump allows",

@@ -1,8 +1,8 @@
 """State-changing commands, each at most once: intent on disk, send, learn the outcome, write it down (safety 4.2, SR-41 … SR-45).
 
-An outcome is Applied or NotApplied only on the pump's word. When the answer is lost, the pump is asked over a new session, in which the
-old bytes can no longer be accepted; when that fails too the outcome is Unknown, and nothing that doses leaves until `reconcile` has
-settled it.
+An outcome is Applied or NotApplied only on the pump's word. When the answer is lost, the pump is asked again, over a new session if
+need be, in which the old bytes can no longer be accepted; when that fails too the outcome is Unknown, and nothing that doses leaves
+until `reconcile` has settled it.
 """
 
 from __future__ import annotations

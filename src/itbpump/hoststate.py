@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +89,10 @@ def default_path() -> Path:
     return Path(platformdirs.user_state_dir("itbpump", appauthor=False)) / "state.db"
 
 
+def _connected(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+
+
 class HostState:
     """The store. Use `HostState.open(path)` or `HostState.in_memory()`."""
 
@@ -102,11 +106,26 @@ class HostState:
         path = default_path() if path is None else path
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            if not path.exists():
+                cls._create(path, entropy)
+            if path.stat().st_size == 0:
+                raise HostStateError(str(path), "it is empty")
             path.chmod(0o600)
         except OSError as error:
             raise HostStateError(str(path), error.strerror or str(error)) from error
-        return cls._prepare(sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False), str(path), entropy)
+        return cls._prepare(_connected(path), str(path), entropy)
+
+    @classmethod
+    def _create(cls, path: Path, entropy: Callable[[int], bytes]) -> None:
+        """Make the file whole elsewhere and link it into place, so that an empty one is always damage and never a beginning."""
+        draft = path.with_name(f"{path.name}.new-{entropy(6).hex()}")
+        try:
+            os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            cls._prepare(_connected(draft), str(path), entropy).close()
+            with suppress(FileExistsError):  # another process was first: its file is the one
+                os.link(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
 
     @classmethod
     def in_memory(cls, entropy: Callable[[int], bytes] = os.urandom) -> HostState:

@@ -12,7 +12,6 @@ from random import Random
 import pytest
 
 from itbpump.hoststate import HostState, HostStateError, PumpKey
-from itbpump.link.errors import NotPaired
 from itbpump.transport import SimulatorError, open_transport
 from itbpump.wire.messages import RunState
 from tests.e2e.process import PATIENCE_S, PumpProcess, Served, join, require_explained, served_or_refused
@@ -107,17 +106,14 @@ def test_a_damaged_host_state_is_refused_and_left_as_it_is(host_file: Path) -> N
     state.close()
 
 
-def test_an_emptied_host_state_is_a_programmer_whom_no_pump_knows(host_file: Path) -> None:
-    """Nothing tells an empty file from one just made. What it held open cannot be settled any more, but neither can it dose."""
-    before = HostState.open(host_file)
-    known = before.programmer_id
-    before.close()
+@pytest.mark.sr("SR-43")
+def test_an_emptied_host_state_is_damage_and_not_a_beginning(host_file: Path) -> None:
+    HostState.open(host_file).close()
     host_file.write_bytes(b"")
-    emptied = HostState.open(host_file)
-    assert emptied.programmer_id != known
-    with PumpProcess.start() as process, pytest.raises(NotPaired):
-        join(process.link, emptied)
-    emptied.close()
+    with pytest.raises(HostStateError) as refused:
+        HostState.open(host_file)
+    require_explained(refused.value, str(host_file), "it is empty", "restore it from a backup")
+    assert host_file.read_bytes() == b""
 
 
 def test_only_its_owner_may_read_the_host_state(host_file: Path) -> None:

@@ -71,6 +71,7 @@ class InProcessLine:
             else:
                 self.device.advance(ms)
             self._gather()
+            self._keeper.save(self.now_ms())  # the caller knows that this time has passed
             self._changed.notify_all()
 
     def _timers(self) -> list[int]:

@@ -1,7 +1,8 @@
 """Keeps the state file ahead of the line: no byte leaves the pump before what it tells of is on disk.
 
-Otherwise a crash after "committed" was sent would bring back a pump that never heard of it. Between such changes the file follows pump
-time at most once a second of real time: a killed simulator loses at most that much of pump time, and never a promise.
+Otherwise a crash after "committed" was sent would bring back a pump that never heard of it, and one after a status a pump that has given
+fewer pulses than it told. While the line is silent the file follows pump time once a second of real time: what a killed simulator loses
+nobody has been told.
 Reads no clock: the link's time is an argument.
 """
 
@@ -29,6 +30,8 @@ class StateKeeper:
     def release(self, link_now_ms: int) -> bytes:
         """The device's bytes for the line; everything they may tell of is on disk when this returns. Raises StateFileError."""
         data = self._device.transmit()
+        if data and self._file is not None and self._moved():
+            self.save(link_now_ms)
         self.settle(link_now_ms)
         return data
 

@@ -88,6 +88,13 @@ class Segment:
         before = self.volume_units * self.elapsed_ms // self.duration_ms
         return self.volume_units * (self.elapsed_ms + into_ms) // self.duration_ms - before
 
+    def exact_units(self, into_ms: int) -> Fraction | int:
+        """The same without rounding: what has flowed since the segment's start counted from the rounded volume before it."""
+        if not self.is_bolus:
+            return self.flow_nL_per_day * into_ms
+        before = self.volume_units * self.elapsed_ms // self.duration_ms
+        return Fraction(self.volume_units * (self.elapsed_ms + into_ms), self.duration_ms) - before
+
     def time_of(self, units: int) -> int:
         """First whole ms into the segment at which at least `units` (1 or more, within the segment) have flowed."""
         if not self.is_bolus:
@@ -161,9 +168,18 @@ class Schedule:
     # -------------------------------------------------------------------------------------------- asking it
     def volume_units(self, at_ms: int) -> int:
         """Volume from schedule time 0 to `at_ms` (0 or later)."""
+        before, segment, into_ms = self._place(at_ms)
+        return before + segment.units(into_ms)
+
+    def _exact_units(self, at_ms: int) -> Fraction | int:
+        before, segment, into_ms = self._place(at_ms)
+        return before + segment.exact_units(into_ms)
+
+    def _place(self, at_ms: int) -> tuple[int, Segment, int]:
+        """Volume up to the start of the segment that holds at `at_ms`, the segment, and how far into it."""
         cycles, within = divmod(at_ms, self.cycle_ms)
         number = bisect_right(self._starts, within) - 1
-        return cycles * self._before[-1] + self._before[number] + self.segments[number].units(within - self._starts[number])
+        return cycles * self._before[-1] + self._before[number], self.segments[number], within - self._starts[number]
 
     def volume_units_between(self, from_ms: int, to_ms: int) -> int:
         """Volume in [from_ms, to_ms], in units of 1/86,400,000 nL. ValueError if it ends before it begins."""
@@ -217,15 +233,15 @@ class Schedule:
         return self.cycle_units * MS_PER_DAY // self.cycle_ms
 
     def max_window_units(self, window_ms: int = MS_PER_DAY) -> tuple[int, int]:
-        """Largest volume in any span of `window_ms`, and the first schedule time at which such a span begins.
+        """Largest volume in any span of `window_ms`, rounded up to a unit once, and the first schedule time at which such a span begins.
 
         The volume in a sliding window is piecewise linear in its start, so its largest value lies where an edge of the window meets an
         edge of a segment.
         """
         if window_ms not in self._largest:
             starts = {edge % self.cycle_ms for start in self._starts for edge in (start, start - window_ms)}
-            units, negative_start = max((self.volume_units(start + window_ms) - self.volume_units(start), -start) for start in starts)
-            self._largest[window_ms] = units, -negative_start
+            exact, negative_start = max((self._exact_units(start + window_ms) - self._exact_units(start), -start) for start in starts)
+            self._largest[window_ms] = -int(-exact // 1), -negative_start
         return self._largest[window_ms]
 
 

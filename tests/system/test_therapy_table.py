@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from msgspec.structs import replace
 
 from itbpump.link.tables import MACHINES, Transition
-from itbpump.wire.messages import CommandKind, Mode, RunState, StopTherapy, encode_configuration
+from itbpump.wire.messages import (
+    CommandKind,
+    Commit,
+    ErrorCode,
+    Mode,
+    Outcome,
+    Result,
+    RunState,
+    Stage,
+    StopTherapy,
+    encode_configuration,
+)
 from itbpump.wire.messages import MinimumRate as ToMinimumRate
 from tests.system.rig import DAY_MS, HOUR_MS, WHO, Rig, configuration
 
@@ -76,3 +89,18 @@ def test_what_is_no_row_leaves_the_state_as_it_is(state: str, event: str) -> Non
     rig = pump_in(state)
     fire(rig, event)
     assert rig.status().run_state is STATES[state]
+
+
+@pytest.mark.sr("SR-32")
+@pytest.mark.sr("SR-45")
+def test_what_was_reviewed_before_a_safe_state_cannot_be_committed_after_it() -> None:
+    rig = pump_in("running")
+    reviewed = rig.status().revision
+    fire(rig, "fault_stop")
+    assert rig.status().revision > reviewed
+    payload = encode_configuration(configuration(reservoir_set=False, reservoir_volume_nL=0))
+    rig.cmd_id += 1
+    rig.pump.order(Stage(rig.cmd_id, CommandKind.CONFIGURE, reviewed, len(payload), 0, payload), WHO)
+    reply = rig.pump.order(Commit(rig.cmd_id, hashlib.sha256(payload).digest(), reviewed), WHO)
+    assert isinstance(reply, Result)
+    assert (reply.result.outcome, reply.result.error) == (Outcome.REFUSED, ErrorCode.STALE_REVISION)

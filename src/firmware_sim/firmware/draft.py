@@ -126,6 +126,8 @@ class Draft:
         self.end_bolus(BolusState.INTERRUPTED)
         if self.state.drive is not Drive.NONE:
             self.drive(RunState.SAFE, Drive.NONE if stop else Drive.MINIMUM)
+            # What was reviewed before the fault must be reviewed again: a commit based on it is stale.
+            self.set(revision=self.state.revision + 1)
         self.log(LogKind.SAFE_STATE, alarm, SAFE_STOPPED if self.state.drive is Drive.NONE else SAFE_MINIMUM_RATE)
 
     # ------------------------------------------------------------------------------------------------ results

@@ -71,7 +71,7 @@ def configure(payload: bytes, base_revision: int) -> Effect:
             raise Refused(ErrorCode.LIMIT, limit)
         if state.bolus.running:
             raise Refused(ErrorCode.BOLUS_BUSY)
-        if configuration.start and not _may_start(machine, configuration):
+        if configuration.start and configuration.mode is not Mode.STOPPED and not _may_start(machine, configuration):
             raise Refused(ErrorCode.WRONG_STATE)
         anchor_ms = periodic_anchor_ms(configuration, present.active, state.anchor_ms, machine.now_ms)
         _relabel(machine, draft, configuration)

@@ -31,6 +31,7 @@ __all__ = ["Admitted", "Answer", "PumpHandshakes"]
 
 _HOUR_MS = 3_600_000
 _ATTEMPTS_KEPT = 2
+_RESENDS = 16  # a programmer resends at most some 20 times within its deadline, most of them after the confirmation
 _LONGEST_WAIT_S = 0xFFFF
 
 
@@ -54,7 +55,7 @@ class Answer:
     dropped: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Attempt:
     hello: bytes
     reply: bytes
@@ -62,6 +63,7 @@ class _Attempt:
     transcript: bytes
     version: int
     expires_ms: int
+    resends_left: int = _RESENDS
 
 
 @dataclass(slots=True)
@@ -118,7 +120,8 @@ class PumpHandshakes:
         again = next((attempt for attempt in known.attempts if attempt.hello == body), None) if known else None
         if known is not None and again is not None:
             known.machine.fire("same_hello")
-            return Answer(frame=again.reply)
+            again.resends_left -= 1
+            return Answer(frame=again.reply) if again.resends_left >= 0 else Answer(dropped="over budget")
         pairing = self._pairings.pairing(hello.programmer_id)
         denied = self._denial(hello, pairing, now_ms)
         if pairing is None or denied is not None:
@@ -146,9 +149,9 @@ class PumpHandshakes:
             return RefuseReason.SUITE, 0
         if pairing is None:
             return RefuseReason.UNPAIRED, 0
-        if pairing.role is Role.EMERGENCY:
-            # No back-off here: the magnet is the proof of intent, and the hour's count the limit.
-            return self._emergency_denial(now_ms)
+        denied = self._emergency_denial(now_ms) if pairing.role is Role.EMERGENCY else None
+        if denied is not None:
+            return denied
         wait_ms = self.budget.take(hello.programmer_id, now_ms)
         return (RefuseReason.BACKOFF, wait_ms) if wait_ms else None
 
@@ -186,8 +189,9 @@ class PumpHandshakes:
                 frame = encode_frame(clear_body(RecordType.CONFIRM_PUMP, mine))
                 return Answer(admitted=Admitted(pairing, attempt.made, attempt.version, frame))
         known.machine.fire("bad_confirm")
-        wait_ms = self.budget.failed(programmer_id, now_ms)
-        return Answer(frame=self.refusal(RefuseReason.KEY, wait_ms), refused=HandshakeRefused(programmer_id, RefuseReason.KEY))
+        # An emergency never waits: the magnet and the hour's count bound it.
+        wait_ms = 0 if pairing.role is Role.EMERGENCY else self.budget.failed(programmer_id, now_ms)
+        return self._refuse(programmer_id, RefuseReason.KEY, wait_ms, now_ms)
 
     def settle(self, admitted: Admitted, now_ms: int, *, opened: bool) -> None:
         """The session was opened, or somebody else's stood in the way; this programmer's attempts are over."""

@@ -84,7 +84,7 @@ def test_the_closed_form_agrees_with_a_walk_through_the_week(days: list[DayPlan]
 def test_no_span_of_24_h_holds_more_than_the_largest(days: list[DayPlan]) -> None:
     schedule, minutes = Schedule.weekly(days, PULSE_NL), naive_minutes(days)
     largest, start = schedule.max_window_units()
-    assert schedule.volume_units_between(start, start + MS_PER_DAY) == largest
+    assert 0 <= largest - schedule.volume_units_between(start, start + MS_PER_DAY) <= 1  # rounded up against rounded down
     twice, window = minutes + minutes, sum(minutes[:1440], Fraction())
     best = window
     for minute in range(7 * 1440):

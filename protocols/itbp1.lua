@@ -50,7 +50,6 @@ local errors = {
   [12] = "wrong_state",
   [13] = "counter_moved",
   [14] = "bolus_busy",
-  [15] = "self_test",
   [16] = "memory_fault",
 }
 local structs = {

@@ -12,13 +12,14 @@ from zlib import crc32
 from cobs import cobs  # type: ignore[import-untyped]  # ships no types
 
 from itbpump.wire.errors import FrameError
-from itbpump.wire.messages.constants import MAX_DECODED_BYTES
+from itbpump.wire.messages.constants import FRAME_DELIMITER, MAX_DECODED_BYTES
 
 CRC_BYTES = 4
 MAX_BODY_BYTES = MAX_DECODED_BYTES - CRC_BYTES
 # COBS adds one byte, and one more for each 254 bytes without a zero.
 MAX_ENCODED_BYTES = MAX_DECODED_BYTES + MAX_DECODED_BYTES // 254 + 1
-_DELIMITER = b"\x00"
+_DELIMITER = bytes([FRAME_DELIMITER])
+_FRAME = _DELIMITER + b"%b" + _DELIMITER
 _pack_crc = Struct(">I").pack
 
 
@@ -26,7 +27,7 @@ def encode_frame(body: bytes) -> bytes:
     """Frame with both delimiters. Raises FrameError unless the body has 1 to 1,020 bytes."""
     if not 1 <= len(body) <= MAX_BODY_BYTES:
         raise FrameError(f"a body has 1 to {MAX_BODY_BYTES} bytes, not {len(body)}: send less at once")
-    return b"\x00%b\x00" % cobs.encode(body + _pack_crc(crc32(body)))
+    return _FRAME % cobs.encode(body + _pack_crc(crc32(body)))
 
 
 def decode_frame(encoded: bytes) -> bytes:

@@ -24,7 +24,6 @@ HANDSHAKE_PENDING_MS: Final = 10_000  # a half-made handshake is forgotten; the 
 STAGED_LIFE_MS: Final = 60_000  # SR-46: staged data die 60 s after the last fragment accepted
 SESSION_IDLE_MS: Final = 900_000  # safety 5.3: 15 min without an accepted record ends the session
 SESSION_LIFE_MS: Final = 86_400_000  # safety 5.3: a session lives 24 h at most
-KEEPALIVE_MS: Final = 60_000  # well below session_idle_ms, costs 1 small record a minute
 MAGNET_HOLD_MS: Final = 10_000  # design 4: proximity intent for the emergency role
 EMERGENCY_WINDOW_MS: Final = 60_000  # design 4: an emergency session is accepted within 60 s after the magnet
 BACKOFF_INITIAL_MS: Final = 1000  # design 4: wrong confirmations back off 1 to 64 s, unless the programmer's last session was good

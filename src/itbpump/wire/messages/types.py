@@ -183,7 +183,6 @@ class ErrorCode(IntEnum):
     WRONG_STATE = 12
     COUNTER_MOVED = 13
     BOLUS_BUSY = 14
-    SELF_TEST = 15
     MEMORY_FAULT = 16
 
 
@@ -899,7 +898,6 @@ ERROR_TEXTS: Final[dict[int, ErrorText]] = {
     ErrorCode.WRONG_STATE: ErrorText("the pump is in a state that forbids it", "read the status"),
     ErrorCode.COUNTER_MOVED: ErrorText("the bolus counter is not where the programmer saw it", "read the pump again: another bolus was given"),
     ErrorCode.BOLUS_BUSY: ErrorText("another bolus is running", "wait for its end or stop it"),
-    ErrorCode.SELF_TEST: ErrorText("the self-test is not passed", "read the alarms; the pump needs service"),
     ErrorCode.MEMORY_FAULT: ErrorText("the pump's memory failed to verify a write", "read the status; if it repeats the pump needs service"),
 }
 LIMIT_TEXTS: Final[dict[int, str]] = {

@@ -27,7 +27,8 @@ def encode_frame(body: bytes) -> bytes:
     """Frame with both delimiters. Raises FrameError unless the body has 1 to 1,020 bytes."""
     if not 1 <= len(body) <= MAX_BODY_BYTES:
         raise FrameError(f"a body has 1 to {MAX_BODY_BYTES} bytes, not {len(body)}: send less at once")
-    return _FRAME % cobs.encode(body + _pack_crc(crc32(body)))
+    stuffed: bytes = cobs.encode(body + _pack_crc(crc32(body)))
+    return _FRAME % stuffed
 
 
 def decode_frame(encoded: bytes) -> bytes:

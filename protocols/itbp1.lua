@@ -223,6 +223,8 @@ local messages = {
     { name = "week_offset_ms", base = "u32", unit = "ms" },
     { name = "reservoir_nL", base = "u32", unit = "nL" },
     { name = "low_alarm_nL", base = "u32", unit = "nL" },
+    { name = "path_concentration_ng_per_mL", base = "u32", unit = "ng/mL" },
+    { name = "path_left_pulses", base = "u32" },
     { name = "lifetime_pulses", base = "u64" },
     { name = "bolus_counter", base = "u64" },
     { name = "bridge_left_pulses", base = "u32" },

@@ -64,6 +64,14 @@ def info(machine: Machine, session: Session) -> Info:
     )
 
 
+def _path_concentration(machine: Machine) -> int:
+    """The highest concentration that the path may still hold; the label's own when it is clear, 0 without a configuration."""
+    state, configuration = machine.state, machine.configuration
+    if configuration is None:
+        return 0
+    return state.path_concentration_ng_per_mL if state.path_clear > machine.pulses else configuration.concentration_ng_per_mL
+
+
 def status(machine: Machine, session: Session) -> Status:
     """The present state."""
     state, now_ms, configuration = machine.state, machine.now_ms, machine.configuration
@@ -84,6 +92,8 @@ def status(machine: Machine, session: Session) -> Status:
         week_offset_ms=configuration.week_offset_ms if configuration is not None else 0,
         reservoir_nL=machine.reservoir_nL(),
         low_alarm_nL=configuration.low_alarm_nL if configuration is not None else 0,
+        path_concentration_ng_per_mL=_path_concentration(machine),
+        path_left_pulses=max(0, state.path_clear - machine.pulses),
         lifetime_pulses=machine.pulses,
         bolus_counter=machine.bolus_counter(),
         bridge_left_pulses=machine.bridge_left(),

@@ -298,7 +298,7 @@ def test_status_and_configuration_must_belong_together() -> None:
     status = Status(
         uptime_ms=5, wall_s=0, run_state=RunState.RUNNING, mode=Mode.CONTINUOUS, bridging=False, flow_nL_per_day=0, revision=3,
         digest=configuration_digest(configuration), drug="baclofen", concentration_ng_per_mL=1, week_offset_ms=0, reservoir_nL=9,
-        low_alarm_nL=0, lifetime_pulses=4, bolus_counter=2, bridge_left_pulses=0, bolus_kind=BolusKind.SINGLE, bolus_state=BolusState(1),
+        low_alarm_nL=0, path_concentration_ng_per_mL=1, path_left_pulses=0, lifetime_pulses=4, bolus_counter=2, bridge_left_pulses=0, bolus_kind=BolusKind.SINGLE, bolus_state=BolusState(1),
         bolus_requested=10, bolus_delivered=4, bolus_left_ms=100, mass_24h_ng=8, patient_granted_24h=0, patient_granted=0, patient_denied=0,
         lockout_left_ms=0, last_change_by=bytes(8), last_change_ms=1, last_change_kind=CommandKind.BOLUS, others_unconfirmed=0,
         battery_permille=900, eri_left_days=65535, resets=0, doubt_pulses=0, log_next_seq=1, alarms=(),

@@ -233,6 +233,8 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
         Field("week_offset_ms", "u32", 0, 4294967295, 0, "ms", "offset of the pump's week"),
         Field("reservoir_nL", "u32", 0, 4294967295, 0, "nL", "dead-reckoned volume, residual included"),
         Field("low_alarm_nL", "u32", 0, 4294967295, 0, "nL", "low-reservoir alarm volume"),
+        Field("path_concentration_ng_per_mL", "u32", 0, 4294967295, 0, "ng/mL", "what the path may still hold of an earlier label, the highest; the label's own when it is clear"),
+        Field("path_left_pulses", "u32", 0, 4294967295, 0, "", "lifetime pulses until the path is clear of it; 0 when it is"),
         Field("lifetime_pulses", "u64", 0, 18446744073709551615, 0, "", "pulses since the memory was formatted"),
         Field("bolus_counter", "u64", 0, 18446744073709551615, 0, "", "durable counter that only boluses move"),
         Field("bridge_left_pulses", "u32", 0, 4294967295, 0, "", "lifetime pulses until the bridge ends"),
@@ -1172,7 +1174,7 @@ def _decode_info(raw: bytes) -> tuple[int, Info]:
 
 _P0_STATUS: Final = struct.Struct(">BIQIBBBII32sB")
 _S0_STATUS: Final = struct.Struct(">xIQIBBBII32sB")
-_S1_STATUS: Final = struct.Struct(">IIIIQQIBBIIIQBIII8sQBBHHIIIB")
+_S1_STATUS: Final = struct.Struct(">IIIIIIQQIBBIIIQBIII8sQBBHHIIIB")
 
 
 def _encode_status(re: int, message: Status) -> bytes:
@@ -1201,11 +1203,12 @@ def _encode_status(re: int, message: Status) -> bytes:
             + drug
             + _S1_STATUS.pack(
                 message.concentration_ng_per_mL, message.week_offset_ms, message.reservoir_nL, message.low_alarm_nL,
-                message.lifetime_pulses, message.bolus_counter, message.bridge_left_pulses, message.bolus_kind, message.bolus_state,
-                message.bolus_requested, message.bolus_delivered, message.bolus_left_ms, message.mass_24h_ng, message.patient_granted_24h,
-                message.patient_granted, message.patient_denied, message.lockout_left_ms, message.last_change_by, message.last_change_ms,
-                message.last_change_kind, message.others_unconfirmed, message.battery_permille, message.eri_left_days, message.resets,
-                message.doubt_pulses, message.log_next_seq, len(message.alarms),
+                message.path_concentration_ng_per_mL, message.path_left_pulses, message.lifetime_pulses, message.bolus_counter,
+                message.bridge_left_pulses, message.bolus_kind, message.bolus_state, message.bolus_requested, message.bolus_delivered,
+                message.bolus_left_ms, message.mass_24h_ng, message.patient_granted_24h, message.patient_granted, message.patient_denied,
+                message.lockout_left_ms, message.last_change_by, message.last_change_ms, message.last_change_kind,
+                message.others_unconfirmed, message.battery_permille, message.eri_left_days, message.resets, message.doubt_pulses,
+                message.log_next_seq, len(message.alarms),
             )
             + b"".join(map(_pack_alarm_state, message.alarms))
         )
@@ -1234,35 +1237,36 @@ def _decode_status(raw: bytes) -> tuple[int, Status]:
             raise _C_STATUS.text_error(9) from None
         at = end
         (
-            concentration_ng_per_mL, week_offset_ms, reservoir_nL, low_alarm_nL, lifetime_pulses, bolus_counter, bridge_left_pulses,
-            bolus_kind, bolus_state, bolus_requested, bolus_delivered, bolus_left_ms, mass_24h_ng, patient_granted_24h, patient_granted,
-            patient_denied, lockout_left_ms, last_change_by, last_change_ms, last_change_kind, others_unconfirmed, battery_permille,
-            eri_left_days, resets, doubt_pulses, log_next_seq, end,
+            concentration_ng_per_mL, week_offset_ms, reservoir_nL, low_alarm_nL, path_concentration_ng_per_mL, path_left_pulses,
+            lifetime_pulses, bolus_counter, bridge_left_pulses, bolus_kind, bolus_state, bolus_requested, bolus_delivered, bolus_left_ms,
+            mass_24h_ng, patient_granted_24h, patient_granted, patient_denied, lockout_left_ms, last_change_by, last_change_ms,
+            last_change_kind, others_unconfirmed, battery_permille, eri_left_days, resets, doubt_pulses, log_next_seq, end,
         ) = _S1_STATUS.unpack_from(raw, at)
-        at += 106
+        at += 114
         if bolus_kind not in _BOLUS_KIND:
-            raise _C_STATUS.range_error(17, bolus_kind)
+            raise _C_STATUS.range_error(19, bolus_kind)
         if bolus_state not in _BOLUS_STATE:
-            raise _C_STATUS.range_error(18, bolus_state)
+            raise _C_STATUS.range_error(20, bolus_state)
         if last_change_kind not in _COMMAND_KIND:
-            raise _C_STATUS.range_error(29, last_change_kind)
+            raise _C_STATUS.range_error(31, last_change_kind)
         if battery_permille > 1000:
-            raise _C_STATUS.range_error(31, battery_permille)
+            raise _C_STATUS.range_error(33, battery_permille)
         if end > 16:
-            raise _C_STATUS.bound_error(36, end)
+            raise _C_STATUS.bound_error(38, end)
         end = at + end * 18
         alarms = tuple(starmap(_make_alarm_state, _S_ALARM_STATE.iter_unpack(raw[at:end])))
         at = end
     except struct.error:
-        raise _C_STATUS.length_error(len(raw), "167 to 479 bytes, as its own lengths say") from None
+        raise _C_STATUS.length_error(len(raw), "175 to 487 bytes, as its own lengths say") from None
     if at != len(raw):
-        raise _C_STATUS.length_error(len(raw), "167 to 479 bytes, as its own lengths say")
+        raise _C_STATUS.length_error(len(raw), "175 to 487 bytes, as its own lengths say")
     return re, Status(
         uptime_ms, wall_s, _RUN_STATE[run_state], _MODE[mode], bridging == 1, flow_nL_per_day, revision, digest, drug,
-        concentration_ng_per_mL, week_offset_ms, reservoir_nL, low_alarm_nL, lifetime_pulses, bolus_counter, bridge_left_pulses,
-        _BOLUS_KIND[bolus_kind], _BOLUS_STATE[bolus_state], bolus_requested, bolus_delivered, bolus_left_ms, mass_24h_ng,
-        patient_granted_24h, patient_granted, patient_denied, lockout_left_ms, last_change_by, last_change_ms,
-        _COMMAND_KIND[last_change_kind], others_unconfirmed, battery_permille, eri_left_days, resets, doubt_pulses, log_next_seq, alarms,
+        concentration_ng_per_mL, week_offset_ms, reservoir_nL, low_alarm_nL, path_concentration_ng_per_mL, path_left_pulses,
+        lifetime_pulses, bolus_counter, bridge_left_pulses, _BOLUS_KIND[bolus_kind], _BOLUS_STATE[bolus_state], bolus_requested,
+        bolus_delivered, bolus_left_ms, mass_24h_ng, patient_granted_24h, patient_granted, patient_denied, lockout_left_ms, last_change_by,
+        last_change_ms, _COMMAND_KIND[last_change_kind], others_unconfirmed, battery_permille, eri_left_days, resets, doubt_pulses,
+        log_next_seq, alarms,
     )
 
 

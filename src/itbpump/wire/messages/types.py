@@ -621,6 +621,8 @@ class Status(msgspec.Struct, frozen=True, gc=False):
     week_offset_ms: offset of the pump's week [ms]
     reservoir_nL: dead-reckoned volume, residual included [nL]
     low_alarm_nL: low-reservoir alarm volume [nL]
+    path_concentration_ng_per_mL: what the path may still hold of an earlier label, the highest; the label's own when it is clear [ng/mL]
+    path_left_pulses: lifetime pulses until the path is clear of it; 0 when it is
     lifetime_pulses: pulses since the memory was formatted
     bolus_counter: durable counter that only boluses move
     bridge_left_pulses: lifetime pulses until the bridge ends
@@ -659,6 +661,8 @@ class Status(msgspec.Struct, frozen=True, gc=False):
     week_offset_ms: int
     reservoir_nL: int
     low_alarm_nL: int
+    path_concentration_ng_per_mL: int
+    path_left_pulses: int
     lifetime_pulses: int
     bolus_counter: int
     bridge_left_pulses: int

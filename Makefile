@@ -39,6 +39,7 @@ check: $(STAMP) ## lint, format, types, import contracts, generated files up to 
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python protocols/generate.py --check
 	@$(BIN)/python protocols/make_vectors.py --check
+	@$(BIN)/python protocols/make_session.py --check
 
 format: $(STAMP) ## put the source into the house's form
 	@$(BIN)/ruff check --fix .

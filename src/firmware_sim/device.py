@@ -114,6 +114,7 @@ class SimulatedPump:
     def _lose_power(self) -> None:
         self._firmware = None
         self._link = None
+        self._bench_changes += 1
 
     def power_on(self) -> None:
         """Give the supply back: a reset."""
@@ -127,6 +128,7 @@ class SimulatedPump:
         except PowerLost:
             return
         self._firmware = firmware
+        self._bench_changes += 1
         self._link = PumpLink(self.serial.encode("ascii"), self._memory, self._entropy, firmware.boot_epoch)
 
     # --------------------------------------------------------------------------------------------------- line
@@ -213,13 +215,26 @@ class SimulatedPump:
             self.plant.rest(uptime_ms)
             return
         try:
-            self._firmware.advance(uptime_ms)
+            self._run_to(self._firmware, uptime_ms)
             self._notify()
         except PowerLost:
             self._lose_power()
+        if self.uptime_ms < uptime_ms:
             self.plant.rest(uptime_ms)
-        if self.powered and self.plant.battery_permille() == 0:
-            self.power_cut()
+
+    def _run_to(self, firmware: Firmware, uptime_ms: int) -> None:
+        """From event to event, since between them the commanded pulses are known: the battery goes flat at its own ms, however time is
+        cut."""
+        while True:
+            event_ms = firmware.next_event_ms()
+            until_ms = uptime_ms if event_ms is None else min(uptime_ms, max(event_ms, self.uptime_ms))
+            flat_ms = self.plant.flat_by(firmware.train, until_ms)
+            firmware.advance(until_ms if flat_ms is None else flat_ms)
+            if self.plant.battery_permille() == 0:
+                self.power_cut()
+                return
+            if self.uptime_ms == uptime_ms:
+                return
 
     # -------------------------------------------------------------------------------------------------- hands
     def magnet(self, hold_ms: int, link_now_ms: int) -> bool:

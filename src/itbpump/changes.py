@@ -1,13 +1,14 @@
 """Configuration changes that need no prescription: a refill with the same drug, a re-based clock, the previous therapy again.
 
-A bridge in force is carried on with what is left of it, never begun again. Pure; sending is `itbpump.pump`.
+A bridge in force, running or waiting, is carried on with what is left of it, never begun again and never dropped. Pure; sending is
+`itbpump.pump`.
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from itbpump.configuration import PresentPump
+from itbpump.configuration import PresentPump, carried_bridge
 from itbpump.errors import ConfigurationError
 from itbpump.refill import Refill
 from itbpump.wire.messages import Configuration
@@ -23,14 +24,14 @@ def _present_configuration(present: PresentPump) -> Configuration:
 
 def _carried(configuration: Configuration, present: PresentPump) -> Configuration:
     """The same without a refill and with only the rest of a bridge; a stopped pump stays stopped."""
-    left = present.bridge_left_pulses if present.bridging else 0
+    bridge = carried_bridge(present)
     return replace(
         configuration,
         reservoir_set=False,
         reservoir_volume_nL=0,
         start=False,
-        bridge_flow_nL_per_day=configuration.bridge_flow_nL_per_day if left else 0,
-        bridge_pulses=left,
+        bridge_flow_nL_per_day=bridge.flow_nL_per_day,
+        bridge_pulses=bridge.pulses,
     )
 
 
@@ -55,13 +56,14 @@ def restored_configuration(previous: Configuration, present: PresentPump) -> Con
             "the earlier configuration is for another drug or concentration than the reservoir holds", "program by a prescription"
         )
     if present.bridging:
-        raise ConfigurationError("a bridge is in force", "wait until it has ended")
+        raise ConfigurationError("a bridge is in force", "program by a prescription, which carries it on", "bridge-pending")
+    bridge = carried_bridge(present)
     return replace(
         previous,
         reservoir_set=False,
         reservoir_volume_nL=0,
         start=True,
         week_offset_ms=now.week_offset_ms,
-        bridge_flow_nL_per_day=0,
-        bridge_pulses=0,
+        bridge_flow_nL_per_day=bridge.flow_nL_per_day,
+        bridge_pulses=bridge.pulses,
     )

@@ -7,13 +7,21 @@ cannot be expressed at all raises ConfigurationError. Not here: sending (`itbpum
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from itbpump.errors import ConfigurationError
+from itbpump.present import (
+    THERAPEUTIC,
+    BridgePlan,
+    PresentPump,
+    carried_bridge,
+    configuration_digest,
+    path_text,
+    schedule_for,
+    wait_text,
+)
 from itbpump.quantity import (
     MS_PER_DAY,
     MS_PER_HOUR,
@@ -26,19 +34,15 @@ from itbpump.quantity import (
     flow_for_rate,
     pulses_for_mass,
 )
-from itbpump.schedule import UNITS_PER_NL, WEEK_MS, Schedule, schedule_of_configuration
+from itbpump.schedule import UNITS_PER_NL, WEEK_MS
 from itbpump.wire.messages import (
     BolusKind,
     BolusOrder,
-    CommandKind,
     Configuration,
     Mode,
     Pattern,
-    RunState,
-    Status,
     Step,
     StepKind,
-    encode_configuration,
 )
 
 if TYPE_CHECKING:
@@ -52,19 +56,22 @@ __all__ = [
     "PresentPump",
     "bolus_order",
     "bridge_wanted",
+    "carried_bridge",
     "configuration_digest",
+    "has_therapy",
     "mass_of_units",
+    "path_text",
     "plan_bridge",
     "prime_order",
     "prime_volume",
     "schedule_for",
     "to_configuration",
+    "wait_text",
     "week_offset_ms",
     "wire_configuration",
 ]
 
 LAYOUT: Final = 1
-THERAPEUTIC: Final = frozenset({Mode.CONTINUOUS, Mode.FLEX, Mode.PERIODIC_BOLUS})
 _MODES: Final = {
     "stopped": Mode.STOPPED,
     "minimum-rate": Mode.MINIMUM_RATE,
@@ -74,79 +81,27 @@ _MODES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PresentPump:
-    """What was just read from a pump, with the host's time of reading. `configuration` is None while the pump has none."""
-
-    host_now: datetime
-    uptime_ms: int
-    run_state: RunState
-    mode: Mode
-    revision: int
-    configuration: Configuration | None
-    reservoir_nL: int
-    lifetime_pulses: int
-    bolus_counter: int
-    bridging: bool
-    bridge_left_pulses: int
-    bolus_left_pulses: int
-    mass_24h_ng: int
-    last_change_ms: int
-    last_change_kind: CommandKind
-
-    @classmethod
-    def from_status(cls, status: Status, configuration: Configuration | None, host_now: datetime) -> PresentPump:
-        """From the pump's replies; `host_now` needs an offset from UTC. ConfigurationError if status and configuration do not belong
-        together."""
-        if host_now.utcoffset() is None:
-            raise ConfigurationError("the host's time has no offset from UTC", "pass an aware datetime")
-        if configuration is not None and configuration_digest(configuration) != status.digest:
-            raise ConfigurationError("the configuration read is not the one in force", "read the pump again")
-        return cls(
-            host_now=host_now,
-            uptime_ms=status.uptime_ms,
-            run_state=status.run_state,
-            mode=status.mode,
-            revision=status.revision,
-            configuration=configuration,
-            reservoir_nL=status.reservoir_nL,
-            lifetime_pulses=status.lifetime_pulses,
-            bolus_counter=status.bolus_counter,
-            bridging=status.bridging,
-            bridge_left_pulses=status.bridge_left_pulses if status.bridging else 0,
-            bolus_left_pulses=status.bolus_requested - status.bolus_delivered if status.bolus_left_ms else 0,
-            mass_24h_ng=status.mass_24h_ng,
-            last_change_ms=status.last_change_ms,
-            last_change_kind=status.last_change_kind,
-        )
-
-    @property
-    def is_treating(self) -> bool:
-        """A therapy proper is running: not stopped, not safe, not at the minimum rate."""
-        return self.configuration is not None and self.run_state is RunState.RUNNING and self.mode in THERAPEUTIC
-
-
-@dataclass(frozen=True, slots=True)
-class BridgePlan:
-    """A flow until so many pulses have passed."""
-
-    flow_nL_per_day: int
-    pulses: int
-
-
 # ------------------------------------------------------------------------------------------------ a configuration
 def to_configuration(
     rx: Prescription, present: PresentPump, profile: PumpProfile, *, refill: Volume | None = None, start: bool = True
 ) -> Configuration:
     """The configuration that makes a pump in this state follow the prescription.
 
-    `refill` is all that is in the reservoir after a refill, None without one; a pump that has no configuration yet takes the
+    `refill` is all that is in the reservoir after a refill, None without one; only a pump that never had a configuration takes the
     prescription's volume.
     `start` lets delivery begin with the commit. The pump's week stays as it is; a pump that has none gets the day at the offset of `as_of`.
-    Raises ConfigurationError for another drug or concentration without a refill, while a bridge is in force, or without a decision on the
-    bridge.
+    A bridge in force is carried on, whatever the pump's run state. Raises ConfigurationError (`rule` in brackets) for a pump that has
+    lost its configuration without a refill (lost-configuration), for the minimum rate in a bridge (bridge-pending), and for another
+    drug or concentration without a refill (label), while a bridge is in force (bridge-pending), before the path is clear (path-pending),
+    or without a decision on the bridge (bridge-missing).
     """
     old = present.configuration
+    if present.has_lost_its_configuration and refill is None:
+        raise ConfigurationError(
+            "the pump has lost its configuration, and with it what its reservoir holds",
+            "measure it: draw it out, fill, and tell the pump by itbpump refill --rx",
+            "lost-configuration",
+        )
     offset = old.week_offset_ms if old is not None else week_offset_ms(rx.pump.as_of, present.host_now, present.uptime_ms)
     set_volume = refill if refill is not None else (rx.pump.reservoir_volume if old is None else None)
     bridge = BridgePlan(0, 0)
@@ -158,8 +113,14 @@ def to_configuration(
                 "label",
             )
         bridge = _bridge_of_change(rx, present, old, profile)
-    elif old is not None and present.bridging:
-        bridge = BridgePlan(old.bridge_flow_nL_per_day, present.bridge_left_pulses)
+    elif present.bridging:
+        if rx.therapy.mode == "minimum-rate":  # the bridge comes before it: the pump would give the old dose, not the least
+            raise ConfigurationError(
+                "a bridge is in force, and would be given before the minimum rate",
+                "stop the pump by itbpump stop: the rest of the bridge then waits for the next start",
+                "bridge-pending",
+            )
+        bridge = carried_bridge(present)
     return wire_configuration(rx, profile, week_offset=offset, set_volume=set_volume, bridge=bridge, start=start)
 
 
@@ -249,14 +210,27 @@ def _is_relabelled(rx: Prescription, old: Configuration) -> bool:
     return (rx.drug.name, rx.drug.concentration.ng_per_mL) != (old.drug, old.concentration_ng_per_mL)
 
 
+def has_therapy(rx: Prescription) -> bool:
+    """The prescription treats: not stopped, not the minimum rate."""
+    return rx.therapy.mode not in {"stopped", "minimum-rate"}
+
+
 def bridge_wanted(rx: Prescription) -> bool:
     """The prescription asks for a bridge at a change of concentration, and has a therapy to bridge to."""
-    return rx.bridge is not None and rx.bridge.plan == "auto" and rx.therapy.mode not in {"stopped", "minimum-rate"}
+    return rx.bridge is not None and rx.bridge.plan == "auto" and has_therapy(rx)
 
 
 def _bridge_of_change(rx: Prescription, present: PresentPump, old: Configuration, profile: PumpProfile) -> BridgePlan:
     if present.bridging:
-        raise ConfigurationError("a bridge is in force: the path holds two concentrations", "wait until it has ended", "bridge-pending")
+        raise ConfigurationError(
+            f"a bridge is in force: the path still holds {path_text(present)}", wait_text(present, profile), "bridge-pending"
+        )
+    if present.path_left_pulses:
+        raise ConfigurationError(
+            f"the path still holds {path_text(present)} of an earlier label, so no bridge can be computed",
+            wait_text(present, profile),
+            "path-pending",
+        )
     if rx.bridge is None:
         raise ConfigurationError(
             "a change of concentration needs a bridge", 'add [bridge] plan = "auto", or "refused" with its reason', "bridge-missing"
@@ -287,11 +261,6 @@ def plan_bridge(
     return BridgePlan(int(flow // 1), -(-path_nL // pulse_nL))
 
 
-def schedule_for(configuration: Configuration, profile: PumpProfile) -> Schedule:
-    """The schedule of a configuration on this pump."""
-    return schedule_of_configuration(configuration, profile.pulse_volume.nL, profile.minimum_rate.whole_nL_per_day)
-
-
 def mass_of_units(units: Exact, concentration_ng_per_mL: int) -> Fraction:
     """Drug in a volume of the schedule, ng; exact."""
     return Fraction(units * concentration_ng_per_mL) / (UNITS_PER_NL * 1_000_000)
@@ -300,11 +269,6 @@ def mass_of_units(units: Exact, concentration_ng_per_mL: int) -> Fraction:
 def patient_allotment_units(configuration: Configuration, profile: PumpProfile) -> int:
     """Volume of all patient boluses allowed in 24 h."""
     return configuration.patient_max_per_day * configuration.patient_pulses * profile.pulse_volume.nL * UNITS_PER_NL
-
-
-def configuration_digest(configuration: Configuration) -> bytes:
-    """SHA-256 of the canonical bytes, as the pump computes it."""
-    return hashlib.sha256(encode_configuration(configuration)).digest()
 
 
 # ------------------------------------------------------------------------------------------------ boluses

@@ -1,14 +1,15 @@
 """Drives the sans-IO link over a transport: writes what it has to say, feeds what comes, waits no longer than the deadline.
 
 The only module where the companion waits. Time comes from the transport: the monotonic clock on a real port, the simulated link clock
-in process. Not modelled: several requests at once.
+in process. The pump's hints are kept while a request is under way and handed out by `hand_out` and `listen`, so that whatever the
+caller's code does with one cannot cost the answer to a request. Not modelled: several requests at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from itbpump.link.errors import LinkError, SessionLost
+from itbpump.link.errors import LinkError, NoReply, SessionLost
 from itbpump.link.programmer import Failed, Notified, Opened, ProgrammerLink, ProgrammerLinkEvent, Replied
 from itbpump.transport.base import Transport
 from itbpump.wire.messages import COMMAND_DEADLINE_MS, HANDSHAKE_DEADLINE_MS, Event, Reply, Request
@@ -17,12 +18,18 @@ __all__ = ["Connection"]
 
 
 class Connection:
-    """One line and the link on it. `on_event` is called with each unsolicited hint."""
+    """One line and the link on it. `on_event` is called with each unsolicited hint, between requests.
+
+    `unanswered` counts requests of this session, without one answered since, that got no answer: the pump drops what comes too many
+    numbers after the last that it heard.
+    """
 
     def __init__(self, transport: Transport, link: ProgrammerLink, on_event: Callable[[Event], None] | None = None) -> None:
         self.transport = transport
         self.link = link
         self.on_event = on_event
+        self.unanswered = 0
+        self._hints: list[Event] = []
 
     def open(self, deadline_ms: int | None = None) -> Opened:
         """Handshake. Raises HandshakeFailed (and its kinds), NoReply, TransportError."""
@@ -31,6 +38,7 @@ class Connection:
         self.link.connect(now, until)
         outcome = self._wait(until)
         if isinstance(outcome, Opened):
+            self.unanswered = 0
             return outcome
         raise LinkError(f"{outcome!r} instead of a session; report this with a capture")
 
@@ -41,8 +49,13 @@ class Connection:
             raise SessionLost("no session is open; connect again")
         until = now + COMMAND_DEADLINE_MS if deadline_ms is None else deadline_ms
         self.link.request(message, now, until)
-        outcome = self._wait(until)
+        try:
+            outcome = self._wait(until)
+        except NoReply:
+            self.unanswered += 1
+            raise
         if isinstance(outcome, Replied):
+            self.unanswered = 0
             return outcome.reply
         raise LinkError(f"{outcome!r} instead of a reply; report this with a capture")
 
@@ -52,10 +65,19 @@ class Connection:
         self._sort([event for event in events if not isinstance(event, Failed)])
 
     def listen(self, wait_ms: int) -> None:
-        """Take in what the pump says by itself for at most `wait_ms`."""
+        """Take in what the pump says by itself for at most `wait_ms`, and hand it out as it comes."""
         until = self.transport.now_ms() + wait_ms
+        self.hand_out()
         while (left := until - self.transport.now_ms()) > 0:
             self._sort(self.link.feed(self.transport.read(left), self.transport.now_ms()))
+            self.hand_out()
+
+    def hand_out(self) -> None:
+        """Give the hints that have come to `on_event`, oldest first; each once, also when it raises, which goes to the caller."""
+        while self._hints:
+            hint = self._hints.pop(0)
+            if self.on_event is not None:  # the caller may have taken it back meanwhile
+                self.on_event(hint)
 
     def close(self) -> None:
         """Forget the session and close the port."""
@@ -81,12 +103,12 @@ class Connection:
                 return outcome
 
     def _sort(self, events: list[ProgrammerLinkEvent]) -> ProgrammerLinkEvent | None:
-        """Hand hints out, raise failures, return the answer waited for."""
+        """Keep hints, raise failures, return the answer waited for."""
         outcome: ProgrammerLinkEvent | None = None
         for event in events:
             if isinstance(event, Notified):
                 if self.on_event is not None:
-                    self.on_event(event.event)
+                    self._hints.append(event.event)
             elif isinstance(event, Failed):
                 raise event.error
             else:

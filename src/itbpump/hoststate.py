@@ -1,7 +1,8 @@
 """What the companion must not forget: its programmer id, pairing keys, command counters and intents.
 
 One SQLite file, mode 0600, every write durable before the call returns; several processes may share it. An intent is written before the
-first byte of a state-changing command leaves (SR-43) and settled when the outcome is known; an unsettled one blocks dosing (SR-42).
+first byte of a state-changing command leaves (SR-43) and settled when the outcome is known; an unsettled one blocks dosing (SR-42), and
+that is looked up in the same step in which the next intent is written, so that no other process comes between.
 Intents key on pump serial and the random id made when the pump's memory was formatted, so that a re-formatted pump starts afresh. Not
 kept here: the clinic's registry, anything about patients. Keys are not yet in the operating system's keyring.
 """
@@ -10,17 +11,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from itbpump.errors import ItbPumpError
 
-__all__ = ["HostState", "HostStateError", "Intent", "PumpKey", "StoredPairing", "default_path"]
+__all__ = ["HostState", "HostStateError", "Intent", "PumpKey", "StoredPairing", "Unsettled", "default_path"]
 
-_SCHEMA = 1
-_TABLES = """
+_SCHEMA = 2
+_RECENT = 20
+_OWED = "owed INTEGER NOT NULL DEFAULT 0"
+_TABLES = f"""
 CREATE TABLE identity (programmer_id BLOB NOT NULL CHECK (length(programmer_id) = 8));
 CREATE TABLE pairing (
   pump_id BLOB PRIMARY KEY CHECK (length(pump_id) = 8), role INTEGER NOT NULL, key BLOB NOT NULL CHECK (length(key) = 32));
@@ -28,20 +33,30 @@ CREATE TABLE counter (serial TEXT NOT NULL, memory_id BLOB NOT NULL, last_cmd_id
 CREATE TABLE intent (
   serial TEXT NOT NULL, memory_id BLOB NOT NULL, cmd_id INTEGER NOT NULL, kind INTEGER NOT NULL, digest BLOB NOT NULL,
   payload BLOB NOT NULL, what TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('pending', 'applied', 'not_applied', 'unknown')),
-  note TEXT NOT NULL DEFAULT '', PRIMARY KEY (serial, memory_id, cmd_id));
+  note TEXT NOT NULL DEFAULT '', {_OWED}, PRIMARY KEY (serial, memory_id, cmd_id));
 CREATE TABLE recent (url TEXT PRIMARY KEY, serial TEXT NOT NULL, profile TEXT NOT NULL, used INTEGER NOT NULL);
 """
+_REPLACE = (
+    "it holds pairing keys and unfinished commands, so it is not replaced by itself: "
+    "restore it from a backup, or set ITBPUMP_HOME to a new folder and pair again"
+)
+_REPAIR = "free space on its disk, see that it can be written and that no other program holds it, then try again"
 
 
 class HostStateError(ItbPumpError):
-    """The state file cannot be used; `path` names it."""
+    """The state file cannot be used, or not be read or written just now; `path` names it."""
 
-    def __init__(self, path: str, problem: str) -> None:
+    def __init__(self, path: str, problem: str, action: str = _REPLACE) -> None:
         self.path, self.problem = path, problem
-        super().__init__(
-            f"host state {path}: {problem}; it holds pairing keys and unfinished commands, so it is not replaced by itself: "
-            "restore it from a backup, or set ITBPUMP_HOME to a new folder and pair again"
-        )
+        super().__init__(f"host state {path}: {problem}; {action}", action=action)
+
+
+class Unsettled(ItbPumpError):
+    """No intent was written, because the outcome of `intents` is not known."""
+
+    def __init__(self, intents: list[Intent]) -> None:
+        self.intents = intents
+        super().__init__(f"{len(intents)} earlier commands have no known outcome; settle them first: itbpump reconcile URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +78,10 @@ class StoredPairing:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A state-changing command as it was meant; `state` is pending, applied, not_applied or unknown."""
+    """A state-changing command as it was meant; `state` is pending, applied, not_applied or unknown.
+
+    `digest` is the SHA-256 by which the pump keeps its result. `note` is why, or by whom it was settled by hand.
+    """
 
     cmd_id: int
     kind: int
@@ -102,15 +120,20 @@ class HostState:
 
     @classmethod
     def open(cls, path: Path | None = None, entropy: Callable[[int], bytes] = os.urandom) -> HostState:
-        """Open or create the file. Raises HostStateError when it is damaged, foreign or from a newer version."""
+        """Open or create the file. Raises HostStateError when it is damaged, foreign or from a newer version.
+
+        One that cannot be written is opened all the same: it can be read, and a stop must be possible.
+        """
         path = default_path() if path is None else path
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not path.exists():
                 cls._create(path, entropy)
-            if path.stat().st_size == 0:
+            found = path.stat()
+            if found.st_size == 0:
                 raise HostStateError(str(path), "it is empty")
-            path.chmod(0o600)
+            if stat.S_IMODE(found.st_mode) != 0o600:
+                path.chmod(0o600)
         except OSError as error:
             raise HostStateError(str(path), error.strerror or str(error)) from error
         return cls._prepare(_connected(path), str(path), entropy)
@@ -136,21 +159,14 @@ class HostState:
     def _prepare(cls, db: sqlite3.Connection, name: str, entropy: Callable[[int], bytes]) -> HostState:
         state = cls(db, name)
         try:
-            db.execute("PRAGMA synchronous = FULL")
+            # EXTRA also syncs the folder once the journal is gone: else a power cut could bring a written intent to nothing.
+            db.execute("PRAGMA synchronous = EXTRA")
             (sound,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if sound != "ok":
                 raise HostStateError(name, f"it is damaged ({sound.splitlines()[-1].strip()})")
-            with state._write():
-                (version,) = db.execute("PRAGMA user_version").fetchone()
-                if version == 0:
-                    if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                        raise HostStateError(name, "it is a database of another program")
-                    for statement in _TABLES.split(";"):
-                        db.execute(statement)
-                    db.execute("INSERT INTO identity VALUES (?)", (entropy(8),))
-                    db.execute(f"PRAGMA user_version = {_SCHEMA}")
-                elif version != _SCHEMA:
-                    raise HostStateError(name, f"it was written by another version (schema {version}, this one knows {_SCHEMA})")
+            if state._version() != _SCHEMA:
+                with state._write():
+                    state._upgrade(entropy)
         except sqlite3.DatabaseError as error:
             db.close()
             raise HostStateError(name, str(error)) from error
@@ -159,25 +175,55 @@ class HostState:
             raise
         return state
 
+    def _version(self) -> int:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+    def _upgrade(self, entropy: Callable[[int], bytes]) -> None:
+        """Make a new file's tables, or bring an older version's up to date."""
+        version = self._version()  # again, now that no other process can change it
+        if version == 0:
+            if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise HostStateError(self.name, "it is a database of another program")
+            for statement in _TABLES.split(";"):
+                self._db.execute(statement)
+            self._db.execute("INSERT INTO identity VALUES (?)", (entropy(8),))
+        elif version == 1:
+            self._db.execute(f"ALTER TABLE intent ADD COLUMN {_OWED}")
+        elif version != _SCHEMA:
+            raise HostStateError(self.name, f"it was written by another version (schema {version}, this one knows {_SCHEMA})")
+        self._db.execute(f"PRAGMA user_version = {_SCHEMA}")
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
     @contextmanager
     def _write(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+        """All or nothing, and alone among the processes that share the file. HostStateError when it cannot be written."""
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:  # sqlite has ended it by itself after some failures
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise HostStateError(self.name, f"it cannot be written ({error})", _REPAIR) from error
             raise
-        self._db.execute("COMMIT")
+
+    def _rows(self, query: str, *values: object) -> list[Any]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise HostStateError(self.name, f"it cannot be read ({error})", _REPAIR) from error
 
     # ------------------------------------------------------------------------------------------------ pairing
     @property
     def programmer_id(self) -> bytes:
         """8 random bytes that name this companion."""
-        return bytes(self._db.execute("SELECT programmer_id FROM identity").fetchone()[0])
+        ((programmer_id,),) = self._rows("SELECT programmer_id FROM identity")
+        return bytes(programmer_id)
 
     def pair(self, pump_id: bytes, role: int, key: bytes) -> None:
         """Store the key for a pump, in place of an older one."""
@@ -186,55 +232,88 @@ class HostState:
 
     def pairing(self, pump_id: bytes) -> StoredPairing | None:
         """The pairing with this pump, or None."""
-        row = self._db.execute("SELECT pump_id, role, key FROM pairing WHERE pump_id = ?", (pump_id,)).fetchone()
-        return None if row is None else StoredPairing(bytes(row[0]), row[1], bytes(row[2]))
+        for found, role, key in self._rows("SELECT pump_id, role, key FROM pairing WHERE pump_id = ?", pump_id):
+            return StoredPairing(bytes(found), role, bytes(key))
+        return None
 
     # ------------------------------------------------------------------------------------------------ commands
-    def begin(self, pump: PumpKey, at_least: int, kind: int, digest: bytes, payload: bytes, what: str) -> int:
+    def begin(
+        self,
+        pump: PumpKey,
+        at_least: int,
+        kind: int,
+        digest: bytes | Callable[[int], bytes],
+        payload: bytes,
+        what: str,
+        *,
+        dosing: bool = False,
+    ) -> int:
         """Take the next command id, above every earlier one and above `at_least` (the last the pump reports), and write the intent.
 
-        Durable when it returns. Raises nothing of its own; a full disk shows as sqlite3.OperationalError before any byte is sent.
+        `digest` may be computed from the id that is taken. Durable when it returns; nothing is kept when it raises: Unsettled if
+        `dosing` (true of all but a stop) and the outcome of an earlier command is not known; HostStateError when it cannot be written.
         """
         with self._write():
-            row = self._db.execute(
-                "SELECT last_cmd_id FROM counter WHERE serial = ? AND memory_id = ?", (pump.serial, pump.memory_id)
-            ).fetchone()
-            cmd_id = max(0 if row is None else row[0], at_least) + 1
+            if dosing and (open_intents := self.unsettled(pump)):
+                raise Unsettled(open_intents)
+            cmd_id = max(self.last_cmd_id(pump), at_least) + 1
+            known = digest if isinstance(digest, bytes) else digest(cmd_id)
             self._db.execute("INSERT OR REPLACE INTO counter VALUES (?, ?, ?)", (pump.serial, pump.memory_id, cmd_id))
             self._db.execute(
                 "INSERT INTO intent (serial, memory_id, cmd_id, kind, digest, payload, what, state)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')",
-                (pump.serial, pump.memory_id, cmd_id, kind, digest, payload, what),
+                (pump.serial, pump.memory_id, cmd_id, kind, known, payload, what),
             )
-        return int(cmd_id)
+        return cmd_id
 
-    def settle(self, pump: PumpKey, cmd_id: int, state: str, note: str = "") -> None:
-        """Record the outcome: applied, not_applied or unknown."""
+    def last_cmd_id(self, pump: PumpKey) -> int:
+        """The highest command id taken here for this pump; 0 before the first."""
+        rows = self._rows("SELECT last_cmd_id FROM counter WHERE serial = ? AND memory_id = ?", pump.serial, pump.memory_id)
+        return int(rows[0][0]) if rows else 0
+
+    def settle(self, pump: PumpKey, cmd_id: int, state: str, note: str = "", *, owed: bool = False) -> None:
+        """Record the outcome: applied, not_applied or unknown. `owed`: the pump has yet to be told that it is known here."""
         with self._write():
             self._db.execute(
-                "UPDATE intent SET state = ?, note = ? WHERE serial = ? AND memory_id = ? AND cmd_id = ?",
-                (state, note, pump.serial, pump.memory_id, cmd_id),
+                "UPDATE intent SET state = ?, note = ?, owed = ? WHERE serial = ? AND memory_id = ? AND cmd_id = ?",
+                (state, note, owed, pump.serial, pump.memory_id, cmd_id),
             )
+
+    def confirmed(self, pump: PumpKey, cmd_id: int) -> None:
+        """The pump knows that this outcome is known here."""
+        with self._write():
+            self._db.execute(
+                "UPDATE intent SET owed = 0 WHERE serial = ? AND memory_id = ? AND cmd_id = ?", (pump.serial, pump.memory_id, cmd_id)
+            )
+
+    def owed(self, pump: PumpKey) -> list[int]:
+        """Ids of settled commands of which the pump has not yet been told, oldest first."""
+        query = "SELECT cmd_id FROM intent WHERE serial = ? AND memory_id = ? AND owed ORDER BY cmd_id"
+        return [int(cmd_id) for (cmd_id,) in self._rows(query, pump.serial, pump.memory_id)]
 
     def intents(self, pump: PumpKey) -> list[Intent]:
         """Every intent for this pump, oldest first."""
-        rows = self._db.execute(
-            "SELECT cmd_id, kind, digest, payload, what, state, note FROM intent WHERE serial = ? AND memory_id = ? ORDER BY cmd_id",
-            (pump.serial, pump.memory_id),
-        ).fetchall()
-        return [Intent(*row) for row in rows]
+        return self._intents(pump, "1")
 
     def unsettled(self, pump: PumpKey) -> list[Intent]:
         """Intents whose outcome is not known; they block dosing."""
-        return [intent for intent in self.intents(pump) if not intent.settled]
+        return self._intents(pump, "state IN ('pending', 'unknown')")
+
+    def _intents(self, pump: PumpKey, which: str) -> list[Intent]:
+        query = (
+            "SELECT cmd_id, kind, digest, payload, what, state, note FROM intent"
+            f" WHERE serial = ? AND memory_id = ? AND {which} ORDER BY cmd_id"
+        )
+        return [Intent(*row) for row in self._rows(query, pump.serial, pump.memory_id)]
 
     # -------------------------------------------------------------------------------------------------- recent
     def remember(self, url: str, serial: str, profile: str) -> None:
-        """Note a pump that was connected, newest first."""
+        """Note a pump that was connected; the 20 newest are kept."""
         with self._write():
             (last,) = self._db.execute("SELECT coalesce(max(used), 0) FROM recent").fetchone()
             self._db.execute("INSERT OR REPLACE INTO recent VALUES (?, ?, ?, ?)", (url, serial, profile, last + 1))
+            self._db.execute("DELETE FROM recent WHERE url NOT IN (SELECT url FROM recent ORDER BY used DESC LIMIT ?)", (_RECENT,))
 
     def recent(self) -> list[tuple[str, str, str]]:
         """(url, serial, profile) of pumps connected before, newest first."""
-        return self._db.execute("SELECT url, serial, profile FROM recent ORDER BY used DESC LIMIT 20").fetchall()
+        return self._rows("SELECT url, serial, profile FROM recent ORDER BY used DESC")

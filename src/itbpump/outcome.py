@@ -1,7 +1,8 @@
 """What became of a state-changing command, as the person is told (safety 4.2, SR-42).
 
-`Applied` and `NotApplied` are said only with proof from the pump; everything else is `Unknown`, which blocks further dosing until
-`Pump.reconcile()` has asked. An exception is never used for an outcome.
+`Applied` and `NotApplied` are said only with proof from the pump; everything else is `Unknown`, which blocks everything but a stop until
+`Pump.reconcile()` has asked, or a person has settled it by hand. An exception is never used for an outcome. `note`, empty as a rule, is
+what the person must be told besides.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from dataclasses import dataclass
 
 from itbpump.errors import ItbPumpError
 from itbpump.hoststate import Intent
+from itbpump.link.errors import PumpRefused
+from itbpump.link.transaction import CommandFailed
 from itbpump.wire.messages import BolusState, CommandResult
 
-__all__ = ["Applied", "BolusGiven", "DosingBlocked", "NotApplied", "Outcome", "Proof", "Unknown"]
+__all__ = ["Applied", "BolusGiven", "DosingBlocked", "Interrupted", "NotApplied", "NothingOpen", "Outcome", "Proof", "Unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Applied:
     cmd_id: int
     result: CommandResult
     proof: Proof | None = None
+    note: str = ""
 
     @property
     def bolus(self) -> BolusGiven:
@@ -59,10 +63,17 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class NotApplied:
-    """The command had no effect and never will; `reason` says why."""
+    """The command did not take effect as ordered and never will; `reason` says why."""
 
     cmd_id: int
     reason: ItbPumpError
+    note: str = ""
+
+    @property
+    def nothing_changed(self) -> bool:
+        """The pump is as it was. False after a fault of its memory: it may have stopped or gone to its minimum rate; read its status."""
+        refusal = self.reason.refusal if isinstance(self.reason, CommandFailed) else self.reason
+        return not (isinstance(refusal, PumpRefused) and refusal.memory_fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,7 @@ class Unknown:
     cmd_id: int
     what: str
     cause: ItbPumpError
+    note: str = ""
 
 
 Outcome = Applied | NotApplied | Unknown
@@ -84,5 +96,21 @@ class DosingBlocked(ItbPumpError):
         self.intents = intents
         listed = ", ".join(f"{intent.what} (command {intent.cmd_id})" for intent in intents)
         super().__init__(
-            f"it is not known what became of: {listed}; nothing that doses is sent before that is settled; run: itbpump reconcile URL"
+            f"it is not known what became of: {listed}; nothing but a stop is sent before that is settled; run: itbpump reconcile URL"
         )
+
+
+class NothingOpen(ItbPumpError):
+    """There is no command of this id whose outcome is not known."""
+
+    def __init__(self, cmd_id: int) -> None:
+        self.cmd_id = cmd_id
+        super().__init__(f"command {cmd_id} is not open, so there is nothing to settle; see which are: itbpump reconcile URL")
+
+
+class Interrupted(KeyboardInterrupt):
+    """The person interrupted while command `cmd_id` was under way. `outcome` is what was known by then; None: the pump must be asked."""
+
+    def __init__(self, cmd_id: int, what: str, outcome: Applied | NotApplied | None = None) -> None:
+        self.cmd_id, self.what, self.outcome = cmd_id, what, outcome
+        super().__init__(f"interrupted in command {cmd_id}, {what}")

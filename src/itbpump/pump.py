@@ -1,8 +1,9 @@
 """The client people import: one pump, reached by its URL.
 
 `connect(url)` opens the port, makes the handshake and reads who the pump is. Every state-changing method writes its intent to disk
-before the first byte and answers with an outcome: Applied, NotApplied or Unknown (`outcome.py`). After a commit the pump is read again,
-and only what it says itself is called running. Judging a prescription is `itbpump.safety`; asking the person is the face's task.
+before the first byte and answers with an outcome: Applied, NotApplied or Unknown (`outcome.py`); all but a stop raise DosingBlocked
+while an earlier outcome is unknown. After a commit the pump is read again, and only what it says itself is called running. Judging a
+prescription is `itbpump.safety`; asking the person is the face's task.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from itbpump.changes import rebased_configuration, refilled_configuration, restored_configuration
-from itbpump.commands import Commands
+from itbpump.commands import Commands, Settled
 from itbpump.configuration import (
     PresentPump,
     bolus_order,
@@ -24,9 +26,9 @@ from itbpump.configuration import (
     to_configuration,
 )
 from itbpump.errors import ConfigurationError, ItbPumpError
-from itbpump.hoststate import HostState, Intent, PumpKey
+from itbpump.hoststate import HostState, HostStateError, Intent, PumpKey
 from itbpump.link.errors import LinkError
-from itbpump.outcome import Applied, Outcome, Proof
+from itbpump.outcome import Applied, Interrupted, Outcome, Proof
 from itbpump.profiles import PumpProfile, load_profile, mismatches
 from itbpump.quantity import Concentration, Duration, Mass, Volume
 from itbpump.read_back import compare_bolus_read_back, compare_read_back
@@ -56,6 +58,7 @@ from itbpump.wire.messages import (
     encode_bolus_order,
     encode_configuration,
 )
+from itbpump.wire.messages import Outcome as PumpOutcome
 
 if TYPE_CHECKING:
     from itbpump.therapy import Prescription
@@ -94,8 +97,9 @@ def connect(
     """Open a pump by its URL (`/dev/ttyUSB0`, `COM3`, `socket://host:port`, `sim://P-40?fill=38mL`, …) and make a session.
 
     `state` is where keys and intents live: by default the host's own file, or memory for a `sim://` pump without `state=`, which is
-    paired with the visible demo key. `transport` replaces the one that `url` names. `host_clock` gives seconds since 1970. Raises
-    TransportError, HandshakeFailed and its kinds, NoReply, HostStateError.
+    paired with the visible demo key. `transport` replaces the one that `url` names. `on_event` gets the pump's hints between requests,
+    never inside a command. `host_clock` gives seconds since 1970. Results that the pump has not been told are known here are confirmed
+    to it. Raises TransportError, HandshakeFailed and its kinds, NoReply, HostStateError.
     """
     port = open_transport(url) if transport is None else transport
     try:
@@ -124,7 +128,9 @@ class Pump:
         self.profile: PumpProfile = load_profile(session.info.profile)
         self._commands = Commands(session, state)
         self._host_clock = host_clock
-        state.remember(session.transport.url, session.info.serial, session.info.profile)
+        with suppress(HostStateError):  # only a list of what was used; a disk that takes no more must not keep anybody from a stop
+            state.remember(session.transport.url, session.info.serial, session.info.profile)
+        self._commands.confirm_owed()
 
     @property
     def info(self) -> Info:
@@ -166,8 +172,12 @@ class Pump:
         return self.session.log(from_seq)
 
     def others_unconfirmed(self) -> tuple[CommandResult, ...]:
-        """Results that other programmers have not yet confirmed; a review counts their drug as given."""
-        return self.session.results(ResultScope.OTHERS_UNCONFIRMED)
+        """What others did to the drug given and have not yet confirmed: therapies and boluses that took effect. A review counts them."""
+        return tuple(
+            result
+            for result in self.session.results(ResultScope.OTHERS_UNCONFIRMED)
+            if result.outcome is PumpOutcome.APPLIED and result.kind in (CommandKind.CONFIGURE, CommandKind.BOLUS)
+        )
 
     def own_results(self) -> tuple[CommandResult, ...]:
         """The pump's stored results of this programmer, newest first."""
@@ -256,6 +266,13 @@ class Pump:
         """Ask the pump what became of every command whose outcome is not known here, and settle what it can answer."""
         return self._commands.reconcile()
 
+    def settle_by_hand(self, cmd_id: int, state: Settled, by: str, reason: str) -> Outcome | None:
+        """Record what a person found out of a command that the pump no longer knows; read the log and the reservoir before.
+
+        None when it was recorded; the pump's own outcome where it has one, which stands instead. Raises as `Commands.settle_by_hand`.
+        """
+        return self._commands.settle_by_hand(cmd_id, state, by, reason)
+
     # ---------------------------------------------------------------------------------------------------- pieces
     def _require_profile(self, wanted: str) -> None:
         if wanted != self.info.profile:
@@ -279,7 +296,7 @@ class Pump:
             return outcome
         was_running = present.run_state is RunState.RUNNING
         result = outcome.result
-        return replace(outcome, proof=self._proof(lambda: self._prove_running(configuration, result, was_running)))
+        return replace(outcome, proof=self._proof(outcome, what, lambda: self._prove_running(configuration, result, was_running)))
 
     def _give(self, order: BolusOrder, present: PresentPump, what: str) -> Outcome:
         self._require_same_constants()
@@ -293,14 +310,17 @@ class Pump:
         )
         if not isinstance(outcome, Applied):
             return outcome
-        return replace(outcome, proof=self._proof(lambda: self._prove_bolus(order)))
+        return replace(outcome, proof=self._proof(outcome, what, lambda: self._prove_bolus(order)))
 
-    def _proof(self, prove: Callable[[], Proof]) -> Proof | None:
+    def _proof(self, outcome: Applied, what: str, prove: Callable[[], Proof]) -> Proof | None:
         """The proof, or None when the line is lost while it is read: the commit itself stands."""
         try:
-            return prove()
+            with self.session.quiet():
+                return prove()
         except (LinkError, TransportError):
             return None
+        except KeyboardInterrupt as error:
+            raise Interrupted(outcome.cmd_id, what, outcome) from error
 
     def _prove_running(self, configuration: Configuration, result: CommandResult, was_running: bool) -> Proof:
         """What the pump stores and runs equals what was meant."""
@@ -308,11 +328,11 @@ class Pump:
         checks: list[tuple[str, object, object]] = [
             ("digest", configuration_digest(configuration).hex(), status.digest.hex()),
             ("revision", result.revision, status.revision),
-            ("mode", configuration.mode, status.mode),
             ("stored configuration", configuration, self.configuration()),
         ]
         if configuration.mode is not Mode.STOPPED and (configuration.start or was_running):
-            checks.append(("run state", RunState.RUNNING, status.run_state))
+            # A pump that is stopped or in its safe state stays so without a start, and tells the mode it is in.
+            checks += [("mode", configuration.mode, status.mode), ("run state", RunState.RUNNING, status.run_state)]
         return Proof(tuple(checks))
 
     def _prove_bolus(self, order: BolusOrder) -> Proof:

@@ -26,22 +26,24 @@ class RefillError(ItbPumpError):
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """Aspirated minus expected, nL. `tolerance_nL` is the pump's accuracy on what it gave since the last fill; None when that is not
-    known.
+    """Aspirated minus expected, nL; None when the pump no longer knows what it held. `tolerance_nL` is the pump's accuracy on what it
+    gave since the last fill; None when that is not known.
     """
 
-    difference_nL: int
+    difference_nL: int | None
     tolerance_nL: int | None
 
     @property
     def above_clinic_limit(self) -> bool:
         """More than 2 mL either way."""
-        return abs(self.difference_nL) > CLINIC_LIMIT_NL
+        return self.difference_nL is not None and abs(self.difference_nL) > CLINIC_LIMIT_NL
 
     @property
     def outside_accuracy(self) -> bool | None:
-        """More than the pump's own tolerance explains; None when the last fill is not in the log."""
-        return None if self.tolerance_nL is None else abs(self.difference_nL) > self.tolerance_nL
+        """More than the pump's own tolerance explains; None when the last fill is not in the log, or the pump's count is lost."""
+        if self.tolerance_nL is None or self.difference_nL is None:
+            return None
+        return abs(self.difference_nL) > self.tolerance_nL
 
     @property
     def suspicious(self) -> bool:
@@ -51,6 +53,8 @@ class Discrepancy:
     @property
     def meaning(self) -> str:
         """What the sign points to."""
+        if self.difference_nL is None:
+            return "not checked: the pump has lost its count of what it held"
         if not self.suspicious:
             return "within both limits"
         if self.difference_nL < 0:
@@ -60,9 +64,11 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True)
 class Refill:
-    """One refill. Volumes in nL; `volume_after_nL` counts the residual that a needle cannot reach."""
+    """One refill. Volumes in nL; `volume_after_nL` counts the residual that a needle cannot reach. `expected_nL` is None for a pump that
+    has lost its configuration, and with it its count.
+    """
 
-    expected_nL: int
+    expected_nL: int | None
     aspirated_nL: int
     filled_nL: int
     volume_after_nL: int
@@ -84,6 +90,8 @@ class Refill:
             )
         if aspirated.nL > profile.capacity.nL:
             raise RefillError(f"{aspirated} cannot have been in a reservoir of {profile.capacity}; check the aspirated volume")
+        if present.has_lost_its_configuration:
+            return cls(None, aspirated.nL, filled.nL, after, Discrepancy(None, None))
         expected = max(0, present.reservoir_nL - residual)
         given = _given_since_last_fill(present, log)
         tolerance = None if given is None else -(-given * profile.accuracy_ppm // 1_000_000)

@@ -1,12 +1,13 @@
 """A session with one pump: who it is, and everything that can be read without changing it.
 
-Opens the link over a transport, reads the pump's identity first, and refuses a downgraded session. Not here: commands (`commands.py`)
-and what people import (`pump.py`).
+Opens the link over a transport, reads the pump's identity first, and refuses a downgraded session. After a request without an answer
+the next one goes over a new session. Not here: commands (`commands.py`) and what people import (`pump.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from itbpump.connection import Connection
@@ -16,6 +17,7 @@ from itbpump.link.programmer import ProgrammerLink
 from itbpump.link.transaction import UnexpectedReply
 from itbpump.transport.base import Transport, TransportError
 from itbpump.wire.messages import (
+    MAX_COUNTER_GAP,
     Close,
     CommandResult,
     Configuration,
@@ -37,6 +39,7 @@ from itbpump.wire.messages import (
     Result,
     ResultScope,
     ResultsPage,
+    Role,
     Status,
     decode_configuration,
 )
@@ -49,7 +52,11 @@ R = TypeVar("R")
 
 
 class PumpSession:
-    """An open session. Raises TransportError, HandshakeFailed (and its kinds) or NoReply when none comes about."""
+    """An open session. Raises TransportError, HandshakeFailed (and its kinds) or NoReply when none comes about.
+
+    `on_event` gets the pump's hints between requests that read, and in `listen`: never inside a command. What it raises goes to the
+    caller of the reading.
+    """
 
     def __init__(
         self,
@@ -65,6 +72,7 @@ class PumpSession:
         self.transport = transport
         self._link = ProgrammerLink(state.programmer_id, key_of, entropy)
         self._connection = Connection(transport, self._link, on_event)
+        self._quiet = False
         self.info = self._open()
         self.key = PumpKey(self.info.serial, self.info.memory_id)
 
@@ -81,8 +89,10 @@ class PumpSession:
 
     @property
     def is_open(self) -> bool:
-        """Requests can be sent."""
-        return self._link.state == "open"
+        """Requests can be sent, and the last one was answered."""
+        # An emergency session is kept through lost answers while the pump still hears it: a new one would need the magnet again.
+        patience = MAX_COUNTER_GAP // 2 if self.info.role is Role.EMERGENCY else 0
+        return self._link.state == "open" and self._connection.unanswered <= patience
 
     @property
     def link(self) -> ProgrammerLink:
@@ -104,7 +114,7 @@ class PumpSession:
     def close(self) -> None:
         """Say good-bye, so that another programmer need not wait, and close the port."""
         try:
-            if self.is_open:
+            if self._link.state == "open":
                 self._connection.request(Close(), self.now_ms() + _CLOSE_WAIT_MS)
         except (LinkError, TransportError):
             # The line is dead: the pump ends the idle session by itself, and nothing is owed to the caller any more.
@@ -113,8 +123,17 @@ class PumpSession:
             self._connection.close()
 
     def listen(self, wait_ms: int) -> None:
-        """Take in hints for at most `wait_ms`."""
+        """Take in hints for at most `wait_ms`, and hand them out."""
         self._connection.listen(wait_ms)
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Hand out no hints meanwhile, so that nothing a hint sets off can come between a command and its outcome."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
 
     # -------------------------------------------------------------------------------------------------- requests
     def send(self, message: Request, deadline_ms: int | None = None) -> Reply:
@@ -127,17 +146,17 @@ class PumpSession:
         if not self.is_open:
             self.reconnect()
 
-    def ask(self, message: Request, kind: type[R], *, again: bool = True) -> R:
+    def ask(self, message: Request, kind: type[R]) -> R:
         """One request whose reply is of `kind`, over a new session if need be. Raises PumpRefused for an error reply, else as `send`.
 
-        `again` lets a request that changes nothing be asked once more when the pump turns out to have lost the session.
+        For requests that change nothing: one is asked once more when the pump turns out to have lost the session.
         """
+        if not self._quiet:
+            self._connection.hand_out()
         self.ensure_open()
         try:
             reply = self._connection.request(message)
         except SessionLost:
-            if not again:
-                raise
             self.reconnect()
             reply = self._connection.request(message)
         if isinstance(reply, Error):

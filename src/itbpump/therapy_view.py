@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from itbpump.configuration import mass_of_units, patient_allotment_units, schedule_for
 from itbpump.quantity import MS_PER_DAY, Concentration, Duration, Flow, Mass, MassRate, TimeOfDay, Volume, mass_of_pulses, rate_of_flow
 from itbpump.schedule import UNITS_PER_NL, Schedule
-from itbpump.wire.messages import Configuration, Mode, StepKind
+from itbpump.wire.messages import Configuration, Mode, Status, StepKind
 
 if TYPE_CHECKING:
     from itbpump.profiles import PumpProfile
 
-__all__ = ["DAY_NAMES", "BolusView", "StepView", "TherapyView", "count_in_words", "days_in_words", "view_configuration"]
+__all__ = ["DAY_NAMES", "BolusView", "DeliveryView", "StepView", "TherapyView", "count_in_words", "days_in_words", "view_configuration"]
 
 DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _ONES = (
@@ -103,7 +103,7 @@ class TherapyView:
     background: MassRate | None
     periodic: BolusView | None
     patient: BolusView | None
-    bridge: tuple[MassRate, Volume] | None
+    bridge: tuple[Flow, Volume] | None
     path: Volume
     low_alarm: Volume
     empty_alarm: Volume
@@ -187,14 +187,77 @@ class TherapyView:
         if self.patient is not None:
             form["patient_bolus"] = self.patient.json()
         if self.bridge is not None:
-            form["bridge"] = {"rate": self.bridge[0].rounded().json(), "volume": self.bridge[1].json()}
+            form["bridge"] = {"flow": self.bridge[0].json(), "volume": self.bridge[1].json()}
         return form
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """What leaves the catheter now, by the pump's account: the flow, times what the path still holds.
+
+    `held` is the highest concentration the path may hold, `label` what the reservoir holds; they differ until `path_left` has passed.
+    `bridge_left` is what is left of a bridge, which flows now (`bridging`) or waits. Not modelled: mixing in the path.
+    """
+
+    flow: Flow
+    label: Concentration
+    held: Concentration
+    path_left: Volume
+    bridge_left: Volume
+    bridging: bool
+
+    @classmethod
+    def from_status(cls, status: Status, pulse_volume_nL: int) -> DeliveryView:
+        """From the pump's reply; a pump without a configuration has a label of no concentration."""
+        return cls(
+            flow=Flow(status.flow_nL_per_day),
+            label=Concentration(status.concentration_ng_per_mL),
+            held=Concentration(status.path_concentration_ng_per_mL),
+            path_left=Volume(status.path_left_pulses * pulse_volume_nL),
+            bridge_left=Volume(status.bridge_left_pulses * pulse_volume_nL),
+            bridging=status.bridging,
+        )
+
+    @property
+    def dose(self) -> MassRate:
+        """What the patient gets now, to the nearest ng."""
+        return rate_of_flow(self.flow, self.held if self.path_left.nL else self.label).rounded()
+
+    @property
+    def label_dose(self) -> MassRate:
+        """What the same flow gives when the path is clear, to the nearest ng."""
+        return rate_of_flow(self.flow, self.label).rounded()
+
+    def __str__(self) -> str:
+        if self.flow == Flow(0):
+            return "NOTHING" + self._waiting()
+        shown = f"{self.dose} ({self.flow})"
+        held = "another drug" if self.held == self.label else f"the old {self.held}"
+        if self.bridging:
+            return f"{shown}; bridge: the path still holds {held}, until {self.bridge_left} more have passed"
+        if self.path_left.nL:
+            then = f"then {self.label_dose} at this flow"
+            return f"{shown}; the path still holds {held}, until {self.path_left} more have passed, {then}{self._waiting()}"
+        return f"{shown}{self._waiting()}"
+
+    def _waiting(self) -> str:
+        return f"; a bridge waits for the next start: {self.bridge_left} still to pass" if self.bridge_left.nL else ""
+
+    def json(self) -> dict[str, object]:
+        """For `status --json`: `dose` is what the patient gets now, `label_dose` what the flow gives from a clear path."""
+        return {
+            **self.flow.json(),
+            "dose": self.dose.json(),
+            "label_dose": self.label_dose.json(),
+            "path": {"holds": self.held.json(), "until": self.path_left.json(), "is_clear": self.path_left.nL == 0},
+            "bridge_left": self.bridge_left.json(),
+        }
 
 
 def view_configuration(configuration: Configuration, profile: PumpProfile) -> TherapyView:
     """The meaning of a configuration on this pump. ValueError for one that is no therapy.
 
-    The bridge is shown with the concentration of the configuration; the drug still in the path is the old one.
+    The bridge is shown as flow and whole volume: its dose hangs on what the path holds, which a configuration does not say.
     """
     concentration = Concentration(configuration.concentration_ng_per_mL)
     pulse = profile.pulse_volume.nL
@@ -212,7 +275,7 @@ def view_configuration(configuration: Configuration, profile: PumpProfile) -> Th
             max_per_day=configuration.patient_max_per_day,
         )
     if configuration.bridge_pulses:
-        bridge = (rate_of_flow(Flow(configuration.bridge_flow_nL_per_day), concentration), Volume(configuration.bridge_pulses * pulse))
+        bridge = (Flow(configuration.bridge_flow_nL_per_day), Volume(configuration.bridge_pulses * pulse))
     return TherapyView(
         mode=configuration.mode,
         drug=configuration.drug,

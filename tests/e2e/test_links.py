@@ -75,7 +75,7 @@ class Figures:
     configuration: Configuration | None
     results: tuple[CommandResult, ...]
     truth: dict[str, object]
-    refill_difference_nL: int
+    refill_difference_nL: int | None
 
 
 def session(pump: Pump, bench: Bench) -> Figures:

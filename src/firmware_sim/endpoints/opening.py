@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from firmware_sim.firmware.memory import MemoryFault
 from firmware_sim.profiles import load_profile
 from firmware_sim.state_file import StateFile, StateFileError
 
-__all__ = ["load_pump", "make_pump", "new_pump", "open_line"]
+__all__ = ["entropy_for", "load_pump", "make_pump", "new_pump", "open_line"]
 
 
 def make_pump(
@@ -44,15 +45,24 @@ def make_pump(
         raise EndpointError(f"a pump {profile!r} cannot be made ({error})", "check the profile's name and the fill") from error
 
 
+def entropy_for(url: SimUrl) -> Callable[[int], bytes] | None:
+    """Random bytes for the fresh pump of an address: the system's for one that is to be kept, since what programmers know of a pump hangs
+    on its memory's id, and two files must not hold the same; None (from the seed) for one that dies with the program."""
+    return None if url.state is None else os.urandom
+
+
 def new_pump(url: SimUrl) -> SimulatedPump:
     """The fresh pump of an address without a prescription. Raises EndpointError."""
     if url.rx is not None:
         raise EndpointError("a prescription cannot be read here", f"run `itbpump sim --rx {url.rx}` and open the port that it prints")
-    return make_pump(url.profile, seed=url.seed, fill_nL=url.fill_nL)
+    return make_pump(url.profile, seed=url.seed, fill_nL=url.fill_nL, entropy=entropy_for(url))
 
 
-def load_pump(file: StateFile, entropy: Callable[[int], bytes] | None = None) -> SimulatedPump:
-    """The pump of a state file. Raises StateFileError; the file is left as it is."""
+def load_pump(file: StateFile, entropy: Callable[[int], bytes] = os.urandom) -> SimulatedPump:
+    """The pump of a state file. Raises StateFileError; the file is left as it is.
+
+    Its random bytes never follow from the seed: with each start they would be the same again.
+    """
     state = file.load()
     try:
         return SimulatedPump.load(state, entropy)

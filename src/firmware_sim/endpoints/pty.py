@@ -27,6 +27,7 @@ class PtyLink:
         self.url = ""
         self.device_path = ""
         self._slave: int | None = None
+        self._lock: int | None = None
         self.channel: Channel | None = None
 
     def open(self) -> None:
@@ -51,8 +52,12 @@ class PtyLink:
                 raise
 
     def _make_link(self, link: Path) -> None:
-        """A link that leads nowhere, or to our own new terminal, is what a killed simulator left; anything else is somebody's."""
-        if link.is_symlink() and (not link.exists() or str(link.readlink()) == self.device_path):
+        """A link that leads nowhere, or whose simulator no longer holds the lock beside it, is what a killed one left.
+
+        Where it leads is no proof: the number of a terminal is soon used again.
+        """
+        abandoned = self._take_lock(link)
+        if link.is_symlink() and (abandoned or not link.exists() or str(link.readlink()) == self.device_path):
             link.unlink()
         try:
             link.symlink_to(self.device_path)
@@ -61,10 +66,36 @@ class PtyLink:
         except OSError as error:
             raise EndpointError(f"{link} cannot be made ({error.strerror})", "name a link in a folder you may write to") from error
 
+    def _take_lock(self, link: Path) -> bool:
+        """Hold the lock beside the link while this process lives, if nobody does. Whether a dead holder had left its file there."""
+        import fcntl  # noqa: PLC0415 -- POSIX only, as the terminals are
+
+        path = self._lock_path(link)
+        left_over = path.exists()
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise EndpointError(f"{link} cannot be made ({error.strerror})", "name a link in a folder you may write to") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return False
+        self._lock = lock
+        return left_over
+
+    @staticmethod
+    def _lock_path(link: Path) -> Path:
+        return link.with_name(f".{link.name}.lock")
+
     def close(self) -> None:
         """Remove the link if it is still ours, and hang up. Harmless when repeated."""
         if self.symlink is not None and self.device_path and self._points_here(self.symlink):
             self.symlink.unlink()
+        if self._lock is not None and self.symlink is not None:
+            self._lock_path(self.symlink).unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
         if self.channel is not None:
             self.channel.close()
             self.channel = None

@@ -15,13 +15,15 @@ from msgspec.structs import replace as replace_struct
 
 from firmware_sim.firmware.alarm_table import Alarm
 from firmware_sim.firmware.cells import ALIVE, DONE, INTENT, RESETS, Cell
+from firmware_sim.firmware.course import PresentState
 from firmware_sim.firmware.delivery import Delivery, NoFlow, resume_delivery
 from firmware_sim.firmware.draft import SAFE_STOPPED, Draft
 from firmware_sim.firmware.durable import Drive, Durable
 from firmware_sim.firmware.ledger import Ledger, Lump, PatientRecord
-from firmware_sim.firmware.limits import PresentState, check_configuration
+from firmware_sim.firmware.limits import check_configuration
 from firmware_sim.firmware.machine import Machine
 from firmware_sim.firmware.materialise import MINUTE_MS
+from firmware_sim.firmware.salvage import Given, end_lost_boluses, forgotten, lost_drive, taken_over, without_journal
 from itbpump.wire.errors import MessageError
 from itbpump.wire.messages import BolusState, LogKind, RunState, decode_configuration
 
@@ -35,7 +37,7 @@ class Check(IntEnum):
     CLOCK = 2
     CONFIGURATION = 3
     JOURNAL_OLD = 4
-    """Whole, but not the newest: what the pump was last told is lost."""
+    """Whole, but not the newest: what the pump was last told is lost. A stamp or a result is ahead of it."""
     JOURNAL_SLOT = 5
     """The slot not in force is damaged: what a power cut in a write leaves. Logged, no alarm."""
     COUNTERS = 6
@@ -52,7 +54,10 @@ _FATAL = {Check.JOURNAL, Check.CLOCK, Check.CONFIGURATION, Check.JOURNAL_OLD}
 class _Found:
     """What the memory says at the start."""
 
+    record: Durable
+    """The journal record."""
     state: Durable
+    """What holds now: the same, but for what is known to have changed since."""
     before: Delivery
     """Delivery as it was since the journal record was written."""
     until_ms: int
@@ -63,6 +68,10 @@ class _Found:
     open_intent: bool = False
     doubt: int = 0
     """Pulses of this reset that may or may not have been given."""
+
+    def failed(self, check: Check) -> bool:
+        """Whether this check has failed."""
+        return any(failed is check for failed, _ in self.failures)
 
     @property
     def lost(self) -> bool:
@@ -90,7 +99,7 @@ def boot(machine: Machine, uptime_ms: int) -> None:
     draft = machine.draft()
     _report(draft, found, starts)
     _resume(draft, machine, found)
-    machine.store(draft)
+    machine.store_or_force(draft)
     INTENT.write(machine.memory, Cell(found.lifetime))
     DONE.write(machine.memory, Cell(found.lifetime))
 
@@ -104,31 +113,34 @@ def _examine(machine: Machine, uptime_ms: int) -> _Found:
     state = loaded.state
     if state is None:
         failures.append((Check.JOURNAL, loaded.damaged))
-        state = _without_journal(machine, alive_ms)
+        state = without_journal(machine, alive_ms)
     elif loaded.damaged:
         failures.append((Check.JOURNAL_SLOT, loaded.damaged))
     if not _configuration_holds(machine, state, uptime_ms):
         failures.append((Check.CONFIGURATION, state.active_revision))
         # Kept in the other slot and in the log by its revision; here it must not be compiled again.
-        state = replace(state, active=b"", drive=Drive.NONE if state.drive is Drive.NONE else _lost_drive(machine))
+        state = replace(state, active=b"", bridge_end=0, drive=Drive.NONE if state.drive is Drive.NONE else lost_drive(machine))
     # What the journal holds beyond its own state is made good before it is judged.
     machine.adopt(state)
     machine.log.load()
     last_ms = max(state.at_ms, alive_ms)
-    if alive is not None and loaded.state is not None and alive.value > state.sequence:
-        failures.append((Check.JOURNAL_OLD, alive.value))
+    stamped = alive.value if alive is not None else 0
+    record, lost = state, forgotten(machine, state)
+    if lost or (loaded.state is not None and stamped > state.sequence):
+        failures.append((Check.JOURNAL_OLD, max(stamped, state.sequence + 1)))
+        state = taken_over(machine, state, lost)
     # Go on above every number ever in force, or the next start would miss a newer record again.
-    state = replace(state, sequence=max(state.sequence, alive.value if alive is not None else 0))
+    state = replace(state, sequence=max(state.sequence, stamped))
     if uptime_ms < last_ms:
         failures.append((Check.CLOCK, last_ms - uptime_ms))
     before = resume_delivery(
         machine.profile.pulse_volume_nL,
-        machine.source_of(state, state.lifetime),
-        state.at_ms,
-        residual_units=state.residual_units,
-        lifetime_pulses=state.lifetime,
+        machine.source_of(record, record.lifetime),
+        record.at_ms,
+        residual_units=record.residual_units,
+        lifetime_pulses=record.lifetime,
     )
-    found = _Found(state, before, last_ms, failures)
+    found = _Found(record, state, before, last_ms, failures)
     for check, count in (
         (Check.CELLS, int(alive is None)),
         (Check.LOG_CHAIN, machine.log.broken_links),
@@ -145,7 +157,9 @@ def _count_pulses(machine: Machine, found: _Found) -> None:
     """From the records of intent and done; where they are lost or contradict the journal, from the schedule."""
     intent, done = INTENT.read(machine.memory), DONE.read(machine.memory)
     scheduled = found.before.lifetime_at(found.until_ms)
-    if intent is None or done is None or intent.number - done.number not in (0, 1) or intent.number < scheduled:
+    # What an older record had scheduled need not have flowed.
+    least = found.record.lifetime if found.failed(Check.JOURNAL_OLD) else scheduled
+    if intent is None or done is None or intent.number - done.number not in (0, 1) or intent.number < least:
         found.failures.append((Check.COUNTERS, scheduled))
         found.lifetime = scheduled
         found.doubt = found.before.lifetime_at(found.until_ms + MINUTE_MS) - scheduled + 1
@@ -165,49 +179,34 @@ def _configuration_holds(machine: Machine, state: Durable, uptime_ms: int) -> bo
     except MessageError:
         return False
     judged = replace_struct(configuration, start=False)
-    present = PresentState(uptime_ms, False, configuration, state.anchor_ms, 0, Ledger(), PatientRecord())
-    return check_configuration(judged, machine.profile, present) is None
-
-
-def _without_journal(machine: Machine, alive_ms: int) -> Durable:
-    """What can be said when both slots are lost: command ids from the results, counters from the pulses, no therapy."""
-    done = DONE.read(machine.memory)
-    lifetime = done.number if done is not None else 0
-    return Durable(
-        run_state=RunState.SAFE,
-        drive=_lost_drive(machine),
-        at_ms=alive_ms,
-        lifetime=lifetime,
-        # Never back: no more pulses than all can have been in boluses.
-        bolus_counter=lifetime,
-        programmers=machine.results.rebuilt(),
+    present = PresentState(
+        uptime_ms, False, configuration, state.anchor_ms, 0, Ledger(), PatientRecord(), bridge_left_pulses=configuration.bridge_pulses
     )
-
-
-def _lost_drive(machine: Machine) -> Drive:
-    return Drive.MINIMUM if machine.profile.critical_memory_safe_state == "minimum_rate" else Drive.NONE
+    return check_configuration(judged, machine.profile, present) is None
 
 
 # ------------------------------------------------------------------------------------------------ what was given
 def _residual(found: _Found) -> int:
     """Schedule less pulses. What was scheduled after the last stamp is not caught up, but a pulse given was scheduled half at least."""
     pulse_units = found.before.phase.pulse_units
-    return max(found.before.total_units_at(found.until_ms) - found.lifetime * pulse_units, -(pulse_units // 2))
+    # Above half a pulse only where an older record had scheduled what did not flow: that is not caught up either.
+    return min(max(found.before.total_units_at(found.until_ms) - found.lifetime * pulse_units, -(pulse_units // 2)), pulse_units // 2 - 1)
 
 
 def _ledger(machine: Machine, found: _Found, uptime_ms: int) -> Ledger:
     """Masses of the journal, of the schedule until the last stamp, and of the pulses after it, which count until now."""
-    state = found.state
+    record = found.record
     if uptime_ms < found.until_ms:
         # The clock went back: all of it counts as given just now.
-        return Ledger.from_buckets(state.buckets, uptime_ms)
-    concentration = machine.concentration_of(state, state.lifetime)
-    ledger = Ledger.from_buckets(state.buckets, state.at_ms)
-    ledger = ledger.begin(found.before.phase.source, concentration, state.at_ms).begin(NoFlow(), 0, found.until_ms)
+        return Ledger.from_buckets(record.buckets, uptime_ms)
+    concentration = machine.concentration_of(record, record.lifetime)
+    ledger = Ledger.from_buckets(record.buckets, record.at_ms)
+    ledger = ledger.begin(found.before.phase.source, concentration, record.at_ms).begin(NoFlow(), 0, found.until_ms)
     pulses = found.lifetime - found.before.lifetime_at(found.until_ms)
-    if pulses == 0 or uptime_ms == found.until_ms:
+    if pulses <= 0:
         return Ledger(ledger.closed)
-    return Ledger((*ledger.closed, Lump(found.until_ms, uptime_ms, pulses * found.before.phase.pulse_units * concentration)))
+    # From a ms before: the pulse in doubt may be due at the very ms of stamp and start, and no entry is without length.
+    return Ledger((*ledger.closed, Lump(found.until_ms - 1, uptime_ms, pulses * found.before.phase.pulse_units * concentration)))
 
 
 # ------------------------------------------------------------------------------------------------ what goes on
@@ -222,6 +221,10 @@ def _report(draft: Draft, found: _Found, starts: int) -> None:
 
 def _resume(draft: Draft, machine: Machine, found: _Found) -> None:
     draft.end_bolus(BolusState.INTERRUPTED, doubt=min(found.doubt, 255))
+    end_lost_boluses(draft, machine, _given(found))
+    if found.failed(Check.JOURNAL_OLD):
+        # Never back: no more pulses than all since the record can have been in boluses that it does not know of.
+        draft.set(bolus_counter=draft.state.bolus_counter + found.lifetime - found.record.lifetime)
     # Only a clock that went back can have put them after the present.
     draft.set(grants_ms=tuple(min(start_ms, draft.now_ms) for start_ms in draft.state.grants_ms))
     if not draft.is_active(Alarm.MOTOR_STALL):
@@ -237,6 +240,11 @@ def _resume(draft: Draft, machine: Machine, found: _Found) -> None:
     # A first start has nothing to deliver; the count of starts itself may be lost.
     if low_battery and draft.state.drive is not Drive.NONE:
         draft.raise_alarm(Alarm.LOW_BATTERY_RESET, machine.hardware.battery_permille())
+
+
+def _given(found: _Found) -> Given:
+    before = None if found.failed(Check.JOURNAL) else found.before
+    return Given(before, found.lifetime, found.doubt, not found.failed(Check.COUNTERS))
 
 
 def _lose(draft: Draft, machine: Machine, found: _Found) -> None:

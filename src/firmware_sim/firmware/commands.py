@@ -4,7 +4,7 @@ Order of checks: role (`core`) → command id → range and limits → state. A 
 carried out, or refused for a reason that lies in the pump's state or limits (stale revision, limit, counter moved, bolus busy, wrong
 state). Such a refusal is stored like a success and answered as a `Result` with outcome refused: the same id is never carried out
 later, even if the reason has gone. Errors before the judgement (nothing staged, other digest, bad fragment, conflict, too old, memory
-fault) take nothing, come as `Error`, and the host may try again under the same id.
+fault) take nothing, come as `Error`, and the host may try again under the same id. A stop that meets a memory fault stops all the same.
 
 Not modelled: commands that take time; a bolus is started by its command and ended by an event.
 """
@@ -143,8 +143,18 @@ def _judge(machine: Machine, session: Session, cmd_id: int, kind: CommandKind, d
     try:
         machine.store(draft)
     except MemoryFault:
+        if kind is CommandKind.STOP:
+            _stop_all_the_same(machine, session)
         return Error(code=ErrorCode.MEMORY_FAULT, detail=0, cmd_id=cmd_id)
     return Result(result=result)
+
+
+def _stop_all_the_same(machine: Machine, session: Session) -> None:
+    """A stop is not for the memory to refuse: delivery ends, though neither effect nor result will outlive a reset."""
+    draft = machine.draft()
+    stop(machine, draft)
+    draft.changed(session.programmer_id, CommandKind.STOP)
+    machine.force(draft)
 
 
 def live(machine: Machine, number: int, result: CommandResult) -> CommandResult:

@@ -23,10 +23,10 @@ from firmware_sim.firmware.events import Due, StallWatch, next_due
 from firmware_sim.firmware.limits import check_bolus, check_configuration
 from firmware_sim.firmware.machine import Machine
 from firmware_sim.firmware.materialise import PulsePhase
-from firmware_sim.firmware.memory import Memory, MemoryFault
+from firmware_sim.firmware.memory import Memory
 from firmware_sim.firmware.prescribe import patient_request
 from firmware_sim.firmware.staging import Payload, StageRefused, Staging
-from firmware_sim.port import Hardware
+from firmware_sim.port import Hardware, PulseTrain
 from firmware_sim.profiles import FirmwareProfile
 from itbpump.wire.errors import FieldRangeError, MessageError
 from itbpump.wire.messages import (
@@ -124,6 +124,11 @@ class Firmware:
                 return
             self._change(due.effect)
 
+    @property
+    def train(self) -> PulseTrain:
+        """The pulses commanded from now on, as long as nothing changes."""
+        return self._machine.delivery.phase
+
     def _next(self) -> Due | None:
         if not self._due_known:
             self._due = next_due(self._machine, self._watch)
@@ -141,16 +146,12 @@ class Firmware:
             self._due_known = False
 
     def _change(self, effect: Callable[[Machine, Draft], object]) -> None:
-        """A change of the pump's own. If the journal fails it, the pump goes to its safe state without it."""
+        """A change of the pump's own."""
         machine = self._machine
         self._due_known = False
         draft = machine.draft()
         effect(machine, draft)
-        try:
-            machine.store(draft)
-        except MemoryFault:
-            draft.raise_alarm(Alarm.MEMORY_LOST)
-            machine.force(draft)
+        machine.store_or_force(draft)
 
     def _settle(self) -> None:
         """Carry out what a change has made due at once."""

@@ -195,12 +195,10 @@ def compile_cycle(configuration: Configuration, minimum_rate_nL_per_day: int, pu
 
 
 def periodic_anchor_ms(new: Configuration, old: Configuration | None, old_anchor_ms: int, now_ms: int) -> int:
-    """Anchor of a periodic therapy committed at `now_ms`: kept while none of its periodic fields changes, else the commit itself."""
-    return old_anchor_ms if old is not None and _periodic_key(new) == _periodic_key(old) else now_ms
-
-
-def _periodic_key(configuration: Configuration) -> tuple[Mode, int, int, int]:
-    return (configuration.mode, configuration.periodic_pulses, configuration.periodic_duration_min, configuration.periodic_every_min)
+    """Anchor of a periodic therapy committed at `now_ms`: kept while mode and period stay, so that another dose, duration or flow starts
+    no bolus of its own; else the commit itself."""
+    kept = old is not None and (new.mode, new.periodic_every_min) == (old.mode, old.periodic_every_min)
+    return old_anchor_ms if kept else now_ms
 
 
 def patterns_problem(patterns: tuple[Pattern, ...]) -> str | None:

@@ -63,6 +63,12 @@ class Draft:
         if ended.owner != NO_OWNER:
             self._ended.append(ended)
 
+    def end_lost_bolus(self, ended: BolusRecord) -> None:
+        """Note the end of a bolus whose start the journal has lost; its pulses are in the counters already."""
+        self.set(bolus=ended)
+        self.log(LogKind.BOLUS_END, ended.delivered, ended.kind << 16 | ended.state << 8 | ended.doubt)
+        self._ended.append(ended)
+
     def start_bolus(self, kind: BolusKind, pulses: int, duration_ms: int, owner: int = NO_OWNER, cmd_id: int = 0) -> None:
         """Start a bolus; the caller has judged it and ended another."""
         state = self.state

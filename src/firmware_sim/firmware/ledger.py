@@ -231,6 +231,8 @@ class Denial(IntEnum):
     ALLOTMENT = 5
     MASS_24H = 6
     RESERVOIR = 7
+    PATIENT_DOSE = 8
+    """Too much by the concentration that the path may still hold."""
 
 
 @dataclass(frozen=True, slots=True)

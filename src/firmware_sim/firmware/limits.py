@@ -11,18 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from firmware_sim.firmware.course import PresentState, future_plan, keeps_bridge, plan_after_commit, present_concentration, same_label
 from firmware_sim.firmware.cycle import DAY_MS, MINUTE_MS, UNITS_PER_NL, Cycle, compile_cycle, patterns_problem, periodic_anchor_ms
-from firmware_sim.firmware.delivery import BolusSource, ConstantSource, CycleSource, Source
-from firmware_sim.firmware.ledger import (
-    HORIZON_MS,
-    MASS_UNITS_PER_NG,
-    Denial,
-    Ledger,
-    PatientRecord,
-    Stretch,
-    max_future_mass_24h,
-    never_more,
-)
+from firmware_sim.firmware.delivery import BolusSource
+from firmware_sim.firmware.ledger import MASS_UNITS_PER_NG, Denial, max_future_mass_24h, never_more
 from firmware_sim.profiles import DrugLimits, FirmwareProfile
 from itbpump.wire.messages import STAGED_BYTES, BolusKind, BolusOrder, Configuration, LimitCode, Mode, StepKind
 
@@ -32,39 +24,11 @@ __all__ = [
     "check_configuration",
     "check_patient_request",
     "check_payload_size",
-    "future_plan",
     "max_pattern_mass_units_24h",
 ]
 
 SECOND_MS = 1_000
 NL_PER_ML = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class PresentState:
-    """What the pump knows about itself when a request is judged."""
-
-    now_ms: int
-    running: bool
-    """Therapy is being delivered."""
-    active: Configuration | None
-    """Configuration in force; None while unconfigured."""
-    anchor_ms: int
-    """Anchor of the active periodic therapy (`cycle.periodic_anchor_ms`)."""
-    reservoir_nL: int
-    """Dead-reckoned volume in the reservoir, the residual included."""
-    ledger: Ledger
-    patient: PatientRecord
-    path_concentration_ng_per_mL: int = 0
-    """Concentration the path held before the last change of label; 0 if there was none."""
-    path_left_nL: int = 0
-    """Volume still to be delivered until the path holds the active concentration; 0 when it does."""
-    bridge_left_pulses: int = 0
-    """Lifetime pulses until the bridge in force ends; 0 without one."""
-    bolus: BolusSource | None = None
-    """Single, priming or patient bolus that is running."""
-    last_prime_ms: int | None = None
-    """Start of the last prime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +92,7 @@ def check_bolus(order: BolusOrder, profile: FirmwareProfile, present: PresentSta
             return LimitCode.PRIME_VOLUME
         if present.last_prime_ms is not None and present.now_ms - present.last_prime_ms < profile.prime_lockout_ms:
             return LimitCode.PRIME_LOCKOUT
-    elif volume_nL * _present_concentration(active, present) > profile.drugs[active.drug].bolus_mass_max_ng * NL_PER_ML:
+    elif volume_nL * present_concentration(active, present) > profile.drugs[active.drug].bolus_mass_max_ng * NL_PER_ML:
         return LimitCode.BOLUS_MASS
     if volume_nL > present.reservoir_nL - profile.residual_nL:
         return LimitCode.REFILL_FLOW
@@ -136,19 +100,25 @@ def check_bolus(order: BolusOrder, profile: FirmwareProfile, present: PresentSta
 
 
 def check_patient_request(profile: FirmwareProfile, present: PresentState) -> Denial | None:
-    """Why a patient bolus may not start now; None if it may. Its shape was judged with the configuration."""
+    """Why a patient bolus may not start now; None if it may.
+
+    Its shape was judged with the configuration; its mass again here, since it pushes out what is in the path.
+    """
     active = present.active
     if active is None or active.patient_pulses == 0:
         return Denial.NONE_ALLOWED
-    if not present.running:
+    if not present.running or present.minimum_rate:
         return Denial.NOT_RUNNING
     if present.bolus is not None:
         return Denial.BOLUS_RUNNING
     denial = present.patient.may_start(present.now_ms, active.patient_lockout_min * MINUTE_MS, active.patient_max_per_day)
     if denial is not None:
         return denial
-    if active.patient_pulses * profile.pulse_volume_nL > present.reservoir_nL - profile.residual_nL:
+    volume_nL = active.patient_pulses * profile.pulse_volume_nL
+    if volume_nL > present.reservoir_nL - profile.residual_nL:
         return Denial.RESERVOIR
+    if volume_nL * present_concentration(active, present) > profile.drugs[active.drug].patient_mass_max_ng * NL_PER_ML:
+        return Denial.PATIENT_DOSE
     bolus = BolusSource(active.patient_pulses, active.patient_duration_min * MINUTE_MS, present.now_ms, profile.pulse_volume_nL)
     return None if _bolus_mass_24h(bolus, active, profile, present) is None else Denial.MASS_24H
 
@@ -167,7 +137,7 @@ def _mode_fields(case: _Case) -> LimitCode | None:
         any(periodic) and cfg.mode is not Mode.PERIODIC_BOLUS,
         not all(periodic) and cfg.mode is Mode.PERIODIC_BOLUS,
         bool(cfg.patterns) and cfg.mode is not Mode.FLEX,
-        bool(cfg.bridge_flow_nL_per_day or cfg.bridge_pulses) and not delivers,
+        bool(cfg.bridge_flow_nL_per_day or cfg.bridge_pulses) and not delivers and not keeps_bridge(cfg, case.present),
         cfg.patient_pulses != 0 and (not delivers or cfg.patient_max_per_day == 0),
         cfg.patient_pulses == 0 and any(patient_rest),
         cfg.reservoir_volume_nL != 0 and not cfg.reservoir_set,
@@ -190,7 +160,7 @@ def _label(case: _Case) -> LimitCode | None:
     if cfg.concentration_ng_per_mL not in case.drug.concentrations_ng_per_mL:
         return LimitCode.CONCENTRATION
     # The first label of all needs a filled reservoir too: without one the pump knows neither what nor how much it holds.
-    same = active is not None and (active.drug, active.concentration_ng_per_mL) == (cfg.drug, cfg.concentration_ng_per_mL)
+    same = active is not None and same_label(active, cfg)
     return None if same or cfg.reservoir_set else LimitCode.LABEL_CHANGE
 
 
@@ -233,9 +203,20 @@ def _boluses(case: _Case) -> LimitCode | None:
 
 
 def _bridge(case: _Case) -> LimitCode | None:
-    cfg, profile = case.configuration, case.profile
+    """A bridge in force goes on, at its flow and to its end, whether it runs or waits for a start: to drop it would give the patient the
+    old contents of the path at the new flow, to begin it again the new ones at the old flow. For the same reason there is none but at a
+    change of label, and no such change while one is left."""
+    cfg, profile, active = case.configuration, case.profile, case.present.active
+    if active is not None and keeps_bridge(cfg, case.present):
+        changed = cfg.bridge_flow_nL_per_day != active.bridge_flow_nL_per_day or cfg.bridge_pulses < case.present.bridge_left_pulses
+    else:
+        changed = active is not None and case.present.bridge_left_pulses > 0
+    if changed:
+        return LimitCode.BRIDGE
     if cfg.bridge_flow_nL_per_day == 0 and cfg.bridge_pulses == 0:
         return None
+    if active is not None and same_label(active, cfg) and case.present.bridge_left_pulses == 0:
+        return LimitCode.BRIDGE
     in_range = profile.flow_min_nL_per_day <= cfg.bridge_flow_nL_per_day <= profile.flow_max_nL_per_day
     volume_nL = cfg.bridge_pulses * profile.pulse_volume_nL
     fits = 0 < volume_nL <= cfg.path_volume_nL + profile.prime_margin_nL
@@ -270,7 +251,7 @@ def _mass_24h(case: _Case) -> LimitCode | None:
         return LimitCode.MASS_24H
     if not (cfg.start or present.running):
         return None
-    plan = _plan_after_commit(cfg, cycle, profile, present)
+    plan = plan_after_commit(cfg, cycle, profile, present)
     if max_future_mass_24h(present.ledger, plan, present.now_ms) <= limit_ng:
         return None
     # What was given cannot be taken back: a stop, a decrease or the same again is never refused for it.
@@ -301,76 +282,6 @@ def max_pattern_mass_units_24h(configuration: Configuration, cycle: Cycle, pulse
     return (cycle.max_volume_in(DAY_MS) + patient_units) * configuration.concentration_ng_per_mL
 
 
-def future_plan(profile: FirmwareProfile, present: PresentState, bolus: BolusSource | None) -> list[Stretch]:
-    """What the pump will deliver in the next 48 h as things stand: `bolus` first, then the bridge in force, then the therapy.
-
-    Empty therapy when it does not run. While the path holds another concentration the higher of the two counts, in a bridge the path's.
-    """
-    active = present.active
-    if active is None:
-        return []
-    plan = _Plan(profile, active, present.now_ms, present.path_concentration_ng_per_mL, present.path_left_nL)
-    if not present.running:
-        return plan.lay(bolus, 0, ConstantSource(0))
-    cycle = compile_cycle(active, profile.minimum_rate_nL_per_day, profile.pulse_volume_nL, present.anchor_ms)
-    return plan.lay(bolus, present.bridge_left_pulses, CycleSource(cycle))
-
-
-def _plan_after_commit(cfg: Configuration, cycle: Cycle, profile: FirmwareProfile, present: PresentState) -> list[Stretch]:
-    active = present.active
-    relabelled = active is not None and (active.drug, active.concentration_ng_per_mL) != (cfg.drug, cfg.concentration_ng_per_mL)
-    path_concentration, path_left_nL = present.path_concentration_ng_per_mL, present.path_left_nL
-    if relabelled and active is not None:
-        # A second change before the first has come through: the higher of what the path may hold.
-        path_concentration = _present_concentration(active, present)
-        path_left_nL = cfg.path_volume_nL
-    plan = _Plan(profile, cfg, present.now_ms, path_concentration, path_left_nL)
-    return plan.lay(present.bolus, cfg.bridge_pulses, CycleSource(cycle))
-
-
-class _Plan:
-    """Lays stretches one after the other and keeps account of what the path still holds."""
-
-    def __init__(
-        self, profile: FirmwareProfile, configuration: Configuration, now_ms: int, path_concentration_ng_per_mL: int, path_left_nL: int
-    ) -> None:
-        self._pulse_units = profile.pulse_volume_nL * UNITS_PER_NL
-        self._bridge_flow = configuration.bridge_flow_nL_per_day
-        self._concentration = configuration.concentration_ng_per_mL
-        self._path_concentration = path_concentration_ng_per_mL or self._concentration
-        self._path_units = path_left_nL * UNITS_PER_NL
-        self._at_ms = now_ms
-        self._end_ms = now_ms + HORIZON_MS
-        self._stretches: list[Stretch] = []
-
-    def lay(self, bolus: BolusSource | None, bridge_pulses: int, therapy: Source) -> list[Stretch]:
-        highest = max(self._concentration, self._path_concentration)
-        bridge_units = bridge_pulses * self._pulse_units
-        if bolus is not None:
-            # Its pulses count towards the end of the bridge, which is a number of lifetime pulses.
-            bridge_units -= bolus.volume_units(self._at_ms, max(self._at_ms, bolus.end_ms))
-            self._add(bolus, bolus.end_ms, highest)
-        if bridge_units > 0:
-            bridge = ConstantSource(self._bridge_flow)
-            end_ms = bridge.uptime_of_volume(self._at_ms, bridge_units)
-            self._add(bridge, self._end_ms if end_ms is None else end_ms, self._path_concentration)
-        self._add(therapy, self._end_ms, highest)
-        return self._stretches
-
-    def _add(self, source: Source, until_ms: int, path_concentration: int) -> None:
-        """Add `source`, at `path_concentration` until the old contents of the path are out."""
-        until_ms = min(until_ms, self._end_ms)
-        if until_ms <= self._at_ms:
-            return
-        turn_ms = source.uptime_of_volume(self._at_ms, self._path_units)
-        turn_ms = until_ms if turn_ms is None else min(turn_ms, until_ms)
-        self._path_units = max(0, self._path_units - source.volume_units(self._at_ms, until_ms))
-        for start_ms, end_ms, concentration in ((self._at_ms, turn_ms, path_concentration), (turn_ms, until_ms, self._concentration)):
-            if end_ms > start_ms:
-                self._stretches.append(Stretch(start_ms, end_ms, source, concentration))
-        self._at_ms = until_ms
-
-
 def _bolus_mass_24h(bolus: BolusSource, active: Configuration, profile: FirmwareProfile, present: PresentState) -> LimitCode | None:
     planned_ng = max_future_mass_24h(present.ledger, future_plan(profile, present, bolus), present.now_ms)
     return LimitCode.MASS_24H if planned_ng > profile.drugs[active.drug].mass_24h_max_ng else None
@@ -392,8 +303,3 @@ def _bolus_shape(pulses: int, duration_ms: int, profile: FirmwareProfile) -> Lim
 def _mass_ng_e6(pulses: int, case: _Case) -> int:
     """Mass of `pulses` at the configuration's concentration, in 1e-6 ng: nL × ng/mL."""
     return pulses * case.profile.pulse_volume_nL * case.configuration.concentration_ng_per_mL
-
-
-def _present_concentration(active: Configuration, present: PresentState) -> int:
-    """Highest concentration that may leave the catheter now, ng/mL."""
-    return max(active.concentration_ng_per_mL, present.path_concentration_ng_per_mL if present.path_left_nL else 0)

@@ -11,26 +11,25 @@ import hashlib
 from dataclasses import replace
 from functools import lru_cache
 
-from msgspec.structs import replace as replace_struct
-
+from firmware_sim.firmware.alarm_table import Alarm
 from firmware_sim.firmware.alarms import AlarmPanel
-from firmware_sim.firmware.cells import RESETS
+from firmware_sim.firmware.cells import ALIVE, RESETS, Cell
+from firmware_sim.firmware.course import PresentState
 from firmware_sim.firmware.cycle import compile_cycle
 from firmware_sim.firmware.delivery import BolusSource, ConstantSource, CycleSource, Delivery, NoFlow, Source, resume_delivery
 from firmware_sim.firmware.draft import Draft
 from firmware_sim.firmware.durable import Drive, Durable
 from firmware_sim.firmware.journal import Journal
 from firmware_sim.firmware.ledger import Ledger, PatientRecord
-from firmware_sim.firmware.limits import PresentState
 from firmware_sim.firmware.log import EventLog
 from firmware_sim.firmware.materialise import PulsePhase, place_pulses, place_stamps
 from firmware_sim.firmware.memory import Memory, MemoryFault
 from firmware_sim.firmware.results import ResultsRing
 from firmware_sim.port import Hardware
 from firmware_sim.profiles import FirmwareProfile
-from itbpump.wire.messages import AlarmEvent, Configuration, LogEvent, LogKind, Mode, decode_configuration
+from itbpump.wire.messages import AlarmEvent, Configuration, LogEvent, LogKind, decode_configuration
 
-__all__ = ["Machine", "bolus_source", "decoded", "reduced"]
+__all__ = ["Machine", "bolus_source", "decoded"]
 
 
 class Machine:
@@ -103,22 +102,20 @@ class Machine:
         return PatientRecord(self.state.grants_ms, self.state.granted, self.state.denied)
 
     def present(self) -> PresentState:
-        """What the limits judge by. A pump at minimum rate counts as running one, without patient boluses."""
+        """What the limits judge by."""
         state = self.state
-        active = self.configuration
-        if active is not None and state.drive is Drive.MINIMUM:
-            active = reduced(active)
         return PresentState(
             now_ms=self.now_ms,
             running=state.drive is not Drive.NONE,
-            active=active,
+            active=self.configuration,
             anchor_ms=state.anchor_ms,
             reservoir_nL=self.reservoir_nL(),
             ledger=self.ledger,
             patient=self.patient(),
             path_concentration_ng_per_mL=state.path_concentration_ng_per_mL,
             path_left_nL=max(0, state.path_clear - self.pulses) * self.profile.pulse_volume_nL,
-            bridge_left_pulses=self.bridge_left() if state.drive is Drive.THERAPY else 0,
+            bridge_left_pulses=self.bridge_left(),
+            minimum_rate=state.drive is Drive.MINIMUM,
             bolus=bolus_source(state, self.profile.pulse_volume_nL),
             last_prime_ms=state.primed_ms,
         )
@@ -201,13 +198,27 @@ class Machine:
             self.hardware.tone(name, self.now_ms)
 
     def force(self, draft: Draft) -> None:
-        """Make a change that the journal can no longer hold: delivery, alarms and log follow, a reset will not know of it."""
+        """Make a change that the journal can no longer hold: delivery, alarms and log follow.
+
+        A reset will not know of it, but that it was: the stamp names a journal record that does not exist, so the next start
+        takes what it finds for old and goes to the safe state, and never back to what was in force before.
+        """
         for kind, a, b in draft.entries:
             seq = self.note(kind, a, b)
             self.hints += draft.hints(seq, kind, a)
-        self.apply(draft.state, self._ledger_after(draft.state))
+        state = replace(draft.state, sequence=draft.state.sequence + 1)
+        self.apply(state, self._ledger_after(state))
+        ALIVE.write(self.memory, Cell(self.last_stamped, state.sequence))
         for name in draft.tones:
             self.hardware.tone(name, self.now_ms)
+
+    def store_or_force(self, draft: Draft) -> None:
+        """Make a change of the pump's own. If the journal fails it, the pump goes to its safe state without it."""
+        try:
+            self.store(draft)
+        except MemoryFault:
+            draft.raise_alarm(Alarm.MEMORY_LOST)
+            self.force(draft)
 
     def adopt(self, state: Durable) -> None:
         """Copy the journaled results and log entries to their places; again after a reset, which changes nothing if it was done."""
@@ -263,28 +274,6 @@ def bolus_source(state: Durable, pulse_volume_nL: int) -> BolusSource | None:
     """The running single, priming or patient bolus."""
     bolus = state.bolus
     return BolusSource(bolus.requested, bolus.duration_ms, bolus.start_ms, pulse_volume_nL) if bolus.running else None
-
-
-def reduced(configuration: Configuration) -> Configuration:
-    """The configuration with its therapy replaced by the minimum rate; without bridge and patient boluses."""
-    return replace_struct(
-        configuration,
-        reservoir_set=False,
-        reservoir_volume_nL=0,
-        start=False,
-        mode=Mode.MINIMUM_RATE,
-        flow_nL_per_day=0,
-        periodic_pulses=0,
-        periodic_duration_min=0,
-        periodic_every_min=0,
-        patterns=(),
-        bridge_flow_nL_per_day=0,
-        bridge_pulses=0,
-        patient_pulses=0,
-        patient_duration_min=0,
-        patient_lockout_min=0,
-        patient_max_per_day=0,
-    )
 
 
 @lru_cache(maxsize=8)

@@ -2,6 +2,7 @@
 
 * A configuration is refused while a bolus runs: end it first. It starts a stopped pump only if it says so; a running pump goes from
   the old therapy to the new one at the same instant, its residual carried on. Any commit takes a running pump off the minimum rate.
+  A bridge in force keeps the end it has through every commit that it is still needed in, also in a pump that is stopped.
 * A single bolus needs running therapy and is refused while a single or priming bolus runs; a patient bolus is interrupted by it. A
   priming bolus may also be given by a stopped pump, which is stopped again afterwards (therapy starts by its own commit), and
   interrupts a single bolus. Priority: prime > single > patient > pattern.
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from firmware_sim.firmware.alarm_table import Alarm
+from firmware_sim.firmware.course import keeps_bridge, present_concentration, same_label
 from firmware_sim.firmware.cycle import periodic_anchor_ms
 from firmware_sim.firmware.draft import Draft
 from firmware_sim.firmware.durable import Drive
@@ -74,6 +76,7 @@ def configure(payload: bytes, base_revision: int) -> Effect:
         if configuration.start and configuration.mode is not Mode.STOPPED and not _may_start(machine, configuration):
             raise Refused(ErrorCode.WRONG_STATE)
         anchor_ms = periodic_anchor_ms(configuration, present.active, state.anchor_ms, machine.now_ms)
+        kept = keeps_bridge(configuration, present)
         _relabel(machine, draft, configuration)
         draft.set(
             revision=state.revision + 1,
@@ -82,7 +85,7 @@ def configure(payload: bytes, base_revision: int) -> Effect:
             previous=state.active,
             previous_revision=state.active_revision,
             anchor_ms=anchor_ms,
-            bridge_end=draft.state.lifetime + configuration.bridge_pulses if configuration.bridge_pulses else 0,
+            bridge_end=state.bridge_end if kept else _bridge_end(draft, configuration),
         )
         if configuration.reservoir_set:
             draft.log(LogKind.REFILL, configuration.reservoir_volume_nL, draft.reservoir_nL)
@@ -94,6 +97,10 @@ def configure(payload: bytes, base_revision: int) -> Effect:
     return effect
 
 
+def _bridge_end(draft: Draft, configuration: Configuration) -> int:
+    return draft.state.lifetime + configuration.bridge_pulses if configuration.bridge_pulses else 0
+
+
 def _may_start(machine: Machine, configuration: Configuration) -> bool:
     alarms = machine.panel.active
     return Alarm.END_OF_SERVICE not in alarms and (configuration.reservoir_set or Alarm.RESERVOIR_USED_UP not in alarms)
@@ -102,9 +109,9 @@ def _may_start(machine: Machine, configuration: Configuration) -> bool:
 def _relabel(machine: Machine, draft: Draft, new: Configuration) -> None:
     """After a change of drug or concentration the path holds the old one until its volume has been delivered."""
     old, present = machine.configuration, machine.present()
-    if old is None or (old.drug, old.concentration_ng_per_mL) == (new.drug, new.concentration_ng_per_mL):
+    if old is None or same_label(old, new):
         return
-    held = max(old.concentration_ng_per_mL, present.path_concentration_ng_per_mL if present.path_left_nL else 0)
+    held = present_concentration(old, present)
     pulses = -(-new.path_volume_nL // machine.profile.pulse_volume_nL)
     draft.set(path_concentration_ng_per_mL=held, path_clear=draft.state.lifetime + pulses)
 

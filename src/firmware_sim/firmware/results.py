@@ -86,6 +86,15 @@ class ResultsRing:
         count = newest[1] + 1 + (RESULTS_PER_PROGRAMMER if len(found) == len(stored) else 0)
         return ProgrammerRecord(newest[0], count)
 
+    def ahead_of(self, programmers: tuple[ProgrammerRecord, ...]) -> tuple[ProgrammerRecord, ...]:
+        """The journal's counters, and the ring's own where that holds a higher command id than the journal knows."""
+        pairs = zip(programmers, self.rebuilt(), strict=True)
+        return tuple(rebuilt if rebuilt.last_cmd_id > known.last_cmd_id else known for known, rebuilt in pairs)
+
+    def kept(self, programmers: tuple[ProgrammerRecord, ...]) -> list[tuple[int, CommandResult]]:
+        """All results kept, each with its programmer's number."""
+        return [(number, result) for number, record in enumerate(programmers) for result in self.results(number, record)]
+
     def new_record(self, number: int, record: ProgrammerRecord, result: CommandResult) -> bytes:
         """Journal form of a result that is added."""
         return _place(number, record.results).to_bytes(_PLACE_BYTES, "big") + _encode(result)

@@ -82,6 +82,19 @@ class Plant:
         pulses = train.count_at(until_ms) - train.count_at(max(self.now_ms, train.start_ms))
         return self.battery.permille(until_ms, self.motor.commanded + pulses)
 
+    def flat_by(self, train: PulseTrain, until_ms: int) -> int | None:
+        """First uptime from now up to `until_ms` at which the charge is 0 permille if `train` runs until then; None if it never is."""
+        if self.battery_permille_ahead(train, until_ms) > 0:
+            return None
+        first_ms, last_ms = self.now_ms, until_ms
+        while first_ms < last_ms:  # charge only falls
+            middle_ms = (first_ms + last_ms) // 2
+            if self.battery_permille_ahead(train, middle_ms) > 0:
+                first_ms = middle_ms + 1
+            else:
+                last_ms = middle_ms
+        return last_ms
+
     # ------------------------------------------------------------------------------------------------ the bench's hands
     def rest(self, until_ms: int) -> None:
         """Let time pass without a train: the firmware is off. Raises PlantError if time would run backwards."""

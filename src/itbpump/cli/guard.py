@@ -1,7 +1,8 @@
 """The one place where an error becomes a text and an exit code (design 5), and where prose and data part ways.
 
 0 fine · 1 failed · 2 usage or unreadable input · 3 an override is needed · 4 a hard limit · 5 the outcome is not known.
-A documented error never shows a traceback; one that is not documented is a defect and does. Imports nothing heavy.
+A documented error never shows a traceback; one that is not documented is a defect and does. An interrupt in the midst of a command to the
+pump says what it left open. Imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = [
     "GuardedCommand",
     "Output",
     "exit_code",
+    "unknown_text",
 ]
 
 FINE, FAILED, USAGE, NEEDS_OVERRIDE, HARD_LIMIT, UNKNOWN = range(6)
@@ -93,12 +95,45 @@ class GuardedCommand(TyperCommand):
         """Run it. Raises typer.Exit for a documented error."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            told = _interrupted(error, str(ctx.params.get("url") or ctx.params.get("pump") or "URL"))
+            if told is None:
+                raise
+            _tell(told, told.code, str(told), as_json=bool(ctx.params.get("as_json")))
+            raise typer.Exit(told.code) from error
         except Exception as error:
             code = exit_code(error)
             if code is None:
                 raise
             _tell(error, code, _with_address(str(error), ctx.params), as_json=bool(ctx.params.get("as_json")))
             raise typer.Exit(code) from error
+
+
+def _interrupted(error: KeyboardInterrupt, url: str) -> CommandError | None:
+    """What an interrupt left open in the pump; None when no command was under way."""
+    if "itbpump.outcome" not in sys.modules:
+        return None
+    from itbpump.outcome import Applied, Interrupted
+
+    if not isinstance(error, Interrupted):
+        return None
+    if error.outcome is None:
+        text = unknown_text(error.what, error.cmd_id, "it was interrupted from the keyboard", url)
+        return CommandError(text, UNKNOWN, {"outcome": "unknown", "command": error.cmd_id, "what": error.what})
+    done = "applied" if isinstance(error.outcome, Applied) else "not applied"
+    text = f"interrupted: command {error.cmd_id}, {error.what}, was {done}; the pump was not read again; read it: itbpump status {url}"
+    return CommandError(text, FAILED, {"outcome": done, "command": error.cmd_id, "what": error.what})
+
+
+def unknown_text(what: str, cmd_id: int, cause: str, url: str) -> str:
+    """What to tell when nobody knows whether the pump obeyed."""
+    return (
+        f"OUTCOME UNKNOWN of command {cmd_id}: {what}\n"
+        f"  known:   it was sent, and no proof of its outcome came back ({cause})\n"
+        "  unknown: whether the pump carried it out; for baclofen neither guess is the safe one\n"
+        "  blocked: nothing but a stop is sent from here to this pump; reading is possible\n"
+        f"  to do:   watch the patient, restore the line, then ask the pump: itbpump reconcile {url}"
+    )
 
 
 def _with_address(text: str, parameters: Mapping[str, Any]) -> str:
@@ -125,8 +160,6 @@ def exit_code(error: BaseException) -> int | None:
         return HARD_LIMIT if error.rule else FAILED
     if isinstance(error, ItbPumpError):
         return _client_code(error)
-    if "sqlite3" in sys.modules and isinstance(error, sys.modules["sqlite3"].Error):  # the host's state: disk full, locked for too long
-        return FAILED
     return _simulator_code(error)
 
 

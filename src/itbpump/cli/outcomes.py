@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from itbpump.cli.guard import FAILED, UNKNOWN, CommandError, Output, exit_code
+from itbpump.cli.guard import FAILED, UNKNOWN, CommandError, Output, exit_code, unknown_text
 
 if TYPE_CHECKING:
     from itbpump.outcome import Applied, Outcome, Proof
@@ -16,13 +16,17 @@ __all__ = ["outcome_json", "require_applied", "unknown_text"]
 def require_applied(out: Output, outcome: Outcome, url: str, data: Mapping[str, Any] | None = None, *, proven: bool = True) -> Applied:
     """The applied outcome, or CommandError: 1 or 4 not applied, 5 unknown, 1 applied without the proof that it runs.
 
-    `data` joins the outcome in the JSON of an error. `proven`: the command is one that is proved by reading the pump again.
+    `data` joins the outcome in the JSON of an error. `proven`: the command is one that is proved by reading the pump again. What else the
+    outcome notes is told in any case.
     """
     from itbpump.outcome import Applied, NotApplied
 
     form = {**(data or {}), **outcome_json(outcome)}
+    if outcome.note:
+        out.note(f"ATTENTION: {outcome.note}")
     if isinstance(outcome, NotApplied):
-        raise CommandError(f"not applied, nothing changed in the pump: {outcome.reason}", exit_code(outcome.reason) or FAILED, form)
+        told = "not applied, nothing changed in the pump" if outcome.nothing_changed else "not applied as ordered"
+        raise CommandError(f"{told}: {outcome.reason}", exit_code(outcome.reason) or FAILED, form)
     if not isinstance(outcome, Applied):
         raise CommandError(unknown_text(outcome.what, outcome.cmd_id, str(outcome.cause), url), UNKNOWN, form)
     if not proven:
@@ -38,17 +42,6 @@ def require_applied(out: Output, outcome: Outcome, url: str, data: Mapping[str, 
         raise CommandError(_disproof(outcome.proof, url), FAILED, form)
     out.say(f"Applied as command {outcome.cmd_id}. The pump was read again: {_proof_words(outcome.proof)}.")
     return outcome
-
-
-def unknown_text(what: str, cmd_id: int, cause: str, url: str) -> str:
-    """What to tell when nobody knows whether the pump obeyed."""
-    return (
-        f"OUTCOME UNKNOWN of command {cmd_id}: {what}\n"
-        f"  known:   the line failed after the command was sent ({cause})\n"
-        "  unknown: whether the pump carried it out; for baclofen neither guess is the safe one\n"
-        "  blocked: nothing that doses is sent from here to this pump; stop and reading are possible\n"
-        f"  to do:   watch the patient, restore the line, then ask the pump: itbpump reconcile {url}"
-    )
 
 
 def _proof_words(proof: Proof) -> str:
@@ -67,6 +60,11 @@ def _short(value: object) -> str:
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
     """An outcome for programs."""
+    form = _outcome_form(outcome)
+    return {**form, "note": outcome.note} if outcome.note else form
+
+
+def _outcome_form(outcome: Outcome) -> dict[str, Any]:
     from itbpump.outcome import Applied, NotApplied
 
     if isinstance(outcome, NotApplied):

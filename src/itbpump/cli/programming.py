@@ -103,6 +103,8 @@ def restore(
         previous = line.configuration(ConfigurationSlot.PREVIOUS)
         if previous is None:
             raise CommandError("the pump holds no earlier configuration; program it by a prescription")
+        if present.bridging:
+            raise CommandError("a bridge is in force; program by a prescription, which carries it on: itbpump program RX --pump URL")
         former = _as_prescription(previous, line, present, "spinal" if indication == "spinal" else "cerebral", age)
         found = judge(former, present, profile=line.profile)
         show_review(out, f"Restore the therapy before the present one\n{_onto(line)}", found)

@@ -6,19 +6,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from itbpump.cli.guard import UNKNOWN, CommandError, Output
+from itbpump.cli.guard import UNKNOWN, USAGE, CommandError, Output
 from itbpump.cli.outcomes import outcome_json, require_applied
 from itbpump.cli.pumps import opened
 
 if TYPE_CHECKING:
+    from itbpump.commands import Settled
     from itbpump.hoststate import Intent
     from itbpump.outcome import Outcome
+    from itbpump.pump import Pump
     from itbpump.wire.messages import LogEntry
 
 __all__ = ["alarm_test", "log", "reconcile"]
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="The pump.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+BY_HAND = (
+    "Settling by hand takes your word in place of the pump's, and dosing becomes possible on it. Read the pump's log (itbpump log), its\n"
+    "counters (itbpump status) and the volume in the reservoir first: too much stops breathing, a missed dose brings withdrawal."
+)
 
 
 # ------------------------------------------------------------------------------------------------ log
@@ -66,23 +72,82 @@ def _entry_json(entry: LogEntry) -> dict[str, Any]:
 
 
 # ------------------------------------------------------------------------------------------------ reconcile
-def reconcile(url: Url, as_json: Json = False) -> None:
+def reconcile(
+    url: Url,
+    settle: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID=STATE", help="Settle by hand what the pump no longer knows: applied or not-applied. Repeatable."),
+    ] = None,
+    by: Annotated[str, typer.Option(metavar="ID", help="Who settles by hand.")] = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="What shows it: log entries, counters, the volume drawn out.")] = "",
+    as_json: Json = False,
+) -> None:
     """Ask the pump what became of commands whose outcome is not known, and settle what it can answer."""
     out = Output(as_json)
+    by_hand = _by_hand(settle, by, reason)
     with opened(url) as line:
         answers = line.reconcile()
-    data = {"answers": [{"what": intent.what, **outcome_json(outcome)} for intent, outcome in answers]}
-    out.say(*(_answer_text(intent, outcome) for intent, outcome in answers))
-    still = [intent for intent, outcome in answers if outcome_json(outcome)["outcome"] == "unknown"]
+        data: dict[str, Any] = {"answers": [{"what": intent.what, **outcome_json(outcome)} for intent, outcome in answers]}
+        out.say(*(_answer_text(intent, outcome) for intent, outcome in answers))
+        for outcome in (outcome for _, outcome in answers if outcome.note):
+            out.note(f"ATTENTION: {outcome.note}")
+        open_ids = {intent.cmd_id: intent for intent, outcome in answers if outcome_json(outcome)["outcome"] == "unknown"}
+        if by_hand:
+            data["settled_by_hand"] = _settle_by_hand(out, line, by_hand, {intent.cmd_id: intent for intent, _ in answers}, by, reason)
+    still = [intent for cmd_id, intent in open_ids.items() if cmd_id not in by_hand]
     if still:
-        listed = ", ".join(f"{intent.what} (command {intent.cmd_id})" for intent in still)
-        raise CommandError(
-            f"still unknown: {listed}; dosing from here stays blocked; read log and status, compare the volume at the next refill",
-            UNKNOWN,
-            data,
-        )
+        raise CommandError(_still_open(still, url), UNKNOWN, data)
     out.say("Nothing is open; dosing is possible." if answers else "Nothing was open: every outcome is known.")
     out.data(data)
+
+
+def _by_hand(settle: list[str] | None, by: str, reason: str) -> dict[int, Settled]:
+    """Which commands are to be settled by hand, and how. CommandError (2) for what cannot be read or lacks name and reason."""
+    states: dict[str, Settled] = {"applied": "applied", "not-applied": "not_applied"}
+    found: dict[int, Settled] = {}
+    for text in settle or ():
+        number, _, state = text.partition("=")
+        if not (number.isascii() and number.isdecimal()) or state not in states or int(number) in found:
+            raise CommandError(f"--settle {text!r}: write a command's number once, and what became of it: 7=applied, 7=not-applied", USAGE)
+        found[int(number)] = states[state]
+    given = (bool(found), bool(by.strip()), bool(reason.strip()))
+    if any(given) and not all(given):
+        raise CommandError("settling by hand takes --settle ID=applied or ID=not-applied, --by ID and --reason TEXT together", USAGE)
+    return found
+
+
+def _settle_by_hand(
+    out: Output, line: Pump, wanted: dict[int, Settled], asked: dict[int, Intent], by: str, reason: str
+) -> list[dict[str, Any]]:
+    """Record what a person knows of commands of which the pump has just said that it does not; what the pump knew stands."""
+    from itbpump.outcome import NothingOpen
+
+    for cmd_id in wanted:
+        if cmd_id not in asked:
+            raise NothingOpen(cmd_id)
+    out.say(BY_HAND)
+    done: list[dict[str, Any]] = []
+    for cmd_id, state in wanted.items():
+        intent = asked[cmd_id]
+        try:
+            outcome = line.settle_by_hand(cmd_id, state, by, reason)
+        except NothingOpen:  # it was open a moment ago, so the pump has answered
+            out.say(f"command {cmd_id}, {intent.what}: the pump itself has told what became of it, and that stands")
+            continue
+        if outcome is not None:
+            out.say(_answer_text(intent, outcome))
+            continue
+        out.say(f"command {cmd_id}, {intent.what}: settled by {by} as {state.replace('_', ' ')}: {reason}")
+        done.append({"command": cmd_id, "what": intent.what, "outcome": state.replace("_", " "), "by": by, "reason": reason})
+    return done
+
+
+def _still_open(still: list[Intent], url: str) -> str:
+    listed = ", ".join(f"{intent.what} (command {intent.cmd_id})" for intent in still)
+    return (
+        f"still unknown: {listed}; nothing but a stop is sent from here; read log and status, compare the volume at the next refill; when "
+        f"that shows what happened: itbpump reconcile {url} --settle {still[0].cmd_id}=applied (or =not-applied) --by ID --reason TEXT"
+    )
 
 
 def _answer_text(intent: Intent, outcome: Outcome) -> str:

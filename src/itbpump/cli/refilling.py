@@ -15,7 +15,7 @@ from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, pass_re
 if TYPE_CHECKING:
     from itbpump.configuration import PresentPump
     from itbpump.pump import Pump
-    from itbpump.refill import Refill
+    from itbpump.refill import Discrepancy, Refill
     from itbpump.therapy import Prescription
 
 __all__ = ["RULE", "refill", "refill_json", "refill_lines"]
@@ -45,6 +45,8 @@ def refill(
     new = load_prescription(rx) if rx is not None else None
     with opened(url, dosing=True) as line:
         present = line.present()
+        if present.has_lost_its_configuration and new is None:
+            raise CommandError("the pump has lost its therapy; a refill must come with it: add --rx RX; nothing was sent")
         if present.configuration is None and new is None:
             raise CommandError("the pump has no therapy yet; a first filling is part of it: itbpump program RX --pump URL")
         plan = Refill.plan(drawn, put_in, present, line.profile, line.log())
@@ -70,20 +72,31 @@ def refill_lines(plan: Refill) -> list[str]:
     from itbpump.refill import CLINIC_LIMIT_NL
 
     found = plan.discrepancy
-    if found.tolerance_nL is None:
-        accuracy = "not checked: the log no longer shows the last fill"
+    if plan.expected_nL is None or found.difference_nL is None:
+        expected, tests = f"not known ({found.meaning})", []
     else:
-        explained = Volume(found.tolerance_nL // 1_000 * 1_000)
-        accuracy = f"{'FIRED' if found.outside_accuracy else 'passed'}: the pump's accuracy explains up to {explained}"
+        expected = f"{Volume(plan.expected_nL)} (counted, without the residual that no needle reaches)"
+        tests = [
+            f"  difference:               {signed(found.difference_nL)}: {found.meaning}",
+            f"  test, clinic's 2 mL:      {'FIRED' if found.above_clinic_limit else 'passed'}: the limit is {Volume(CLINIC_LIMIT_NL)}",
+            f"  test, pump's accuracy:    {_accuracy_text(found)}",
+        ]
     return [
-        f"  expected in the syringe:  {Volume(plan.expected_nL)} (counted, without the residual that no needle reaches)",
+        f"  expected in the syringe:  {expected}",
         f"  aspirated:                {Volume(plan.aspirated_nL)}",
-        f"  difference:               {signed(found.difference_nL)}: {found.meaning}",
-        f"  test, clinic's 2 mL:      {'FIRED' if found.above_clinic_limit else 'passed'}: the limit is {Volume(CLINIC_LIMIT_NL)}",
-        f"  test, pump's accuracy:    {accuracy}",
+        *tests,
         f"  filled:                   {Volume(plan.filled_nL)}",
         f"  in the reservoir then:    {plan.volume_after} (with the residual)",
     ]
+
+
+def _accuracy_text(found: Discrepancy) -> str:
+    from itbpump.quantity import Volume
+
+    if found.tolerance_nL is None:
+        return "not checked: the log no longer shows the last fill"
+    explained = Volume(found.tolerance_nL // 1_000 * 1_000)
+    return f"{'FIRED' if found.outside_accuracy else 'passed'}: the pump's accuracy explains up to {explained}"
 
 
 def signed(nL: int) -> str:
@@ -95,16 +108,12 @@ def signed(nL: int) -> str:
 
 def refill_json(plan: Refill) -> dict[str, Any]:
     """The figures for programs; the difference carries a sign."""
-    from itbpump.quantity import Volume, number_text
+    from itbpump.quantity import Volume
 
     found = plan.discrepancy
-    magnitude = Volume(abs(found.difference_nL)).json()
-    difference = {
-        **magnitude,
-        "value": number_text(0) if not found.difference_nL else ("-" if found.difference_nL < 0 else "") + magnitude["value"],
-    }
+    difference = None if found.difference_nL is None else _signed_json(found.difference_nL)
     return {
-        "expected": Volume(plan.expected_nL).json(),
+        "expected": Volume(plan.expected_nL).json() if plan.expected_nL is not None else None,
         "aspirated": Volume(plan.aspirated_nL).json(),
         "filled": Volume(plan.filled_nL).json(),
         "volume_after": plan.volume_after.json(),
@@ -116,15 +125,24 @@ def refill_json(plan: Refill) -> dict[str, Any]:
     }
 
 
+def _signed_json(nL: int) -> dict[str, str]:
+    from itbpump.quantity import Volume, number_text
+
+    magnitude = Volume(abs(nL)).json()
+    return {**magnitude, "value": number_text(0) if not nL else ("-" if nL < 0 else "") + magnitude["value"]}
+
+
 def _judge_discrepancy(plan: Refill, reasons: dict[str, str], data: dict[str, Any]) -> None:
     """SR-38: a difference that fires a test needs a reason; one without a difference needs none. CommandError 3, 2."""
-    if not plan.discrepancy.suspicious:
+    difference = plan.discrepancy.difference_nL
+    if difference is None or not plan.discrepancy.suspicious:
         if RULE in reasons:
-            raise CommandError(f"nothing to override for {RULE!r}: both tests passed", 2)
+            why = "both tests passed" if difference is not None else "no test could be made"
+            raise CommandError(f"nothing to override for {RULE!r}: {why}", 2)
         return
     if not reasons.get(RULE):
         raise CommandError(
-            f"{signed(plan.discrepancy.difference_nL)}: {plan.discrepancy.meaning}\n"
+            f"{signed(difference)}: {plan.discrepancy.meaning}\n"
             f"measure again, look for the cause, then record the decision: --override {RULE}=REASON; nothing was sent",
             NEEDS_OVERRIDE,
             {**data, "outcome": "not sent"},

@@ -147,7 +147,7 @@ def _row(label: str, text: str) -> str:
 def _state(now: Status) -> str:
     if now.run_state.name == "SAFE":
         return "SAFE STATE: the programmed therapy does not run; watch for withdrawal, find the cause, program it again"
-    return now.run_state.name.lower() + ("" if now.revision else " (no therapy programmed)")
+    return now.run_state.name.lower() + ("" if now.drug else " (no therapy programmed)")
 
 
 def _alarm_rows(view: PumpView) -> list[str]:
@@ -169,14 +169,9 @@ def _words(alarm: AlarmState) -> Any:
 
 
 def _delivering(view: PumpView) -> str:
-    from itbpump.quantity import Concentration, Flow, rate_of_flow
+    from itbpump.therapy_view import DeliveryView
 
-    flow = Flow(view.status.flow_nL_per_day)
-    rate = rate_of_flow(flow, Concentration(view.status.concentration_ng_per_mL)).rounded()
-    if not view.status.flow_nL_per_day:
-        return "NOTHING"
-    bridge = "; a bridge is in force: the path still holds another concentration" if view.status.bridging else ""
-    return f"{rate} ({flow}){bridge}"
+    return str(DeliveryView.from_status(view.status, view.info.pulse_volume_nL))
 
 
 def bolus_text(view: PumpView) -> str:
@@ -208,7 +203,7 @@ def _programmed(therapy: TherapyView) -> str:
 def _reservoir(view: PumpView) -> str:
     from itbpump.quantity import Volume
 
-    if view.therapy is None and not view.status.revision:
+    if not view.status.drug:
         return f"not entered (capacity {Volume(view.info.capacity_nL)})"
     alarm = f", low-reservoir alarm at {Volume(view.status.low_alarm_nL)}"
     return f"{Volume(view.status.reservoir_nL)} of {Volume(view.info.capacity_nL)}, estimated by counting pulses{alarm}"
@@ -268,11 +263,12 @@ def status_json(view: PumpView) -> dict[str, Any]:
     """The form of `status --json`; amounts are text with their unit, null where the pump does not know."""
     from fractions import Fraction
 
-    from itbpump.quantity import Concentration, Flow, Mass, Volume, number_text, rate_of_flow
+    from itbpump.quantity import Flow, Mass, Volume, number_text
+    from itbpump.therapy_view import DeliveryView
 
     info, now = view.info, view.status
-    configured = now.revision > 0
-    flow, concentration = Flow(now.flow_nL_per_day), Concentration(now.concentration_ng_per_mL)
+    configured = bool(now.drug)  # a pump that lost its configuration has a revision, and knows neither drug nor volume
+    delivery = DeliveryView.from_status(now, info.pulse_volume_nL)
     clock = _pump_clock(view)
     week = _week_ms(view)
     return {
@@ -293,7 +289,7 @@ def status_json(view: PumpView) -> dict[str, Any]:
         },
         "running": now.run_state.name == "RUNNING",
         "run_state": now.run_state.name.lower(),
-        "delivering": {**flow.json(), "dose": rate_of_flow(flow, concentration).rounded().json() if configured else None},
+        "delivering": delivery.json() if configured else {**Flow(now.flow_nL_per_day).json(), "dose": None},
         "bridging": now.bridging,
         "reservoir": {
             "volume": Volume(now.reservoir_nL).json() if configured else None,

@@ -98,13 +98,22 @@ class NoReply(LinkError, TimeoutError):
 
 
 class PumpRefused(LinkError):
-    """The pump answered with an error; it had no effect."""
+    """The pump answered with an error: what was asked for has no effect.
+
+    That nothing at all changed is true but for a memory fault (`memory_fault`): a pump that cannot write its memory may stop or fall
+    back to its minimum rate by itself.
+    """
 
     def __init__(self, error: Error) -> None:
         self.error = error
         self.code = ErrorCode(error.code) if error.code in ErrorCode._value2member_map_ else None
         self.limit = LimitCode(error.detail) if self.code is ErrorCode.LIMIT and error.detail in LimitCode._value2member_map_ else None
         super().__init__(describe_error(error.code, error.detail))
+
+    @property
+    def memory_fault(self) -> bool:
+        """The pump could not write its memory, and may have gone to its safe state."""
+        return self.code is ErrorCode.MEMORY_FAULT
 
 
 class LinkMisuse(LinkError):
@@ -135,4 +144,6 @@ def describe_error(code: int, detail: int) -> str:
         text = f"{text}: {LIMIT_TEXTS.get(detail, f'limit {detail}')}"
     elif detail:
         text = f"{text} (detail {detail})"
+    if code == ErrorCode.MEMORY_FAULT:
+        text = f"{text}, and it may have gone to its safe state (stopped, or the minimum rate)"
     return f"the pump refused: {text}; {action}"

@@ -93,8 +93,8 @@ class PumpLink:
         return self._splitter.feed(data)
 
     def take(self, body: bytes, now_ms: int) -> list[PumpLinkEvent]:
-        """One body off the line. Never raises for anything the line brings."""
-        self._events = []
+        """One body off the line, judged after what has expired by `now_ms` is forgotten. Never raises for anything the line brings."""
+        self.tick(now_ms)
         try:
             header = parse_header(body)
         except RecordError:

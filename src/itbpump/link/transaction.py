@@ -1,7 +1,8 @@
 """One staged command on the programmer's side, sans-IO: STAGE → read-back → COMMIT (safety 4.2).
 
 Ask `next_request`, give the answer to `replied` or `lost`, until it returns None; then `state` is applied, not_applied or unknown.
-The human has confirmed before the first fragment; the read-back is compared by machine. Not modelled: asking later what became of an
+The human has confirmed before the first fragment; the read-back is compared by machine. `verdict` is the one judge of whether a result
+of the pump is about the command that was meant; it serves commands of one message too. Not modelled: asking later what became of an
 unknown command over a new session feeds `queried`, but opening that session is the caller's task.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from enum import Enum
 
 from itbpump.errors import ItbPumpError
 from itbpump.link.errors import LinkError, PumpRefused
@@ -30,7 +32,27 @@ from itbpump.wire.messages import (
     Staged,
 )
 
-__all__ = ["CommandFailed", "ReadBackDiffers", "Transaction", "UnexpectedReply"]
+__all__ = ["CommandFailed", "OtherCommand", "ReadBackDiffers", "Transaction", "UnexpectedReply", "Verdict", "verdict"]
+
+
+class Verdict(Enum):
+    """What a result of the pump says of the command that was meant."""
+
+    APPLIED = "it took effect"
+    REFUSED = "it was refused, and the refusal is kept"
+    NEVER_SEEN = "the pump never took it"
+    OTHER = "it is about another command"
+
+
+def verdict(result: CommandResult, cmd_id: int, kind: int, digest: bytes) -> Verdict:
+    """Judge a result: a stored one must carry the kind and digest of what was meant, not only its id."""
+    if result.cmd_id != cmd_id:
+        return Verdict.OTHER
+    if result.outcome == Outcome.UNKNOWN_COMMAND:
+        return Verdict.NEVER_SEEN
+    if (result.kind, result.digest) != (kind, digest):
+        return Verdict.OTHER
+    return Verdict.APPLIED if result.outcome == Outcome.APPLIED else Verdict.REFUSED
 
 
 class ReadBackDiffers(LinkError):
@@ -49,6 +71,21 @@ class UnexpectedReply(LinkError):
     def __init__(self, asked: str, reply: Reply) -> None:
         self.asked, self.reply = asked, reply
         super().__init__(f"{type(reply).__name__} is no answer to {asked}; the pump's firmware does not follow the protocol")
+
+
+class OtherCommand(LinkError):
+    """The pump's result under the command's id is that of another command, so it proves nothing."""
+
+    def __init__(self, cmd_id: int, result: CommandResult) -> None:
+        self.cmd_id, self.result = cmd_id, result
+        super().__init__(
+            f"another command took this id: the pump keeps {_kind(result)} as command {result.cmd_id}, which is not what was meant as "
+            f"command {cmd_id}; is this host state a copy that is used elsewhere, or restored from a backup? use one copy only"
+        )
+
+
+def _kind(result: CommandResult) -> str:
+    return result.kind.name.lower().replace("_", " ")
 
 
 class CommandFailed(LinkError):
@@ -135,8 +172,7 @@ class Transaction:
 
     def queried(self, result: CommandResult) -> None:
         """In state unknown: the pump's answer to QueryCommand, asked after the commit could no longer arrive."""
-        self.result = result
-        self._conclude(result, absent="never_seen")
+        self._conclude(result)
 
     def _error(self, error: LinkError) -> None:
         self.error = error
@@ -178,18 +214,22 @@ class Transaction:
             self._machine.fire("equal")
 
     def _committed(self, reply: Reply) -> None:
-        if not isinstance(reply, Result) or reply.result.cmd_id != self.cmd_id:
+        if isinstance(reply, Result) and reply.result.outcome != Outcome.UNKNOWN_COMMAND:
+            self._conclude(reply.result)
+        else:
             # Something authentic but wrong answered a commit: whether it took effect is not known.
             self.lost(UnexpectedReply("Commit", reply))
-            return
-        self.result = reply.result
-        self._conclude(reply.result, absent="lost")
 
-    def _conclude(self, result: CommandResult, absent: str) -> None:
-        if result.outcome == Outcome.APPLIED:
-            self._machine.fire("applied")
-        elif result.outcome == Outcome.REFUSED:
-            self.error = CommandFailed(result)
-            self._machine.fire("refused")
-        else:
-            self._machine.fire(absent)
+    def _conclude(self, result: CommandResult) -> None:
+        self.result = result
+        match verdict(result, self.cmd_id, self.kind, self.digest):
+            case Verdict.APPLIED:
+                self._machine.fire("applied")
+            case Verdict.REFUSED:
+                self.error = CommandFailed(result)
+                self._machine.fire("refused")
+            case Verdict.NEVER_SEEN:
+                self._machine.fire("never_seen")
+            case Verdict.OTHER:
+                self.error = OtherCommand(self.cmd_id, result)
+                self._machine.fire("lost")

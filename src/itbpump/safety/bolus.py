@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from itbpump.configuration import PresentPump
+from itbpump.configuration import PresentPump, path_text, wait_text
 from itbpump.drugs import DrugLibrary, load_library
 from itbpump.errors import ConfigurationError
 from itbpump.profiles import PumpProfile
@@ -98,15 +98,31 @@ def unknown_patient(c: BolusContext) -> Iterator[Hit]:
 
 @RULES.rule("pump-state", "SR-22", "SR-12", worst=HARD)
 def pump_state(c: BolusContext) -> Iterator[Hit]:
-    """The pump runs, gives no other bolus, and its path holds one concentration."""
+    """The pump runs, and gives neither another bolus nor a bridge."""
     if c.present.run_state is not RunState.RUNNING:
         yield Hit(HARD, f"the pump is {c.present.run_state.name.lower()}; start a therapy first")
     if c.present.bolus_left_pulses:
         yield Hit(HARD, f"another bolus is under way: {c.current.extra} given or still to come; wait for its end or stop it")
     if c.present.bridging:
-        yield Hit(
-            HARD, "a bridge is in force: the path still holds another concentration, so the dose would not be this one; wait for its end"
-        )
+        held = path_text(c.present)
+        yield Hit(HARD, f"a bridge is in force: the path still holds {held}, so the dose would not be this one; {_wait(c)}")
+
+
+def _wait(c: BolusContext) -> str:
+    return wait_text(c.present, c.profile)
+
+
+@RULES.rule("path", "SR-12", "SR-02", worst=HARD)
+def path(c: BolusContext) -> Iterator[Hit]:
+    """A bolus first pushes out what the path still holds: never what is stronger, or another drug."""
+    left = c.present.path_left_pulses
+    if not left or c.present.bridging:
+        return
+    old, label, pulse = Concentration(c.present.path_concentration_ng_per_mL), c.view.concentration, c.profile.pulse_volume.nL
+    first = min(c.pulses, left)
+    really = Mass(mass_of_pulses(first, old, pulse).ng + mass_of_pulses(c.pulses - first, label, pulse).ng).rounded()
+    message = f"the path still holds {path_text(c.present)}: this bolus would give about {really} instead of {c.given}; {_wait(c)}"
+    yield Hit(SOFT if old < label else HARD, message, really.text(), c.given.text(), "domain 2.2: a bolus pushes out what the path holds")
 
 
 @RULES.rule("reservoir", "SR-39", worst=HARD)

@@ -10,8 +10,26 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from itbpump.configuration import THERAPEUTIC, PresentPump, configuration_digest, mass_of_units, wire_configuration
-from itbpump.quantity import MS_PER_DAY, Duration, Flow, Mass, MassRate, Volume, mass_of_pulses, number_text, pulses_for_mass
+from itbpump.configuration import (
+    THERAPEUTIC,
+    PresentPump,
+    configuration_digest,
+    has_therapy,
+    mass_of_units,
+    wire_configuration,
+)
+from itbpump.quantity import (
+    MS_PER_DAY,
+    Concentration,
+    Duration,
+    Flow,
+    Mass,
+    MassRate,
+    Volume,
+    mass_of_pulses,
+    number_text,
+    pulses_for_mass,
+)
 from itbpump.schedule import WEEK_MS
 from itbpump.therapy_view import TherapyView, days_in_words, view_configuration
 from itbpump.wire.messages import CommandKind, Configuration
@@ -81,7 +99,9 @@ class Current:
             return cls("pump", None, None, False, None, Mass(0), present.bridging, present, None)
         view = view_configuration(configuration, profile)
         age = present.uptime_ms - present.last_change_ms if present.last_change_kind is CommandKind.CONFIGURE else None
-        left = mass_of_pulses(present.bolus_left_pulses, view.concentration, profile.pulse_volume.nL)
+        held = present.path_concentration_ng_per_mL if present.path_left_pulses else 0
+        highest = Concentration(max(view.concentration.ng_per_mL, held))
+        left = mass_of_pulses(present.bolus_left_pulses, highest, profile.pulse_volume.nL)
         unexplained: Fraction | int = 0
         if present.is_treating:
             now = (present.uptime_ms + configuration.week_offset_ms) % WEEK_MS + WEEK_MS
@@ -101,6 +121,9 @@ class Current:
                 "run_state": self.present.run_state.name.lower(),
                 "digest": configuration_digest(configuration).hex() if configuration is not None else None,
                 "given_last_24h": Mass(self.present.mass_24h_ng).json(),
+                "bridge_left_pulses": self.present.bridge_left_pulses,
+                "path_left_pulses": self.present.path_left_pulses,
+                "path_holds": Concentration(self.present.path_concentration_ng_per_mL).json(),
             }
         return form
 
@@ -122,7 +145,7 @@ class Context:
     @property
     def is_therapy(self) -> bool:
         """The prescription treats: not stopped, not the minimum rate."""
-        return self.rx.therapy.mode not in {"stopped", "minimum-rate"}
+        return has_therapy(self.rx)
 
     def rates(self) -> Iterator[Rate]:
         """Every rate of the prescription, in its order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,3 +85,87 @@ def test_another_concentration_comes_with_its_prescription(cli: Any, old: str, v
     assert status["therapy"]["concentration"] == {"value": "1000", "unit": "mcg/mL"}
     assert status["bridging"] is True
     assert "bridge" in cli("status", old).out
+
+
+# ------------------------------------------------------------------------------------------------ a bridge in force
+CONTINUOUS = """[therapy]
+mode = "continuous"
+dose = "200 mcg/day"
+"""
+
+
+@pytest.fixture
+def steady(flex: str, tmp_path: Path) -> Callable[[str], str]:
+    """200 mcg/day of a concentration, with a bridge to it."""
+
+    def write(concentration: str) -> str:
+        head = Path(flex).read_text("utf-8").partition("[therapy]")[0].replace("2000 mcg/mL", concentration)
+        path = tmp_path / f"{concentration.partition(' ')[0]}.toml"
+        path.write_text(f'{head}[bridge]\nplan = "auto"\n\n{CONTINUOUS}', "utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def bridged(cli: Any, paired: str, steady: Callable[[str], str], advance: Callable[[str, int], None]) -> str:
+    """A pump an hour into its bridge from 2000 to 500 mcg per mL: 200 mcg/day either way."""
+    assert cli("program", steady("2000 mcg/mL"), "--pump", paired, "--yes").code == 0
+    filling = ("--aspirated", "36.6 mL", "--filled", "36 mL", "--rx", steady("500 mcg/mL"))
+    told = cli("refill", paired, *filling, "--yes", "--json")
+    assert told.code == 0, told.err
+    advance(paired, DAY_MS // 24)
+    return paired
+
+
+@pytest.mark.sr("SR-12", "SR-23")
+def test_a_stop_in_a_bridge_keeps_the_dose_when_the_therapy_starts_again(cli: Any, bridged: str, steady: Callable[[str], str]) -> None:
+    def dose() -> str:
+        return str(cli("status", bridged, "--json").data["delivering"]["dose"]["value"])
+
+    assert dose() == "200"
+    assert "200 mcg per day (0.1 mL per day); bridge: the path still holds the old 2,000 mcg per mL" in cli("status", bridged).out
+    assert cli("stop", bridged, "--yes").code == 0
+    assert "NOTHING; a bridge waits for the next start: 0.31" in cli("status", bridged).out
+    told = cli("program", steady("500 mcg/mL"), "--pump", bridged, "--yes")
+    assert told.code == 0, told.err
+    assert "goes on first: 200 mcg per day from 2,000 mcg per mL until 0.31" in told.out
+    assert dose() == "200"
+    delivering = cli("status", bridged, "--json").data["delivering"]
+    assert (delivering["path"]["holds"]["value"], delivering["path"]["is_clear"]) == ("2000", False)
+    assert delivering["label_dose"]["value"] == "50"
+
+
+@pytest.mark.sr("SR-12")
+def test_nothing_gets_around_a_bridge(cli: Any, bridged: str, steady: Callable[[str], str]) -> None:
+    told = cli("restore", bridged, "--indication", "spinal", "--yes")
+    assert told.code == 1
+    assert "a bridge is in force" in told.err
+    assert cli("bolus", bridged, "--dose", "20 mcg", "--over", "10m", "--yes").code == 4
+    told = cli("refill", bridged, "--aspirated", "35.996 mL", "--filled", "36 mL", "--rx", steady("1000 mcg/mL"), "--yes", "--json")
+    assert told.code == 4
+    assert any("wait until" in finding["message"] for finding in told.data["review"]["findings"])
+
+
+@pytest.mark.sr("SR-39")
+def test_a_pump_that_lost_its_memory_takes_a_measured_refill_with_its_prescription(cli: Any, running: str, flex: str) -> None:
+    from firmware_sim.device import SimulatedPump
+    from itbpump.transport.sim import SimTransport
+
+    transport = SimTransport.open(running)
+    device = transport.device
+    assert isinstance(device, SimulatedPump)
+    for slot in ("journal_a", "journal_b"):
+        device.memory.flip(slot, 100, 0)
+    device.power_cut()
+    device.power_on()
+    transport.close()
+    assert cli("status", running, "--json").data["reservoir"]["volume"] is None
+    assert cli("program", flex, "--pump", running, "--yes").code == 4
+    filling = ("refill", running, "--aspirated", "36.6 mL", "--filled", "36 mL", "--yes", "--json")
+    told = cli(*filling)
+    assert told.code == 1
+    assert "--rx" in told.err
+    told = cli(*filling, "--rx", flex)
+    assert (told.code, {line.partition(":")[0] for line in told.data["missing"]}) == (3, {"lost-configuration"})
+    assert "not known (not checked: the pump has lost its count" in told.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 
 from firmware_sim.firmware.readback import bolus_read_back, configuration_read_back
 from firmware_sim.profiles import load_profile as load_pump_profile
+from itbpump.changes import rebased_configuration, refilled_configuration, restored_configuration
 from itbpump.configuration import (
     BridgePlan,
     PresentPump,
@@ -26,8 +28,9 @@ from itbpump.configuration import (
 )
 from itbpump.errors import ConfigurationError
 from itbpump.profiles import PumpProfile, load_profile
-from itbpump.quantity import Concentration, Duration, Mass, MassRate, Volume
+from itbpump.quantity import Concentration, Duration, Flow, Mass, MassRate, Volume
 from itbpump.read_back import compare_bolus_read_back, compare_read_back, expected_read_back
+from itbpump.refill import Refill
 from itbpump.schedule import WEEK_MS
 from itbpump.therapy import Prescription
 from itbpump.therapy_view import count_in_words, days_in_words, view_configuration
@@ -60,8 +63,9 @@ def pump(configuration: Configuration | None = None, **more: object) -> PresentP
         "reservoir_nL": 30_000_000,
         "lifetime_pulses": 1_000,
         "bolus_counter": 77,
-        "bridging": False,
         "bridge_left_pulses": 0,
+        "path_concentration_ng_per_mL": configuration.concentration_ng_per_mL if configuration is not None else 0,
+        "path_left_pulses": 0,
         "bolus_left_pulses": 0,
         "mass_24h_ng": 0,
         "last_change_ms": 0,
@@ -123,7 +127,7 @@ def test_a_bridge_keeps_the_old_flow_for_the_path() -> None:
     configuration = relabel()
     assert (configuration.bridge_flow_nL_per_day, configuration.bridge_pulses) == (400_000, 632)
     view = view_configuration(configuration, P40)
-    assert view.bridge is not None
+    assert view.bridge == (Flow(400_000), Volume(316_000))  # no dose: what the path holds is not in a configuration
     assert Fraction(configuration.bridge_pulses * 500 * 24, 400_000) == Fraction(1896, 100)  # 18.96 h, domain 7
 
 
@@ -149,7 +153,9 @@ def test_a_relabelled_pump_needs_a_refill_a_decision_and_one_concentration_in_it
     for rx, present, refill, rule in (
         (new, pump(old), None, "label"),
         (prescription(), pump(old), Volume(1), "bridge-missing"),
-        (new, pump(old, bridging=True), Volume(1), "bridge-pending"),
+        (new, pump(old, bridge_left_pulses=9), Volume(1), "bridge-pending"),
+        (new, pump(old, bridge_left_pulses=9, run_state=RunState.STOPPED), Volume(1), "bridge-pending"),
+        (new, pump(old, path_left_pulses=9, path_concentration_ng_per_mL=1_000_000), Volume(1), "path-pending"),
     ):
         with pytest.raises(ConfigurationError) as caught:
             to_configuration(rx, present, P40, refill=refill)
@@ -158,13 +164,67 @@ def test_a_relabelled_pump_needs_a_refill_a_decision_and_one_concentration_in_it
     assert refused.bridge_pulses == 0
 
 
+STATES = st.sampled_from([RunState.RUNNING, RunState.STOPPED, RunState.SAFE])
+
+
 @pytest.mark.sr("SR-12")
-def test_a_change_during_a_bridge_carries_on_with_what_is_left_of_it() -> None:
-    now = relabel()
-    later = to_configuration(prescription(continuous("180 mcg/day")), pump(now, bridging=True, bridge_left_pulses=99), P40)
-    assert (later.bridge_flow_nL_per_day, later.bridge_pulses) == (400_000, 99)
-    ended = to_configuration(prescription(continuous("180 mcg/day")), pump(now), P40)
-    assert (ended.bridge_flow_nL_per_day, ended.bridge_pulses) == (0, 0)
+@given(STATES, st.integers(1, 632))
+def test_every_change_of_the_same_label_carries_the_rest_of_a_bridge_in_any_state(state: RunState, left: int) -> None:
+    now = pump(relabel(), run_state=state, bridge_left_pulses=left, path_left_pulses=left, path_concentration_ng_per_mL=500_000)
+    same = prescription(continuous("180 mcg/day"))
+    refill = Refill.plan(Volume.parse("28 mL"), Volume.parse("36 mL"), now, P40, [])
+    for later in (
+        to_configuration(same, now, P40),
+        to_configuration(same, now, P40, refill=Volume(38_000_000), start=False),
+        to_configuration(prescription({"mode": "stopped"}), now, P40),
+        refilled_configuration(refill, now),
+        rebased_configuration(7, now),
+    ):
+        assert (later.bridge_flow_nL_per_day, later.bridge_pulses) == (400_000, left)
+    with pytest.raises(ConfigurationError, match="a bridge is in force"):
+        restored_configuration(relabel(), now)
+    with pytest.raises(ConfigurationError, match="itbpump stop"):
+        to_configuration(prescription({"mode": "minimum-rate"}), now, P40)
+
+
+@pytest.mark.sr("SR-12")
+def test_a_bridge_that_has_ended_is_not_begun_again() -> None:
+    over = pump(relabel())
+    for later in (to_configuration(prescription(), over, P40), rebased_configuration(7, over), restored_configuration(relabel(), over)):
+        assert (later.bridge_flow_nL_per_day, later.bridge_pulses) == (0, 0)
+    with pytest.raises(ConfigurationError, match="its configuration does not have"):
+        to_configuration(prescription(), pump(wire_configuration(prescription(), P40), bridge_left_pulses=1), P40)
+
+
+@pytest.mark.sr("SR-12")
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({}, "632 more pulses have passed, about 19 h"),
+        ({"run_state": RunState.STOPPED}, "the pump gives nothing now, so start its therapy first"),
+        ({"run_state": RunState.SAFE, "mode": Mode.MINIMUM_RATE}, "about 1,264 h"),
+    ],
+)
+def test_how_long_to_wait_is_told(state: dict[str, Any], told: str) -> None:
+    held = {"bridge_left_pulses": 632, "path_left_pulses": 632, "path_concentration_ng_per_mL": 500_000}
+    new = prescription(drug={"concentration": "1000 mcg/mL"}, bridge={"plan": "auto"})
+    with pytest.raises(ConfigurationError, match=r"still holds 500 mcg per mL") as caught:
+        to_configuration(new, pump(relabel(), **held, **state), P40, refill=Volume(38_000_000))
+    assert told in str(caught.value)
+
+
+@pytest.mark.sr("SR-39")
+@pytest.mark.parametrize("state", [RunState.SAFE, RunState.STOPPED])
+def test_a_pump_that_lost_its_configuration_never_believes_the_prescriptions_volume(state: RunState) -> None:
+    lost = pump(None, run_state=state, revision=9, reservoir_nL=0)
+    with pytest.raises(ConfigurationError, match="refill --rx") as caught:
+        to_configuration(prescription(), lost, P40)
+    assert caught.value.rule == "lost-configuration"
+    measured = to_configuration(prescription(), lost, P40, refill=Volume(33_000_000))
+    assert (measured.reservoir_set, measured.reservoir_volume_nL) == (True, 33_000_000)
+    plan = Refill.plan(Volume.parse("28 mL"), Volume.parse("36 mL"), lost, P40, [])
+    assert (plan.expected_nL, plan.discrepancy.suspicious, plan.discrepancy.outside_accuracy) == (None, False, None)
+    assert "lost its count" in plan.discrepancy.meaning
 
 
 # ------------------------------------------------------------------------------------------------ read back
@@ -298,11 +358,15 @@ def test_status_and_configuration_must_belong_together() -> None:
     status = Status(
         uptime_ms=5, wall_s=0, run_state=RunState.RUNNING, mode=Mode.CONTINUOUS, bridging=False, flow_nL_per_day=0, revision=3,
         digest=configuration_digest(configuration), drug="baclofen", concentration_ng_per_mL=1, week_offset_ms=0, reservoir_nL=9,
-        low_alarm_nL=0, path_concentration_ng_per_mL=1, path_left_pulses=0, lifetime_pulses=4, bolus_counter=2, bridge_left_pulses=0, bolus_kind=BolusKind.SINGLE, bolus_state=BolusState(1),
+        low_alarm_nL=0, path_concentration_ng_per_mL=1, path_left_pulses=0, lifetime_pulses=4,
+        bolus_counter=2, bridge_left_pulses=0, bolus_kind=BolusKind.SINGLE, bolus_state=BolusState(1),
         bolus_requested=10, bolus_delivered=4, bolus_left_ms=100, mass_24h_ng=8, patient_granted_24h=0, patient_granted=0, patient_denied=0,
         lockout_left_ms=0, last_change_by=bytes(8), last_change_ms=1, last_change_kind=CommandKind.BOLUS, others_unconfirmed=0,
         battery_permille=900, eri_left_days=65535, resets=0, doubt_pulses=0, log_next_seq=1, alarms=(),
     )  # fmt: skip
+    waiting = replace(status, bridge_left_pulses=7, path_left_pulses=8, path_concentration_ng_per_mL=9, run_state=RunState.STOPPED)
+    found = PresentPump.from_status(waiting, configuration, NOW)
+    assert (found.bridging, found.bridge_left_pulses, found.path_left_pulses, found.path_concentration_ng_per_mL) == (True, 7, 8, 9)
     present = PresentPump.from_status(status, configuration, NOW)
     assert (present.bolus_left_pulses, present.is_treating) == (6, True)
     with pytest.raises(ConfigurationError, match="not the one in force"):

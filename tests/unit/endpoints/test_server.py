@@ -262,3 +262,20 @@ def test_a_pump_whose_memory_cannot_be_kept_says_nothing_and_the_simulator_ends(
         running.thread.join(20)
         with pytest.raises(StateFileError, match="no space left"):
             running.end()
+
+
+def test_a_link_whose_simulator_was_killed_is_taken_over_even_if_its_terminal_lives_again(tmp_path: Path) -> None:
+    name = tmp_path / "pump"
+    somebody = PtyLink()
+    somebody.open()
+    name.symlink_to(somebody.device_path)  # the killed one's terminal number, used again
+    (tmp_path / ".pump.lock").touch()
+    ours = PtyLink(name)
+    ours.open()
+    assert str(name.readlink()) == ours.device_path
+    ours.close()
+    assert list(tmp_path.iterdir()) == []
+    name.symlink_to(somebody.device_path)  # without the lock file it is a link that somebody made
+    with pytest.raises(EndpointError, match="exists already"):
+        PtyLink(name).open()
+    somebody.close()

@@ -363,12 +363,12 @@ def test_a_pulse_volume_of_nothing_is_refused() -> None:
         compile_cycle(therapy(Mode.STOPPED), MINIMUM_RATE, 0, 0)
 
 
-def test_the_anchor_moves_only_with_the_periodic_fields() -> None:
+def test_the_anchor_moves_only_with_mode_and_period() -> None:
     old = therapy(Mode.PERIODIC_BOLUS, flow=MINIMUM_RATE, periodic=(20, 30, 360))
-    other_flow = therapy(Mode.PERIODIC_BOLUS, flow=50_000, periodic=(20, 30, 360))
-    other_bolus = therapy(Mode.PERIODIC_BOLUS, flow=MINIMUM_RATE, periodic=(21, 30, 360))
-    assert periodic_anchor_ms(other_flow, old, 100, 900) == 100
-    assert periodic_anchor_ms(other_bolus, old, 100, 900) == 900
+    for same in ((50_000, (20, 30, 360)), (MINIMUM_RATE, (21, 30, 360)), (MINIMUM_RATE, (20, 31, 360))):
+        assert periodic_anchor_ms(therapy(Mode.PERIODIC_BOLUS, flow=same[0], periodic=same[1]), old, 100, 900) == 100
+    other_period = therapy(Mode.PERIODIC_BOLUS, flow=MINIMUM_RATE, periodic=(20, 30, 361))
+    assert periodic_anchor_ms(other_period, old, 100, 900) == 900
     assert periodic_anchor_ms(old, None, 0, 900) == 900
     assert periodic_anchor_ms(old, therapy(Mode.CONTINUOUS, flow=50_000), 100, 900) == 900
 

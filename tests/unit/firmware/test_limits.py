@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware_sim.firmware.course import future_plan
 from firmware_sim.firmware.cycle import DAY_MS, HOUR_MS, MINUTE_MS, compile_cycle
 from firmware_sim.firmware.delivery import BolusSource, ConstantSource, CycleSource, NoFlow
 from firmware_sim.firmware.ledger import Denial, Ledger, PatientRecord, Stretch, max_future_mass_24h
@@ -22,7 +23,6 @@ from firmware_sim.firmware.limits import (
     check_configuration,
     check_patient_request,
     check_payload_size,
-    future_plan,
 )
 from firmware_sim.profiles import load_profile
 from itbpump.wire.messages import STAGED_BYTES, BolusKind, BolusOrder, Configuration, LimitCode, Mode, Pattern, Step, StepKind
@@ -111,6 +111,17 @@ def refill(**fields: object) -> Configuration:
 
 def configured(configuration: Configuration, present: PresentState = PRESENT) -> Callable[[], LimitCode | None]:
     return lambda: check_configuration(configuration, P40, present)
+
+
+OLD_LABEL = replace(PRESENT, active=changed(concentration_ng_per_mL=WEAK), ledger=Ledger())
+BRIDGING = replace(
+    PRESENT, active=changed(bridge_flow_nL_per_day=100_000, bridge_pulses=632), bridge_left_pulses=300, path_left_nL=300 * PULSE_NL
+)
+
+
+def stronger(**fields: object) -> Configuration:
+    """A change of label, from the old one to that of BASE."""
+    return refill(**{"flow_nL_per_day": 48_000, **fields})
 
 
 def order(pulses: int, duration_s: int = 3600, kind: BolusKind = BolusKind.SINGLE, start: int = 100) -> BolusOrder:
@@ -237,7 +248,11 @@ CASES: dict[LimitCode, list[tuple[Callable[[], LimitCode | None], Callable[[], L
         (configured(changed(reservoir_volume_nL=38_000_000)), configured(refill())),
         (
             configured(changed(mode=Mode.STOPPED, flow_nL_per_day=0, bridge_flow_nL_per_day=100_000, bridge_pulses=600)),
-            configured(changed(bridge_flow_nL_per_day=100_000, bridge_pulses=600)),
+            configured(changed(mode=Mode.STOPPED, flow_nL_per_day=0, bridge_flow_nL_per_day=100_000, bridge_pulses=600), BRIDGING),
+        ),
+        (
+            configured(stronger(mode=Mode.STOPPED, flow_nL_per_day=0, bridge_flow_nL_per_day=100_000, bridge_pulses=600), OLD_LABEL),
+            configured(stronger(bridge_flow_nL_per_day=100_000, bridge_pulses=600), OLD_LABEL),
         ),
         (bolus(10, kind=BolusKind.PATIENT), bolus(10, kind=BolusKind.PRIME)),
     ],
@@ -248,19 +263,40 @@ CASES: dict[LimitCode, list[tuple[Callable[[], LimitCode | None], Callable[[], L
     ],
     LimitCode.BRIDGE: [
         (
-            configured(changed(bridge_flow_nL_per_day=100_000, bridge_pulses=PATH_AND_MARGIN + 1)),
-            configured(changed(bridge_flow_nL_per_day=100_000, bridge_pulses=PATH_AND_MARGIN)),
+            configured(stronger(bridge_flow_nL_per_day=100_000, bridge_pulses=PATH_AND_MARGIN + 1), OLD_LABEL),
+            configured(stronger(bridge_flow_nL_per_day=100_000, bridge_pulses=PATH_AND_MARGIN), OLD_LABEL),
         ),
         (
-            configured(changed(bridge_flow_nL_per_day=47_999, bridge_pulses=600)),
-            configured(changed(bridge_flow_nL_per_day=48_000, bridge_pulses=600)),
+            configured(stronger(bridge_flow_nL_per_day=47_999, bridge_pulses=600), OLD_LABEL),
+            configured(stronger(bridge_flow_nL_per_day=48_000, bridge_pulses=600), OLD_LABEL),
         ),
         (
-            configured(changed(bridge_flow_nL_per_day=24_000_001, bridge_pulses=1)),
-            configured(changed(bridge_flow_nL_per_day=24_000_000, bridge_pulses=1)),
+            configured(stronger(bridge_flow_nL_per_day=24_000_001, bridge_pulses=1), OLD_LABEL),
+            configured(stronger(bridge_flow_nL_per_day=24_000_000, bridge_pulses=1), OLD_LABEL),
         ),
-        (configured(changed(bridge_flow_nL_per_day=100_000)), configured(BASE)),
-        (configured(changed(bridge_pulses=100)), configured(BASE)),
+        (configured(stronger(bridge_flow_nL_per_day=100_000), OLD_LABEL), configured(stronger(), OLD_LABEL)),
+        (configured(stronger(bridge_pulses=100), OLD_LABEL), configured(stronger(), OLD_LABEL)),
+        # without a change of label there is nothing to bridge
+        (configured(changed(bridge_flow_nL_per_day=100_000, bridge_pulses=600)), configured(BASE)),
+        # one in force is carried on: its flow, and at least what is left of it
+        (configured(BASE, BRIDGING), configured(changed(bridge_flow_nL_per_day=100_000, bridge_pulses=600), BRIDGING)),
+        (
+            configured(changed(bridge_flow_nL_per_day=100_000, bridge_pulses=299), BRIDGING),
+            configured(changed(bridge_flow_nL_per_day=100_000, bridge_pulses=300), BRIDGING),
+        ),
+        (
+            configured(changed(bridge_flow_nL_per_day=100_001, bridge_pulses=300), BRIDGING),
+            configured(changed(bridge_flow_nL_per_day=100_000, bridge_pulses=300, start=False), replace(BRIDGING, running=False)),
+        ),
+        (
+            configured(changed(start=False), replace(BRIDGING, running=False)),
+            configured(changed(bridge_flow_nL_per_day=100_000, bridge_pulses=300), replace(BRIDGING, minimum_rate=True)),
+        ),
+        # and no other label comes in before its end
+        (
+            configured(refill(concentration_ng_per_mL=WEAK), BRIDGING),
+            configured(refill(concentration_ng_per_mL=WEAK), replace(BRIDGING, bridge_left_pulses=0)),
+        ),
     ],
     LimitCode.PRIME_LOCKOUT: [
         (prime(100, replace(PRESENT, last_prime_ms=NOW - DAY_MS + 1)), prime(100, replace(PRESENT, last_prime_ms=NOW - DAY_MS))),
@@ -408,6 +444,8 @@ def test_the_plan_runs_bolus_then_bridge_then_therapy_and_the_bolus_shortens_the
         (HOUR_MS, HOUR_MS + bridge_ms, STRONG),
         (HOUR_MS + bridge_ms, 2 * DAY_MS, WEAK),
     ]
+    at_minimum = future_plan(P40, replace(present, minimum_rate=True), None)
+    assert sum(stretch.source.volume_units(stretch.from_ms, stretch.to_ms) for stretch in at_minimum) == 2 * DAY_MS * 6_000
     stopped = future_plan(P40, replace(present, running=False), None)
     assert sum(stretch.mass_units_between(NOW, NOW + 2 * DAY_MS) for stretch in stopped) == 0
     assert future_plan(P40, FRESH, None) == []
@@ -474,6 +512,12 @@ def test_a_patient_request_is_granted_or_denied_with_its_reason() -> None:
     assert requested(replace(ALLOWED, patient=spent)) is Denial.ALLOTMENT
     assert requested(replace(ALLOWED, reservoir_nL=P40.residual_nL + 2_499)) is Denial.RESERVOIR
     assert requested(replace(ALLOWED, reservoir_nL=P40.residual_nL + 2_500)) is None
+    in_path = replace(ALLOWED, path_concentration_ng_per_mL=4_000_000, path_left_nL=1)
+    most = DRUG.patient_mass_max_ng // (PULSE_NG * 2)
+    assert requested(replace(in_path, active=patient(most, 60, 360, 1))) is None
+    assert requested(replace(in_path, active=patient(most + 1, 60, 360, 1))) is Denial.PATIENT_DOSE
+    assert requested(replace(in_path, active=patient(most + 1, 60, 360, 1), path_left_nL=0)) is None
+    assert requested(replace(ALLOWED, minimum_rate=True)) is Denial.NOT_RUNNING
     full = replace(ALLOWED, active=patient(50, 10, 360, 1, flow_nL_per_day=970_000), ledger=given_before(2_000_000).ledger)
     assert requested(full) is Denial.MASS_24H
 
@@ -487,6 +531,7 @@ def test_the_denials_together_are_the_table() -> None:
         "ALLOTMENT",
         "MASS_24H",
         "RESERVOIR",
+        "PATIENT_DOSE",
     }
 
 

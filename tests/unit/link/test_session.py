@@ -345,6 +345,23 @@ def test_idle_session_ends_on_both_sides_the_programmer_first() -> None:
         pair.ping()
 
 
+@pytest.mark.sr("SR-51")
+def test_a_record_that_comes_after_its_session_has_ended_is_not_carried_out() -> None:
+    """Whoever runs the pump's end may have slept over the idle time without a tick."""
+    pair = Pair()
+    pair.open()
+    pair.ping()
+    pair.programmer.request(Ping(nonce=9), pair.now, pair.now + 10_000)
+    late = pair.programmer.transmit()
+    pair.now += SESSION_IDLE_MS
+    pair.pump_hears(late)
+    assert len(pair.executed) == 1
+    assert pair.pump.session is None
+    assert pair.of(Ended) == [Ended(b"PROGID01", "expired")]
+    (body,) = FrameSplitter().feed(pair.pump.transmit())
+    assert keys.decode_refuse(body[8:]).reason is RefuseReason.NO_SESSION
+
+
 def test_close_ends_the_session_after_its_reply() -> None:
     pair = Pair()
     pair.open()

@@ -7,9 +7,10 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from itbpump.link.errors import NoReply, PumpRefused
-from itbpump.link.transaction import CommandFailed, ReadBackDiffers, Transaction, UnexpectedReply
+from itbpump.link.transaction import CommandFailed, OtherCommand, ReadBackDiffers, Transaction, UnexpectedReply, Verdict, verdict
 from itbpump.wire.messages import (
     FRAGMENT_BYTES,
     STAGED_BYTES,
@@ -191,6 +192,48 @@ def test_an_authentic_but_wrong_answer_to_a_commit_leaves_it_unknown(reply: Resu
     command = committing(transaction())
     command.replied(reply)
     assert command.state == "unknown"
+
+
+OTHERS = [{"cmd_id": 6}, {"kind": CommandKind.ALARM_TEST}, {"digest": bytes(32)}]
+
+
+@pytest.mark.sr("SR-42", "SR-44")
+@pytest.mark.parametrize("change", OTHERS, ids=lambda change: next(iter(change)))
+@pytest.mark.parametrize("outcome", [Outcome.APPLIED, Outcome.REFUSED])
+@pytest.mark.parametrize("asked", [False, True])
+def test_the_result_of_another_command_proves_nothing(change: dict[str, object], outcome: Outcome, asked: bool) -> None:
+    """A copy of the host's state used elsewhere takes the same ids for other commands."""
+    command = committing(transaction())
+    if asked:
+        command.lost(LOST)
+        command.queried(replace(result(outcome), **change))
+    else:
+        command.replied(Result(replace(result(outcome), **change)))
+    assert command.state == "unknown"
+    assert isinstance(command.error, OtherCommand)
+    assert "another command took this id: " in str(command.error)
+    assert "copy" in str(command.error)
+
+
+@given(st.sampled_from(Outcome), st.booleans(), st.booleans(), st.booleans())
+def test_a_verdict_other_than_another_command_needs_everything_equal(outcome: Outcome, same_id: bool, same_kind: bool, same: bool) -> None:
+    kind = CommandKind.CONFIGURE if same_kind else CommandKind.BOLUS
+    found = verdict(result(outcome), 5 if same_id else 6, kind, DIGEST if same else bytes(32))
+    if outcome is Outcome.UNKNOWN_COMMAND:
+        assert found is (Verdict.NEVER_SEEN if same_id else Verdict.OTHER)
+    elif same_id and same_kind and same:
+        assert found is (Verdict.APPLIED if outcome is Outcome.APPLIED else Verdict.REFUSED)
+    else:
+        assert found is Verdict.OTHER
+
+
+def test_a_refusal_by_a_failing_memory_does_not_say_that_nothing_changed() -> None:
+    fault = PumpRefused(Error(code=ErrorCode.MEMORY_FAULT, detail=0, cmd_id=5))
+    assert fault.memory_fault
+    assert "safe state" in str(fault)
+    other = PumpRefused(Error(code=ErrorCode.CONFLICT, detail=0, cmd_id=5))
+    assert not other.memory_fault
+    assert "safe state" not in str(other)
 
 
 def test_a_stored_refusal_says_why() -> None:

@@ -100,3 +100,24 @@ def test_clock_errors_differ_between_pumps() -> None:
     errors = {Oscillator(P40, seed).ppm for seed in range(100)}
     assert min(errors) < -10
     assert max(errors) > 10
+
+
+@given(st.integers(0, 400 * DAY_MS), st.integers(0, 400 * DAY_MS), st.integers(1, 5), st.integers(0, 10**6))
+def test_the_ms_at_which_it_goes_flat_is_the_first(now_ms: int, more_ms: int, permille: int, pulses: int) -> None:
+    plant, train = Plant(P40, 1), Even(0, pulses, 3 * YEAR_MS)
+    plant.drive(train, now_ms)
+    plant.set_battery(permille)
+    until_ms = now_ms + more_ms
+    flat_ms = plant.flat_by(train, until_ms)
+    if flat_ms is None:
+        assert plant.battery_permille_ahead(train, until_ms) > 0
+    else:
+        assert now_ms < flat_ms <= until_ms
+        assert plant.battery_permille_ahead(train, flat_ms) == 0 < plant.battery_permille_ahead(train, flat_ms - 1)
+    assert plant.battery_permille() == permille, "a look ahead"
+
+
+def test_an_empty_battery_is_flat_now() -> None:
+    plant = Plant(P40, 1)
+    plant.set_battery(0)
+    assert plant.flat_by(Even(0, 10, HOUR_MS), 10 * HOUR_MS) == 0

@@ -67,12 +67,23 @@ def test_boluses_already_given_count() -> None:
     [
         ({"run_state": RunState.STOPPED}, "pump-state"),
         ({"bolus_left_pulses": 3}, "pump-state"),
-        ({"bridging": True}, "pump-state"),
+        ({"bridge_left_pulses": 3}, "pump-state"),
+        ({"bridge_left_pulses": 3, "run_state": RunState.STOPPED}, "pump-state"),
+        ({"path_left_pulses": 3, "path_concentration_ng_per_mL": 3_000_000}, "path"),
+        ({"path_left_pulses": 3, "path_concentration_ng_per_mL": 2_000_000}, "path"),
         ({"reservoir_nL": 1_400_000}, "reservoir"),
     ],
 )
 def test_a_pump_that_cannot_is_told(state: dict[str, Any], rule: str) -> None:
     assert worst(judge("25 mcg", present=changed(RUNNING, **state)), rule) is Severity.HARD
+
+
+@pytest.mark.sr("SR-12")
+def test_a_bolus_out_of_a_weaker_path_says_what_it_really_gives() -> None:
+    judged = judge("25 mcg", present=changed(RUNNING, path_left_pulses=10, path_concentration_ng_per_mL=500_000))
+    assert worst(judged, "path") is Severity.SOFT
+    (told,) = [finding.message for finding in judged.findings if finding.rule == "path"]
+    assert "would give about 17.5 mcg instead of 25 mcg" in told  # 10 pulses of 0.25 mcg, 15 of 1 mcg
 
 
 def test_what_cannot_be_judged_is_an_error() -> None:

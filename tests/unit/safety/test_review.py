@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from itbpump.configuration import PresentPump, wire_configuration
+from itbpump.configuration import PresentPump, to_configuration, wire_configuration
 from itbpump.drugs import Figure, load_library
 from itbpump.errors import ItbPumpError, LibraryError, ProfileError
 from itbpump.profiles import load_profile
@@ -56,8 +57,9 @@ def pump(configuration: Configuration | None, **more: Any) -> PresentPump:
         reservoir_nL=30_000_000,
         lifetime_pulses=0,
         bolus_counter=0,
-        bridging=False,
         bridge_left_pulses=0,
+        path_concentration_ng_per_mL=configuration.concentration_ng_per_mL if configuration is not None else 0,
+        path_left_pulses=0,
         bolus_left_pulses=0,
         mass_24h_ng=0,
         last_change_ms=0,
@@ -128,8 +130,9 @@ def test_a_bridge_outside_the_pumps_flow_and_a_second_one_in_the_path_are_hard()
     new = prescription(continuous("30 mcg/day"), drug={"concentration": "3000 mcg/mL"}, bridge={"plan": "auto"})
     assert of(new, "flow-range", slow) is Severity.HARD
     running = wire_configuration(prescription(drug={"concentration": "500 mcg/mL"}), P40)
-    judged = review(prescription(bridge={"plan": "auto"}), pump(running, bridging=True), refill=Volume(38_000_000))
+    judged = review(prescription(bridge={"plan": "auto"}), pump(running, bridge_left_pulses=9), refill=Volume(38_000_000))
     assert "holds two concentrations" in message(judged, "bridge")
+    assert "wait until 9 more pulses" in message(judged, "bridge")
 
 
 @pytest.mark.sr("SR-39")
@@ -406,6 +409,10 @@ def test_the_drug_keeps_for_so_long() -> None:
 
 
 # ------------------------------------------------------------------------------------------------ the review as a whole
+# bridge left, path left, what it holds, flow of the stored bridge
+PATHS = st.tuples(st.sampled_from([0, 5]), st.sampled_from([0, 5]), st.sampled_from([0, 500_000, 2_000_000]), st.sampled_from([0, 400_000]))
+
+
 @given(prescriptions(), st.none() | prescriptions())
 def test_a_review_is_total(rx: Prescription, current: Prescription | None) -> None:
     judged = review(rx, current)
@@ -415,15 +422,22 @@ def test_a_review_is_total(rx: Prescription, current: Prescription | None) -> No
     assert all(finding.severity <= rules[finding.rule].worst for finding in judged.findings)
 
 
-@given(prescriptions(), st.sampled_from(list(RunState)), st.sampled_from(list(Mode)), st.booleans(), st.integers(0, 10**7), prescriptions())
+@given(prescriptions(), st.sampled_from(list(RunState)), st.sampled_from(list(Mode)), PATHS, st.integers(0, 10**7), prescriptions())
 def test_a_review_beside_any_pump_is_total(
-    rx: Prescription, state: RunState, mode: Mode, bridging: bool, given_ng: int, held: Prescription
+    rx: Prescription, state: RunState, mode: Mode, path: tuple[int, int, int, int], given_ng: int, held: Prescription
 ) -> None:
     profile = load_profile(rx.pump.profile)
     configuration = wire_configuration(held, profile)
     assume(fits_wire(configuration))
-    present = pump(configuration, run_state=state, mode=mode, bridging=bridging, mass_24h_ng=given_ng)
-    json.dumps(review(rx, present, refill=Volume(20_000_000)).json())
+    bridge, left, concentration, flow = path
+    configuration = replace(configuration, bridge_flow_nL_per_day=flow)
+    more = {"bridge_left_pulses": bridge, "path_left_pulses": left, "path_concentration_ng_per_mL": concentration}
+    present = pump(configuration, run_state=state, mode=mode, mass_24h_ng=given_ng, **more)
+    for refill in (None, Volume(20_000_000)):
+        judged = review(rx, present, refill=refill)
+        json.dumps(judged.json())
+        if judged.severity is not Severity.HARD:
+            to_configuration(rx, present, profile, refill=refill)  # what is let through can be expressed
 
 
 @pytest.mark.sr("SR-04")

@@ -271,10 +271,10 @@ class Configuration(msgspec.Struct, frozen=True, gc=False):
     flow_nL_per_day: continuous: the flow; periodic_bolus: the flow between boluses; else 0 [nL/day] 0 to 100000000
     periodic_pulses: periodic_bolus: pulses of each bolus; else 0 0 to 1000000
     periodic_duration_min: periodic_bolus: duration of each [min] 0 to 1440
-    periodic_every_min: periodic_bolus: from start to start; the first starts with the commit [min] 0 to 10080
+    periodic_every_min: periodic_bolus: from start to start; the first starts with the commit that changed mode or period [min] 0 to 10080
     patterns: flex: day patterns, each weekday in exactly one; else empty
     bridge_flow_nL_per_day: flow while the old concentration is in the path; 0 without a bridge [nL/day] 0 to 100000000
-    bridge_pulses: lifetime pulses after the commit at which the bridge ends; 0 without a bridge 0 to 1000000
+    bridge_pulses: lifetime pulses after the commit at which the bridge ends; at least what is left of one in force, which keeps its end; 0 without a bridge 0 to 1000000
     patient_pulses: pulses of a patient bolus; 0: none allowed
     patient_duration_min: duration of a patient bolus [min] 0 to 1440
     patient_lockout_min: from the start of one to the start of the next [min] 0 to 10080
@@ -612,7 +612,7 @@ class Status(msgspec.Struct, frozen=True, gc=False):
     wall_s: pump wall clock; 0 while unset [s]
     run_state: unconfigured, stopped, running, safe
     mode: programmed mode; minimum_rate while a safe state holds the minimum rate
-    bridging: a bridge is in force
+    bridging: a bridge runs; one that waits for a start shows in bridge_left_pulses alone
     flow_nL_per_day: what is delivered now, bolus included (its mean, rounded down) [nL/day]
     revision: configuration revision
     digest: digest of the active configuration; zeros while unconfigured
@@ -625,7 +625,7 @@ class Status(msgspec.Struct, frozen=True, gc=False):
     path_left_pulses: lifetime pulses until the path is clear of it; 0 when it is
     lifetime_pulses: pulses since the memory was formatted
     bolus_counter: durable counter that only boluses move
-    bridge_left_pulses: lifetime pulses until the bridge ends
+    bridge_left_pulses: lifetime pulses until the bridge in force ends, also while it waits for a start
     bolus_kind: kind of the running or last bolus
     bolus_state: its state
     bolus_requested: its pulses
@@ -925,7 +925,7 @@ LIMIT_TEXTS: Final[dict[int, str]] = {
     LimitCode.PATTERNS: "patterns do not cover each weekday exactly once, or steps are out of order or overlap",
     LimitCode.MODE_FIELDS: "fields of another mode are set, or fields of this mode are missing",
     LimitCode.ZERO_PULSES: "a bolus of no pulses",
-    LimitCode.BRIDGE: "a bridge needs a flow in range and at most the path's volume and margin",
+    LimitCode.BRIDGE: "a bridge needs a change of label, a flow in range and at most the path's volume and margin; one in force is carried on to its end",
     LimitCode.PRIME_LOCKOUT: "a prime was given too short a time ago",
     LimitCode.LABEL_CHANGE: "drug or concentration change without a refill",
     LimitCode.REFILL_FLOW: "the reservoir is too empty for the bolus",

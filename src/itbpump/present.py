@@ -40,7 +40,7 @@ class PresentPump:
 
     `bridge_left_pulses` is what the pump has left of a bridge, whether it runs now or not: a stop, a safe state and the minimum rate
     only make it wait. `path_left_pulses` until the path is clear of an earlier label; `path_concentration_ng_per_mL` is the highest it
-    may hold.
+    may hold. `alarms` are the numbers of the active ones (`AlarmNumber`).
     """
 
     host_now: datetime
@@ -59,6 +59,7 @@ class PresentPump:
     mass_24h_ng: int
     last_change_ms: int
     last_change_kind: CommandKind
+    alarms: tuple[int, ...] = ()
 
     @classmethod
     def from_status(cls, status: Status, configuration: Configuration | None, host_now: datetime) -> PresentPump:
@@ -85,6 +86,7 @@ class PresentPump:
             mass_24h_ng=status.mass_24h_ng,
             last_change_ms=status.last_change_ms,
             last_change_kind=status.last_change_kind,
+            alarms=tuple(alarm.alarm for alarm in status.alarms),
         )
 
     @property

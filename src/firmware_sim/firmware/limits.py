@@ -207,15 +207,14 @@ def _bridge(case: _Case) -> LimitCode | None:
     old contents of the path at the new flow, to begin it again the new ones at the old flow. For the same reason there is none but at a
     change of label, and no such change while one is left."""
     cfg, profile, active = case.configuration, case.profile, case.present.active
-    if active is not None and keeps_bridge(cfg, case.present):
-        changed = cfg.bridge_flow_nL_per_day != active.bridge_flow_nL_per_day or cfg.bridge_pulses < case.present.bridge_left_pulses
-    else:
-        changed = active is not None and case.present.bridge_left_pulses > 0
-    if changed:
-        return LimitCode.BRIDGE
+    left = case.present.bridge_left_pulses
+    if active is not None and left > 0:
+        carried = cfg.bridge_flow_nL_per_day == active.bridge_flow_nL_per_day and cfg.bridge_pulses >= left
+        if not (same_label(active, cfg) and carried):
+            return LimitCode.BRIDGE
     if cfg.bridge_flow_nL_per_day == 0 and cfg.bridge_pulses == 0:
         return None
-    if active is not None and same_label(active, cfg) and case.present.bridge_left_pulses == 0:
+    if active is not None and same_label(active, cfg) and left == 0:
         return LimitCode.BRIDGE
     in_range = profile.flow_min_nL_per_day <= cfg.bridge_flow_nL_per_day <= profile.flow_max_nL_per_day
     volume_nL = cfg.bridge_pulses * profile.pulse_volume_nL

@@ -2,7 +2,7 @@
 
 * A configuration is refused while a bolus runs: end it first. It starts a stopped pump only if it says so; a running pump goes from
   the old therapy to the new one at the same instant, its residual carried on. Any commit takes a running pump off the minimum rate.
-  A bridge in force keeps the end it has through every commit that it is still needed in, also in a pump that is stopped.
+  A bridge in force keeps its end through every commit, also in a pump that is stopped (`limits` refuses what does not carry it on).
 * A single bolus needs running therapy and is refused while a single or priming bolus runs; a patient bolus is interrupted by it. A
   priming bolus may also be given by a stopped pump, which is stopped again afterwards (therapy starts by its own commit), and
   interrupts a single bolus. Priority: prime > single > patient > pattern.

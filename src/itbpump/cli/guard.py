@@ -75,7 +75,11 @@ class Output:
             typer.echo(json.dumps(content, indent=2, ensure_ascii=False, default=str))
 
     def ask(self, question: str) -> str:
-        """A line from the person; the question goes to stderr. Raises CommandError (2) when nobody can answer."""
+        """A line from the person; the question goes to stderr. Raises CommandError (2) when nobody can answer.
+
+        What was typed before the question stood there is thrown away: it cannot have been meant as its answer.
+        """
+        _forget_type_ahead()
         typer.echo(question + " ", nl=False, err=True)
         try:
             answer = sys.stdin.readline()
@@ -86,6 +90,16 @@ class Output:
             typer.echo("", err=True)
             raise CommandError("a confirmation is needed and nobody answers; nothing was sent; add --yes to run without a question", USAGE)
         return answer.strip()
+
+
+def _forget_type_ahead() -> None:
+    """Drop the lines waiting in the terminal; a pipe or a file keeps what it has."""
+    try:
+        import termios
+    except ImportError:
+        return
+    if sys.stdin.isatty():
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 class GuardedCommand(TyperCommand):

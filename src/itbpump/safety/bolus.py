@@ -19,7 +19,7 @@ from itbpump.safety.bolus_checks import delivery_hits, size_hits
 from itbpump.safety.context import Current, percent_text
 from itbpump.safety.model import Achievable, Hit, Review, Row, RuleSet, Severity, canonical_digest
 from itbpump.therapy_view import TherapyView
-from itbpump.wire.messages import RunState
+from itbpump.wire.messages import AlarmNumber, RunState
 
 __all__ = ["RULES", "BolusContext", "review_bolus"]
 
@@ -101,6 +101,8 @@ def pump_state(c: BolusContext) -> Iterator[Hit]:
     """The pump runs, and gives neither another bolus nor a bridge."""
     if c.present.run_state is not RunState.RUNNING:
         yield Hit(HARD, f"the pump is {c.present.run_state.name.lower()}; start a therapy first")
+    if AlarmNumber.MOTOR_STALL in c.present.alarms:
+        yield Hit(HARD, "the motor does not turn: the pump would count a bolus that nobody gets; find the cause first")
     if c.present.bolus_left_pulses:
         yield Hit(HARD, f"another bolus is under way: {c.current.extra} given or still to come; wait for its end or stop it")
     if c.present.bridging:

@@ -98,7 +98,9 @@ class Current:
         if configuration is None:
             return cls("pump", None, None, False, None, Mass(0), present.bridging, present, None)
         view = view_configuration(configuration, profile)
-        age = present.uptime_ms - present.last_change_ms if present.last_change_kind is CommandKind.CONFIGURE else None
+        # Whatever the last change was, the therapy is at least as old as it.
+        unchanged_ms = present.uptime_ms - present.last_change_ms
+        age = unchanged_ms if present.last_change_kind is CommandKind.CONFIGURE or unchanged_ms >= MS_PER_DAY else None
         held = present.path_concentration_ng_per_mL if present.path_left_pulses else 0
         highest = Concentration(max(view.concentration.ng_per_mL, held))
         left = mass_of_pulses(present.bolus_left_pulses, highest, profile.pulse_volume.nL)

@@ -65,7 +65,10 @@ def first_period(c: Context) -> Iterator[Hit]:
     if c.current is None or share is None or share <= 0:
         return
     limit, age = c.library.first_period, c.current.age_ms
-    if age is None:
+    if age is None and c.current.present is not None:
+        message = "the therapy may have been changed in the last 24 h: the pump tells only that its last change was another command"
+        yield Hit(SECOND, message, "not known", limit.value.text(), limit.origin)
+    elif age is None:
         yield Hit(INFO, "not checked: how long the present therapy has been running")
     elif age < limit.value.ms:
         message = f"the present therapy has been running for less than {limit.value}; its effect is not yet to be seen"

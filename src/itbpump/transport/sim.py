@@ -18,7 +18,7 @@ from firmware_sim.device import SimulatedPump
 from firmware_sim.endpoints.clock import MANUAL
 from firmware_sim.endpoints.device import Device, EndpointError
 from firmware_sim.endpoints.inprocess import InProcessLine, LineGoneError
-from firmware_sim.endpoints.opening import make_pump, new_pump, open_line
+from firmware_sim.endpoints.opening import entropy_for, make_pump, new_pump, open_line
 from firmware_sim.endpoints.simurl import SimUrl
 from firmware_sim.firmware.core import SessionInfo
 from firmware_sim.state_file import StateFileError
@@ -120,7 +120,9 @@ _FACTORY = b"FACTORY\0"
 
 
 def _fresh_pump(url: SimUrl) -> SimulatedPump:
-    return new_pump(url) if url.rx is None else configured_pump(url.rx, profile=url.profile_named, seed=url.seed, fill_nL=url.fill_nL)
+    if url.rx is None:
+        return new_pump(url)
+    return configured_pump(url.rx, profile=url.profile_named, seed=url.seed, fill_nL=url.fill_nL, entropy=entropy_for(url))
 
 
 def configured_pump(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from enum import Enum
+from typing import assert_never
 
 from itbpump.errors import ItbPumpError
 from itbpump.link.errors import LinkError, PumpRefused
@@ -233,3 +234,5 @@ class Transaction:
             case Verdict.OTHER:
                 self.error = OtherCommand(self.cmd_id, result)
                 self._machine.fire("lost")
+            case unreachable:
+                assert_never(unreachable)

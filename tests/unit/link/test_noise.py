@@ -11,7 +11,7 @@ from itbpump.link.errors import (
     describe_error,
     refusal_error,
 )
-from itbpump.link.programmer import Failed, Replied
+from itbpump.link.programmer import Failed, ProgrammerLink, Replied
 from itbpump.link.programmer import Opened as SessionOpen
 from itbpump.link.pump_events import HandshakeRefused
 from itbpump.wire import keys
@@ -28,7 +28,7 @@ from itbpump.wire.messages import (
     Role,
 )
 from itbpump.wire.record import clear_body, clear_content
-from tests.unit.link.pair import PUMP_ID, Pair, recorded
+from tests.unit.link.pair import KEY, PUMP_ID, Pair, recorded, seeded
 
 
 @pytest.mark.sr("SR-62")
@@ -281,3 +281,29 @@ def test_a_refusal_of_a_version_that_is_spoken_belongs_to_somebody_else() -> Non
     assert pair.programmer.feed(encode_frame(clear_body(RecordType.REFUSE, refuse)), 0) == []
     pair.exchange()
     assert pair.of(SessionOpen)
+
+
+def test_a_second_answer_from_a_pump_without_a_pairing_is_only_noise() -> None:
+    """Another pump on the line answers late; the one whose confirmation is under way is not given up for it."""
+    pair = Pair()
+    link = ProgrammerLink(b"PROGID01", lambda pump: KEY if pump == PUMP_ID else None, seeded(5))
+    link.connect(0)
+    pair.pump_hears(link.transmit())
+    link.feed(pair.pump.transmit(), 0)
+    stranger = keys.encode_h2(1, SUITE, b"OTHER001", bytes(16), 1)
+    assert link.feed(encode_frame(clear_body(RecordType.HELLO_REPLY, stranger)), 0) == []
+    assert link.state == "confirm_sent"
+    pair.exchange(link)
+    assert pair.of(SessionOpen)
+
+
+def test_nothing_is_resent_before_it_is_due() -> None:
+    pair = Pair()
+    pair.programmer.connect(0)
+    pair.programmer.transmit()
+    due = pair.programmer.deadline_ms()
+    assert due is not None
+    assert pair.programmer.tick(due - 1) == []
+    assert pair.programmer.transmit() == b""
+    pair.programmer.tick(due)
+    assert pair.programmer.transmit() != b""

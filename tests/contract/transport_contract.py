@@ -91,6 +91,8 @@ class TransportContract:
     def test_closing_twice_is_fine(self, rig: Rig) -> None:
         rig.transport.close()
         rig.transport.close()
+        with pytest.raises(PortClosedError):
+            rig.transport.read(0)
 
     def test_a_vanished_peer_is_reported_and_says_what_to_do(self, rig: Rig) -> None:
         rig.vanish()

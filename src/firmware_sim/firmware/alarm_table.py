@@ -7,30 +7,13 @@ for each fault: stopping is itself a hazard (SR-32). A test raises every row, an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, IntEnum, unique
+from enum import Enum
 from typing import Final
 
+from itbpump.wire.messages import AlarmNumber as Alarm
 from itbpump.wire.messages import AlarmPriority
 
 __all__ = ["ALARMS", "Alarm", "AlarmRow", "SafeAction", "row"]
-
-
-@unique
-class Alarm(IntEnum):
-    """Number of an alarm; what goes over the wire and into the log."""
-
-    LOW_RESERVOIR = 1
-    REPLACEMENT = 2
-    MEMORY_REPAIRED = 3
-    EMPTY_RESERVOIR = 4
-    RESERVOIR_USED_UP = 5
-    END_OF_SERVICE = 6
-    MOTOR_STALL = 7
-    STOPPED_LONG = 8
-    MEMORY_LOST = 9
-    LOW_BATTERY_RESET = 10
-    EMERGENCY_SESSION = 11
-    OVER_DELIVERY = 12
 
 
 class SafeAction(Enum):

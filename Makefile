@@ -8,10 +8,10 @@ LOCK_VENV := .lock-venv
 LOCK_TOOL := uv>=0.9,<1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all cover check format bench lock clean
+.PHONY: help setup demo test test-all cover check format safety-matrix bench lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## .venv from requirements.lock, every download checked against its hash
 
@@ -40,10 +40,14 @@ check: $(STAMP) ## lint, format, types, import contracts, generated files up to 
 	@$(BIN)/python protocols/generate.py --check
 	@$(BIN)/python protocols/make_vectors.py --check
 	@$(BIN)/python protocols/make_session.py --check
+	@$(BIN)/python scripts/safety_matrix.py --check
 
 format: $(STAMP) ## put the source into the house's form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+safety-matrix: $(STAMP) ## docs/safety/matrix.md: hazard, requirement, control, test and the result of a run of them all
+	@$(BIN)/python scripts/safety_matrix.py --workers $(WORKERS)
 
 bench: $(STAMP) ## speed as ratios to a floor or a peer; fails when a target is missed
 	@$(BIN)/python -m tests.bench

@@ -16,6 +16,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.sr_report import pytest_addoption, pytest_configure  # noqa: F401  # hooks of --sr-report
+
 # No deadline: examples are judged by what they do, and two cores may be shared by many.
 settings.register_profile("dev", max_examples=50, deadline=None, print_blob=True)
 settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True, derandomize=True, database=None)

@@ -65,6 +65,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ConstantsMismatch", "Pump", "WrongPump", "connect"]
 
+RECENT_ENTRIES = 50  # two pages; a stop or a stall of the last days is among them, and the whole log would take seconds on a serial line
+
 
 class ConstantsMismatch(ItbPumpError):
     """Companion and pump hold different constants for this model; nothing is programmed on such a pair."""
@@ -162,10 +164,11 @@ class Pump:
         return self.session.configuration(slot)
 
     def present(self) -> PresentPump:
-        """Status, active configuration and host time together: what a new command starts from."""
+        """Status, active configuration, newest log entries and host time together: what a new command starts from."""
         status = self.status()
         configuration = self.configuration() if status.revision else None
-        return PresentPump.from_status(status, configuration, self.host_now())
+        recent = tuple(self.log(max(0, status.log_next_seq - RECENT_ENTRIES)))
+        return PresentPump.from_status(status, configuration, self.host_now(), recent)
 
     def log(self, from_seq: int = 0) -> Iterator[LogEntry]:
         """Log entries from `from_seq` on, oldest first, fetched page by page."""

@@ -65,7 +65,8 @@ class Discrepancy:
 @dataclass(frozen=True, slots=True)
 class Refill:
     """One refill. Volumes in nL; `volume_after_nL` counts the residual that a needle cannot reach. `expected_nL` is None for a pump that
-    has lost its configuration, and with it its count.
+    has lost its configuration, and with it its count; `counted_nL` is what it gave since the last fill by its own count, None where the
+    log no longer shows that fill.
     """
 
     expected_nL: int | None
@@ -73,6 +74,13 @@ class Refill:
     filled_nL: int
     volume_after_nL: int
     discrepancy: Discrepancy
+    counted_nL: int | None = None
+
+    @property
+    def limit_text(self) -> str:
+        """The stricter of both tests, as text with unit."""
+        tolerance = self.discrepancy.tolerance_nL
+        return Volume(CLINIC_LIMIT_NL if tolerance is None else min(CLINIC_LIMIT_NL, tolerance)).text()
 
     @property
     def volume_after(self) -> Volume:
@@ -95,7 +103,7 @@ class Refill:
         expected = max(0, present.reservoir_nL - residual)
         given = _given_since_last_fill(present, log)
         tolerance = None if given is None else -(-given * profile.accuracy_ppm // 1_000_000)
-        return cls(expected, aspirated.nL, filled.nL, after, Discrepancy(aspirated.nL - expected, tolerance))
+        return cls(expected, aspirated.nL, filled.nL, after, Discrepancy(aspirated.nL - expected, tolerance), given)
 
 
 def _given_since_last_fill(present: PresentPump, log: Iterable[LogEntry]) -> int | None:

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING
+from math import lcm
+from typing import TYPE_CHECKING, NamedTuple
 
 from itbpump.quantity import MS_PER_DAY, MS_PER_MINUTE, Concentration, flow_for_rate, pulses_for_mass
+from itbpump.wire.messages import Configuration, Mode, StepKind
 
 if TYPE_CHECKING:
     from itbpump.therapy import Prescription, Step
-    from itbpump.wire.messages import Configuration
 
 __all__ = [
     "UNITS_PER_NL",
@@ -40,16 +40,14 @@ WEEK_MS = 7 * MS_PER_DAY
 MINUTES_PER_DAY = 1_440
 
 
-@dataclass(frozen=True, slots=True)
-class RateStep:
+class RateStep(NamedTuple):
     """From `start_min` of the day on, `flow_nL_per_day`."""
 
     start_min: int
     flow_nL_per_day: int
 
 
-@dataclass(frozen=True, slots=True)
-class BolusStep:
+class BolusStep(NamedTuple):
     """At `start_min` of the day, `pulses` spread over `duration_min`; replaces the flow under it."""
 
     start_min: int
@@ -60,8 +58,7 @@ class BolusStep:
 DayPlan = Sequence[RateStep | BolusStep]
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """[start_ms, end_ms) of constant flow. A bolus segment knows its bolus: `duration_ms` over all of which `volume_units` fall, and how
     much of it lies before the segment (`elapsed_ms`), as a bolus can run past the end of a cycle."""
 
@@ -81,26 +78,22 @@ class Segment:
         """Exact flow, nL/day."""
         return Fraction(self.volume_units, self.duration_ms) if self.is_bolus else Fraction(self.flow_nL_per_day)
 
+    @property
+    def elapsed_units(self) -> int:
+        """Volume of a bolus before the segment, rounded down."""
+        return self.volume_units * self.elapsed_ms // self.duration_ms if self.elapsed_ms else 0
+
     def units(self, into_ms: int) -> int:
         """Volume of the first `into_ms` of the segment; a bolus is rounded down from ITS start, so that pieces add up to the whole."""
         if not self.is_bolus:
             return self.flow_nL_per_day * into_ms
-        before = self.volume_units * self.elapsed_ms // self.duration_ms
-        return self.volume_units * (self.elapsed_ms + into_ms) // self.duration_ms - before
-
-    def exact_units(self, into_ms: int) -> Fraction | int:
-        """The same without rounding: what has flowed since the segment's start counted from the rounded volume before it."""
-        if not self.is_bolus:
-            return self.flow_nL_per_day * into_ms
-        before = self.volume_units * self.elapsed_ms // self.duration_ms
-        return Fraction(self.volume_units * (self.elapsed_ms + into_ms), self.duration_ms) - before
+        return self.volume_units * (self.elapsed_ms + into_ms) // self.duration_ms - self.elapsed_units
 
     def time_of(self, units: int) -> int:
         """First whole ms into the segment at which at least `units` (1 or more, within the segment) have flowed."""
         if not self.is_bolus:
             return -(-units // self.flow_nL_per_day)
-        target = self.volume_units * self.elapsed_ms // self.duration_ms + units
-        return -(-target * self.duration_ms // self.volume_units) - self.elapsed_ms
+        return -(-(self.elapsed_units + units) * self.duration_ms // self.volume_units) - self.elapsed_ms
 
 
 class Schedule:
@@ -171,10 +164,6 @@ class Schedule:
         before, segment, into_ms = self._place(at_ms)
         return before + segment.units(into_ms)
 
-    def _exact_units(self, at_ms: int) -> Fraction | int:
-        before, segment, into_ms = self._place(at_ms)
-        return before + segment.exact_units(into_ms)
-
     def _place(self, at_ms: int) -> tuple[int, Segment, int]:
         """Volume up to the start of the segment that holds at `at_ms`, the segment, and how far into it."""
         cycles, within = divmod(at_ms, self.cycle_ms)
@@ -239,10 +228,35 @@ class Schedule:
         edge of a segment.
         """
         if window_ms not in self._largest:
-            starts = {edge % self.cycle_ms for start in self._starts for edge in (start, start - window_ms)}
-            exact, negative_start = max((self._exact_units(start + window_ms) - self._exact_units(start), -start) for start in starts)
-            self._largest[window_ms] = -int(-exact // 1), -negative_start
+            self._largest[window_ms] = self._largest_window(window_ms)
         return self._largest[window_ms]
+
+    def _largest_window(self, window_ms: int) -> tuple[int, int]:
+        """In whole numbers: parts of a unit, so fine that every bolus has a whole number of them each ms."""
+        fineness = lcm(*{segment.duration_ms for segment in self.segments if segment.is_bolus})
+        turn = self.cycle_units * fineness
+        slopes = [
+            segment.volume_units * (fineness // segment.duration_ms) if segment.is_bolus else segment.flow_nL_per_day * fineness
+            for segment in self.segments
+        ]
+        # A bolus that runs on from Sunday begins on Monday with the part of a unit that was rounded away before.
+        heights = [
+            (units - segment.elapsed_units) * fineness + segment.elapsed_ms * slope
+            for units, segment, slope in zip(self._before, self.segments, slopes, strict=False)
+        ]
+
+        def height(at_ms: int) -> int:
+            cycles, within = divmod(at_ms, self.cycle_ms)
+            number = bisect_right(self._starts, within) - 1
+            return cycles * turn + heights[number] + (within - self._starts[number]) * slopes[number]
+
+        begins = [(height(start + window_ms) - low, -start) for start, low in zip(self._starts, heights, strict=True)]
+        ends = [
+            (high - height(start - window_ms), -((start - window_ms) % self.cycle_ms))
+            for start, high in zip(self._starts, heights, strict=True)
+        ]
+        largest, negative_start = max(begins + ends)
+        return -(-largest // fineness), -negative_start
 
 
 def _week_segments(rates: list[tuple[int, int]], boluses: list[tuple[int, int, int]]) -> Iterator[Segment]:
@@ -309,14 +323,14 @@ def schedule_of_configuration(configuration: Configuration, pulse_nL: int, minim
 
     ValueError for a configuration that is no therapy: a weekday without a pattern, boluses that overlap, a bolus longer than its interval.
     """
-    mode = configuration.mode.name
-    if mode == "STOPPED":
+    mode = configuration.mode
+    if mode is Mode.STOPPED:
         return Schedule.constant(0)
-    if mode == "MINIMUM_RATE":
+    if mode is Mode.MINIMUM_RATE:
         return Schedule.constant(minimum_rate_nL_per_day)
-    if mode == "CONTINUOUS":
+    if mode is Mode.CONTINUOUS:
         return Schedule.constant(configuration.flow_nL_per_day)
-    if mode == "PERIODIC_BOLUS":
+    if mode is Mode.PERIODIC_BOLUS:
         return Schedule.periodic(
             configuration.periodic_pulses,
             pulse_nL,
@@ -332,6 +346,6 @@ def _wire_day(configuration: Configuration, weekday: int) -> list[RateStep | Bol
     if len(patterns) != 1:
         raise ValueError(f"weekday {weekday} stands in {len(patterns)} patterns instead of one")
     return [
-        RateStep(step.start_min, step.amount) if step.kind.name == "RATE" else BolusStep(step.start_min, step.amount, step.duration_min)
+        RateStep(step.start_min, step.amount) if step.kind is StepKind.RATE else BolusStep(step.start_min, step.amount, step.duration_min)
         for step in patterns[0].steps
     ]

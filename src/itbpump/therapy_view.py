@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from itbpump.configuration import mass_of_units, patient_allotment_units, schedule_for
 from itbpump.quantity import MS_PER_DAY, Concentration, Duration, Flow, Mass, MassRate, TimeOfDay, Volume, mass_of_pulses, rate_of_flow
 from itbpump.schedule import UNITS_PER_NL, Schedule
-from itbpump.wire.messages import Configuration, Mode, Status, StepKind
+from itbpump.wire.messages import Configuration, Mode, Pattern, Status, StepKind
 
 if TYPE_CHECKING:
     from itbpump.profiles import PumpProfile
@@ -48,8 +48,7 @@ def days_in_words(weekdays: tuple[int, ...]) -> str:
     return ", ".join(DAY_NAMES[day] for day in weekdays)
 
 
-@dataclass(frozen=True, slots=True)
-class StepView:
+class StepView(NamedTuple):
     """A step of a day: a rate from then on, or a bolus."""
 
     at: TimeOfDay
@@ -137,6 +136,11 @@ class TherapyView:
         """Largest dose in any 24 h, all patient boluses included; exact."""
         units = self.schedule.max_window_units()[0] + self.allotment_units
         return MassRate(mass_of_units(units, self.concentration.ng_per_mL))
+
+    @property
+    def highest_scheduled_24h(self) -> MassRate:
+        """Largest dose in any 24 h without patient boluses; exact."""
+        return MassRate(mass_of_units(self.schedule.max_window_units()[0], self.concentration.ng_per_mL))
 
     @property
     def mean_volume(self) -> Flow:
@@ -280,7 +284,7 @@ def view_configuration(configuration: Configuration, profile: PumpProfile) -> Th
         mode=configuration.mode,
         drug=configuration.drug,
         concentration=concentration,
-        days=tuple(_day_steps(configuration, day, concentration, profile) for day in range(7)),
+        days=_days(configuration, concentration, profile),
         background=background,
         periodic=periodic,
         patient=patient,
@@ -293,23 +297,31 @@ def view_configuration(configuration: Configuration, profile: PumpProfile) -> Th
     )
 
 
-def _day_steps(configuration: Configuration, weekday: int, concentration: Concentration, profile: PumpProfile) -> tuple[StepView, ...]:
-    midnight = TimeOfDay(0)
+def _days(configuration: Configuration, concentration: Concentration, profile: PumpProfile) -> tuple[tuple[StepView, ...], ...]:
+    """The steps of each weekday."""
     if configuration.mode is Mode.PERIODIC_BOLUS:
-        return ()
+        return ((),) * 7
     if configuration.mode is not Mode.FLEX:
         flow = {Mode.CONTINUOUS: configuration.flow_nL_per_day, Mode.MINIMUM_RATE: profile.minimum_rate.whole_nL_per_day}
-        return (StepView(midnight, rate=rate_of_flow(Flow(flow.get(configuration.mode, 0)), concentration)),)
-    pattern = next((pattern for pattern in configuration.patterns if pattern.days >> weekday & 1), None)
-    if pattern is None:
-        raise ValueError(f"no pattern for {DAY_NAMES[weekday]}")
-    views = []
-    for step in pattern.steps:
-        at = TimeOfDay(step.start_min)
-        if step.kind is StepKind.RATE:
-            exact = rate_of_flow(Flow(step.amount), concentration)
-            views.append(StepView(at, rate=MassRate(exact.ng_per_day, "mcg/h")))
-        else:
-            dose = mass_of_pulses(step.amount, concentration, profile.pulse_volume.nL)
-            views.append(StepView(at, dose=dose, over=Duration.of_minutes(step.duration_min)))
-    return tuple(views)
+        step = StepView(TimeOfDay(0), rate=rate_of_flow(Flow(flow.get(configuration.mode, 0)), concentration))
+        return ((step,),) * 7
+    pulse_nL = profile.pulse_volume.nL
+    patterns = [(pattern.days, _pattern_steps(pattern, concentration, pulse_nL)) for pattern in configuration.patterns]
+    by_day = {day: steps for weekdays, steps in patterns for day in range(7) if weekdays >> day & 1}
+    missing = [name for day, name in enumerate(DAY_NAMES) if day not in by_day]
+    if missing:
+        raise ValueError(f"no pattern for {', '.join(missing)}")
+    return tuple(by_day[day] for day in range(7))
+
+
+def _pattern_steps(pattern: Pattern, concentration: Concentration, pulse_nL: int) -> tuple[StepView, ...]:
+    return tuple(
+        StepView(TimeOfDay(step.start_min), rate=MassRate(rate_of_flow(Flow(step.amount), concentration).ng_per_day, "mcg/h"))
+        if step.kind is StepKind.RATE
+        else StepView(
+            TimeOfDay(step.start_min),
+            dose=mass_of_pulses(step.amount, concentration, pulse_nL),
+            over=Duration.of_minutes(step.duration_min),
+        )
+        for step in pattern.steps
+    )

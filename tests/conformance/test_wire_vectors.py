@@ -161,6 +161,7 @@ def test_invalid_vectors_cover_each_layer_and_each_decoding_error() -> None:
     assert {row["error"] for row in INVALID} == leaves
 
 
+@pytest.mark.sr("SR-62")
 @pytest.mark.parametrize("row", INVALID, ids=lambda row: row["reason"])
 def test_invalid_bytes_raise_exactly_the_named_error(row: dict[str, Any]) -> None:
     with pytest.raises(WireError) as caught:
@@ -180,6 +181,7 @@ def test_invalid_frame_is_counted_and_costs_no_neighbour(row: dict[str, Any], ch
 
 
 # ------------------------------------------------------------------------------------------------ security
+@pytest.mark.sr("SR-62")
 def test_key_schedule_matches_the_security_vector() -> None:
     v = {name: bytes.fromhex(text) for name, text in SECURITY.items() if isinstance(text, str) and name != "about"}
     h1 = keys.encode_h1(SECURITY["version"], SECURITY["suite"], v["programmer_id"], v["np"])
@@ -193,6 +195,7 @@ def test_key_schedule_matches_the_security_vector() -> None:
     assert keys.confirm(session.k_conf, b"D", th) == v["confirm_d"]
 
 
+@pytest.mark.sr("SR-62")
 def test_security_vector_is_the_published_one() -> None:
     """The figures of the protocol's design, so that the vector file cannot drift together with the code."""
     assert SECURITY["th"] == "d3fa98ebf47a678dbd49012cdc902dbb175901076226de073cd66cd214103eab"
@@ -203,6 +206,7 @@ def test_security_vector_is_the_published_one() -> None:
     assert SECURITY["record"]["body"] == "0110000000000005" + "3c6adea326015f19e834d774f35e657e8c83efea3e"
 
 
+@pytest.mark.sr("SR-62")
 def test_sealed_record_matches_the_security_vector() -> None:
     record = SECURITY["record"]
     body = seal(K_P2D, IV_P, RecordType(record["type"]), record["counter"], bytes.fromhex(record["plaintext"]))

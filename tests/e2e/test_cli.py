@@ -121,6 +121,7 @@ def test_progress_is_a_line_on_a_terminal(itbpump: Program) -> None:
     assert "10 of 10 pulses, done" in seen
 
 
+@pytest.mark.sr("SR-47")
 def test_the_state_file_outlives_a_kill(itbpump: Program, paired: PumpProcess, tmp_path: Path) -> None:
     assert itbpump("program", FLEX, "--pump", paired.link, "--yes").code == 0
     before = itbpump("status", paired.link, "--json").data
@@ -134,6 +135,7 @@ def test_the_state_file_outlives_a_kill(itbpump: Program, paired: PumpProcess, t
     assert after["pump"]["memory_id"] == before["pump"]["memory_id"]
 
 
+@pytest.mark.sr("SR-47")
 def test_a_cut_state_file_is_refused_and_left_alone(itbpump: Program, paired: PumpProcess, tmp_path: Path) -> None:
     paired.close()
     path = tmp_path / "pump.state"
@@ -169,6 +171,7 @@ def test_a_second_programmer_is_told_busy_with_a_time(itbpump: Program, paired: 
     assert other("status", paired.link).code == 0
 
 
+@pytest.mark.sr("SR-62")
 def test_a_wrong_key(itbpump: Program, paired: PumpProcess) -> None:
     programmer = itbpump("pair", paired.link, "--bench", paired.bench, "--json").data["programmer"]
     assert itbpump("bench", paired.bench, "pair", programmer, "clinician", "00" * 32).code == 0

@@ -91,6 +91,7 @@ def host_file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.sr("SR-43")
 def test_a_damaged_host_state_is_refused_and_left_as_it_is(host_file: Path) -> None:
     whole = host_file.read_bytes()
     pages = [whole[:start] + b"\xff" * PAGE + whole[start + PAGE :] for start in range(0, len(whole), PAGE)]
@@ -116,6 +117,7 @@ def test_an_emptied_host_state_is_damage_and_not_a_beginning(host_file: Path) ->
     assert host_file.read_bytes() == b""
 
 
+@pytest.mark.sr("SR-63")
 def test_only_its_owner_may_read_the_host_state(host_file: Path) -> None:
     assert host_file.stat().st_mode & 0o777 == 0o600
     assert host_file.parent.stat().st_mode & 0o077 == 0

@@ -278,6 +278,7 @@ def test_an_unconfigured_or_stopped_pump_gives_nothing(run: int) -> None:
     assert rig.pump.truth.commanded_pulses == given_before
 
 
+@pytest.mark.sr("SR-24")
 def test_the_week_of_the_pump_repeats_to_the_pulse() -> None:
     wanted = configuration()
     rig = Rig()

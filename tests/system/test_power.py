@@ -26,7 +26,6 @@ def seen(pump: SimulatedPump) -> tuple[object, ...]:
     return pump.powered, pump.truth, pump.memory.image(), pump.next_event_ms(), pulses
 
 
-@pytest.mark.sr("SR-32")
 @settings(max_examples=40)
 @given(therapies(), st.integers(1, 4), st.integers(0, 25), st.lists(st.integers(0, 40 * DAY_MS), min_size=1, max_size=12))
 def test_time_may_be_cut_anyhow_also_where_the_battery_goes_flat(wanted: Configuration, permille: int, bolus: int, cuts: list[int]) -> None:
@@ -44,7 +43,7 @@ def test_time_may_be_cut_anyhow_also_where_the_battery_goes_flat(wanted: Configu
     assert seen(whole.pump) == seen(pieces.pump)
 
 
-@pytest.mark.sr("SR-32")
+@pytest.mark.sr("SR-48")
 def test_a_pump_with_a_flat_battery_gives_nothing_and_keeps_what_it_gave() -> None:
     rig = Rig()
     rig.configure(configuration())
@@ -98,7 +97,7 @@ def test_a_flat_battery_is_a_change_to_be_kept() -> None:
 
 
 # ------------------------------------------------------------------------------------------------ two pumps are two
-@pytest.mark.sr("SR-42")
+@pytest.mark.sr("SR-20", "SR-42")
 def test_pumps_of_two_state_files_are_never_the_same_pump(tmp_path: Path) -> None:
     urls = [SimUrl.parse(f"sim://P-40?seed=1&state={tmp_path / name}") for name in "ab"]
     pumps = [new_pump(url) for url in urls]
@@ -108,6 +107,7 @@ def test_pumps_of_two_state_files_are_never_the_same_pump(tmp_path: Path) -> Non
     assert len({pump.memory.memory_id for pump in seeded}) == 1
 
 
+@pytest.mark.sr("SR-63")
 def test_a_pump_of_a_file_draws_other_random_bytes_at_each_start(tmp_path: Path) -> None:
     url = SimUrl.parse(f"sim://P-40?seed=1&state={tmp_path / 'p'}")
     drawn = set()

@@ -6,16 +6,20 @@ Not here: the review by indication and age, which the pump does not know; the st
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from itbpump.cli.days import WEEK_MS, day_gap_s, gap_text, host_week_ms, offset_text, week_text
 from itbpump.cli.guard import HARD_LIMIT, USAGE, CommandError, Output
+from itbpump.cli.layout import row
+from itbpump.cli.libraries import ClinicLibrary, library_for
 from itbpump.cli.outcomes import outcome_json, require_applied
 from itbpump.cli.pumps import opened
+from itbpump.cli.pumpview import PumpView, read_view
 from itbpump.cli.reviewing import Yes, confirm
-from itbpump.cli.status import PumpView, read_view, status_json, week_text
+from itbpump.cli.statusdata import status_json
 
 if TYPE_CHECKING:
     from itbpump.configuration import PresentPump
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Rebase", "clock", "plan_rebase"]
 
-WEEK_MS = 604_800_000
 DAY_MS = 86_400_000
 
 
@@ -37,6 +40,8 @@ def clock(
     rebase: Annotated[
         bool, typer.Option("--rebase", help="Move the pump's day to this computer's; shows the dose of the changed day.")
     ] = False,
+    *,
+    clinic_library: ClinicLibrary = None,
     yes: Yes = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
@@ -52,53 +57,33 @@ def clock(
             data = outcome_json(outcome)
             out.say("The label is set; the schedule has not moved.")
         elif rebase:
-            data = _rebase(out, line, url, yes=yes)
+            data = _rebase(out, line, url, clinic_library, yes=yes)
         view = read_view(line)
     out.say(*_clock_lines(view))
     out.data({**data, "clock": status_json(view)["clock"], "day_gap_s": _day_gap_s(view)})
 
 
-def _host_week_ms(view: PumpView) -> int:
-    """Time since Monday 00:00 at this computer's offset, ms."""
-    now = view.host_now
-    return now.weekday() * DAY_MS + ((now.hour * 60 + now.minute) * 60 + now.second) * 1_000 + now.microsecond // 1_000
-
-
 def _day_gap_s(view: PumpView) -> int | None:
-    """The pump's place in its week less this computer's, −3.5 to +3.5 days, whole seconds; None while it has no therapy."""
-    if view.therapy is None:
-        return None
-    pump_ms = (view.status.uptime_ms + view.status.week_offset_ms) % WEEK_MS
-    gap_ms = (pump_ms - _host_week_ms(view) + WEEK_MS // 2) % WEEK_MS - WEEK_MS // 2
-    return int(Fraction(gap_ms, 1_000))
+    """None while the pump has no therapy, and so no day."""
+    return None if view.week_ms is None else day_gap_s(view.week_ms, view.host_now)
 
 
 def _clock_lines(view: PumpView) -> list[str]:
     from itbpump.cli.words import wall_text
 
-    status, gap = view.status, _day_gap_s(view)
+    status, gap, label_gap = view.status, _day_gap_s(view), view.gap_s
     lines = [
-        f"Pump's label     {wall_text(status.wall_s)}",
-        f"This computer    {view.host_now.strftime('%d %b %Y %H:%M:%S %z')}",
+        *row("Pump's label", wall_text(status.wall_s)),
+        *row("This computer", f"{view.host_now.strftime('%d %b %Y %H:%M:%S')}, {offset_text(view.host_now)}"),
     ]
-    if status.wall_s:
-        lines.append(f"Gap of labels    {status.wall_s - int(view.host_now.timestamp()):+,} s (a label only: no dose hangs on it)")
-    if gap is None:
-        return [*lines, "Pump's day       none: no therapy is programmed"]
-    week = week_text((status.uptime_ms + status.week_offset_ms) % WEEK_MS)
-    follows = (
-        "" if view.therapy is not None and view.therapy.schedule.follows_week else " (this therapy is the same at every hour of the week)"
-    )
-    lines.append(f"Pump's day       {week}; here it is {week_text(_host_week_ms(view))}: {_gap_text(gap)}{follows}")
-    return lines
-
-
-def _gap_text(gap_s: int) -> str:
-    from itbpump.quantity import Duration
-
-    if abs(gap_s) < 60:
-        return "the same minute"
-    return f"the pump's day runs {Duration(abs(gap_s) * 1_000)} {'behind' if gap_s < 0 else 'ahead'}; --rebase moves it"
+    if label_gap is not None:
+        lines += row("Gap of labels", f"{label_gap:+,} s (a label only: no dose hangs on it)".replace("-", "−"))
+    if gap is None or view.week_ms is None or view.therapy is None:
+        return [*lines, *row("Pump's day", "none: no therapy is programmed")]
+    follows = "" if view.therapy.schedule.follows_week else " (this therapy is the same at every hour of the week)"
+    moves = "; --rebase moves it" if abs(gap) >= 60 else ""
+    text = f"{week_text(view.week_ms)}; here it is {week_text(host_week_ms(view.host_now))}: {gap_text(gap)}{moves}{follows}"
+    return [*lines, *row("Pump's day", text)]
 
 
 # ------------------------------------------------------------------------------------------------ moving the day
@@ -145,7 +130,7 @@ def plan_rebase(schedule: Schedule, from_ms: int, to_ms: int) -> Rebase:
     )
 
 
-def _rebase(out: Output, line: Pump, url: str, *, yes: bool) -> dict[str, Any]:
+def _rebase(out: Output, line: Pump, url: str, folder: Path | None, *, yes: bool) -> dict[str, Any]:
     """Show the changed day, ask, commit. CommandError 4 when the largest 24 h across the change is above the drug's hard limit."""
     from itbpump.configuration import week_offset_ms
     from itbpump.therapy_view import view_configuration
@@ -158,7 +143,7 @@ def _rebase(out: Output, line: Pump, url: str, *, yes: bool) -> dict[str, Any]:
     old_ms = (present.uptime_ms + present.configuration.week_offset_ms) % WEEK_MS
     new_ms = (present.uptime_ms + offset) % WEEK_MS
     if view.schedule.follows_week:
-        data = _show_rebase(out, plan_rebase(view.schedule, old_ms, new_ms), view, present)
+        data = _show_rebase(out, plan_rebase(view.schedule, old_ms, new_ms), view, present, folder)
     else:
         out.say(f"The pump's day moves from {week_text(old_ms)} to {week_text(new_ms)}; no dose of this therapy hangs on the day.")
         data = {"rebase": {"from": week_text(old_ms), "to": week_text(new_ms), "changed_day": None}}
@@ -168,16 +153,15 @@ def _rebase(out: Output, line: Pump, url: str, *, yes: bool) -> dict[str, Any]:
     return {**data, **outcome_json(outcome)}
 
 
-def _show_rebase(out: Output, plan: Rebase, view: TherapyView, present: PresentPump) -> dict[str, Any]:
+def _show_rebase(out: Output, plan: Rebase, view: TherapyView, present: PresentPump, folder: Path | None) -> dict[str, Any]:
     from itbpump.configuration import mass_of_units
-    from itbpump.drugs import load_library
     from itbpump.quantity import Duration, Mass, MassRate
 
     def mass(units: int) -> Mass:
         return Mass(mass_of_units(units, view.concentration.ng_per_mL)).rounded()
 
     highest = MassRate(mass_of_units(plan.highest_units + view.allotment_units, view.concentration.ng_per_mL)).rounded()
-    hard = min(load_library(view.drug).daily[group].hard_high.value for group in ("spinal", "cerebral"))
+    hard = min(limits.hard_high.value for limits in library_for(view.drug, folder).daily_limits(None, None))
     running = "" if present.is_treating else " (the therapy is not running now: nothing flows)"
     out.say(
         f"The pump's day moves from {week_text(plan.from_ms)} to {week_text(plan.to_ms)}.",

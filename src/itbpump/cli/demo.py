@@ -137,7 +137,8 @@ class _Demo:
         self._tell(f"pump {pump_id.decode('ascii')} and programmer {self.state.programmer_id.hex()} share a key")
 
     def _look(self, line: Pump) -> None:
-        from itbpump.cli.status import read_view, status_lines
+        from itbpump.cli.pumpview import read_view
+        from itbpump.cli.status import status_lines
 
         self._step("3. Reading the pump, over pyserial at 115200 baud")
         self._tell(*status_lines(read_view(line)))
@@ -183,7 +184,8 @@ class _Demo:
         self.figures["bolus_pulses"] = {"asked": asked, "given": now.bolus_delivered}
 
     def _weeks(self, line: Pump, start: Status) -> None:
-        from itbpump.cli.status import read_view, status_lines
+        from itbpump.cli.pumpview import read_view
+        from itbpump.cli.status import status_lines
 
         self._step(f"6. {WEEKS} weeks pass")
         self._advance(f"{WEEKS * 7}d")
@@ -221,7 +223,7 @@ class _Demo:
         self.figures["refill"] = {**refill_json(plan), "believed": Volume(believed).json(), "true": Volume(truth).json()}
 
     def _balance(self, line: Pump) -> None:
-        from itbpump.cli.records import entry_text
+        from itbpump.cli.records import log_lines
         from itbpump.quantity import Volume
 
         self._step("8. The balance")
@@ -237,7 +239,7 @@ class _Demo:
             f"commands: {len(intents)} written down by the companion, {sum(intent.settled for intent in intents)} settled; "
             f"{len(line.own_results())} results kept by the pump",
             f"the pump's log has {len(entries)} entries; the last:",
-            *(entry_text(entry) for entry in entries[-4:]),
+            *log_lines(entries[-4:]),
         )
         self._check("every nanolitre is accounted for", accounted == truth["filled_nL"])
         self._check(

@@ -1,4 +1,4 @@
-"""`itbpump bolus`, `prime`, `stop`: doses of the moment. A bolus is reviewed, confirmed, started, proved, and followed to its end."""
+"""`itbpump bolus`, `prime`, `stop`: doses of the moment. Each is reviewed, confirmed, sent, proved; a bolus is followed to its end."""
 
 from __future__ import annotations
 
@@ -8,38 +8,47 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from itbpump.cli.guard import FAILED, CommandError, Output
+from itbpump.cli.beside import pump_heading
+from itbpump.cli.guard import FAILED, USAGE, CommandError, Output
+from itbpump.cli.libraries import ClinicLibrary, indication_of, library_for
 from itbpump.cli.outcomes import outcome_json, require_applied
+from itbpump.cli.patients import Age, Indication, PatientFile, read_patient
+from itbpump.cli.programming import Json, require_model
 from itbpump.cli.pumps import opened
-from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, pass_review, show_others, show_review
+from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, decided_json, pass_review, show_others, show_review
 
 if TYPE_CHECKING:
+    from itbpump.drugs import DrugLibrary
+    from itbpump.present import PresentPump
     from itbpump.pump import Pump
+    from itbpump.quantity import Duration, Mass
+    from itbpump.safety import Review
+    from itbpump.therapy import Prescription
     from itbpump.wire.messages import Status
 
 __all__ = ["bolus", "follow", "given_text", "prime", "stop"]
 
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 Url = Annotated[str, typer.Argument(metavar="URL", help="The pump.")]
-Over = Annotated[str, typer.Option(help='How long it takes, such as "10m" or "1h30m".')]
+Over = Annotated[str, typer.Option(metavar="TIME", help='How long it takes, such as "10m" or "1h30m".')]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="Follow the bolus without a progress line.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="End when the bolus has started; it goes on in the pump.")]
 
 _LOOK_EVERY_MS = 1_000
-WITHDRAWAL = (
-    "A sudden stop of intrathecal baclofen can kill within days: withdrawal begins with itching and returning spasticity, then fever,\n"
-    "confusion, rigidity, organ failure. A stopped pump never starts by itself; it alarms while it is stopped."
-)
+STAYS_STOPPED = "A stopped pump never starts by itself; it alarms while it is stopped."
 
 
 def bolus(
     url: Url,
-    dose: Annotated[str, typer.Option(help='How much, such as "25 mcg".')],
+    dose: Annotated[str, typer.Option(metavar="DOSE", help='How much, such as "25 mcg".')],
     over: Over,
     *,
+    rx: PatientFile = None,
+    indication: Indication = None,
+    age: Age = None,
     override: Overrides = None,
     user: User = "",
     second: Second = "",
+    clinic_library: ClinicLibrary = None,
     yes: Yes = False,
     no_progress: NoProgress = False,
     no_wait: NoWait = False,
@@ -47,22 +56,60 @@ def bolus(
 ) -> None:
     """Give a single bolus: review, confirm, start, prove, follow to its end by the pump's own counter."""
     from itbpump.quantity import Duration, Mass
-    from itbpump.safety import review_bolus
 
     out = Output(as_json)
     mass, duration = Mass.parse(dose), Duration.parse(over)
+    if mass.ng == 0:
+        raise CommandError(f"--dose {dose!r}: a bolus of no drug; write how much to give", USAGE)
+    patient = read_patient(rx, indication, age)
     with opened(url, dosing=True) as line:
         present = line.present()
-        found = review_bolus(mass, duration, present, line.profile)
-        show_review(out, f"Bolus of {mass} over {duration} from pump {line.info.serial}, {line.info.profile}", found)
-        show_others(out, line)
-        decision = pass_review(found, override, user, second)
-        confirm(out, f'Type the dose, {mass.text()}, or "yes" to give it; anything else cancels:', ["yes", mass.text(), dose], yes=yes)
+        library = _library_of(present, clinic_library)
+        indication_of(library, indication)
+        if patient is not None:
+            _require_label(patient, present, line)
+            indication, age = patient.patient.indication, patient.patient.age_years
+        found = _judged_bolus(mass, duration, present, line, library, indication=indication, age=age)
+        title = f"Bolus of {mass} over {duration}" + (f" for patient {patient.patient.id}" if patient is not None else "")
+        _show(out, title, line, present, found)
+        decision = pass_review(out, found, override, user, second)
+        confirm(out, f"Type the dose, {mass}, to give it; anything else cancels:", [mass.text(), str(mass), dose], yes=yes)
         outcome = line.bolus(mass, duration, present)
-        data: dict[str, Any] = {"review": found.json(), "overrides": [item.json() for item in decision.overrides]}
+        data = decided_json(found, decision)
         applied = require_applied(out, outcome, url, data)
         data |= outcome_json(outcome)
+        out.say(library.texts.observe_after_bolus.text)
         _finish(out, line, applied.bolus.requested, data, url, wait=not no_wait, progress=not no_progress)
+
+
+def _judged_bolus(
+    mass: Mass, duration: Duration, present: PresentPump, line: Pump, library: DrugLibrary, *, indication: str | None, age: int | None
+) -> Review:
+    from itbpump.safety import review_bolus
+
+    return review_bolus(mass, duration, present, line.profile, library=library, indication=indication, age_years=age)
+
+
+def _library_of(present: PresentPump, folder: Path | None) -> DrugLibrary:
+    """The library of the drug in the pump. CommandError (1) for a pump that knows none."""
+    if present.configuration is None:
+        raise CommandError("the pump has no therapy, so its drug is not known; program a therapy first: itbpump program RX --pump URL")
+    return library_for(present.configuration.drug, folder)
+
+
+def _require_label(patient: Prescription, present: PresentPump, line: Pump) -> None:
+    """Raises WrongPump, CommandError (1): the prescription is for what this pump is and holds."""
+    require_model(patient, line)
+    held, drug = present.configuration, patient.drug
+    if held is not None and (held.drug, held.concentration_ng_per_mL) != (drug.name, drug.concentration.ng_per_mL):
+        raise CommandError(
+            f"the prescription is for {drug.name} {drug.concentration}, and the pump holds another; is it this patient's? nothing was sent"
+        )
+
+
+def _show(out: Output, title: str, line: Pump, present: PresentPump, found: Review) -> None:
+    show_review(out, "\n".join([title, *pump_heading(line, present)]), found)
+    show_others(out, line)
 
 
 def prime(
@@ -70,37 +117,43 @@ def prime(
     rx: Annotated[Path, typer.Option(metavar="RX", help="The prescription whose catheter is primed; it needs a [prime].")],
     over: Over,
     *,
+    override: Overrides = None,
+    user: User = "",
+    second: Second = "",
+    clinic_library: ClinicLibrary = None,
     yes: Yes = False,
     no_progress: NoProgress = False,
     no_wait: NoWait = False,
     as_json: Json = False,
 ) -> None:
-    """Give a priming bolus that fills the path of a new catheter."""
+    """Give a priming bolus that fills the path of a new catheter: review, confirm, start, prove, follow to its end."""
     from itbpump.configuration import prime_volume
-    from itbpump.pump import WrongPump
     from itbpump.quantity import Duration
+    from itbpump.safety import review_prime
     from itbpump.therapy import load_prescription
 
     out = Output(as_json)
     prescription, duration = load_prescription(rx), Duration.parse(over)
     with opened(url, dosing=True) as line:
-        if prescription.pump.profile != line.info.profile:
-            raise WrongPump(prescription.pump.profile, line.info.profile)
+        require_model(prescription, line)
         present = line.present()
+        library = _library_of(present, clinic_library)
+        found = review_prime(prescription, duration, present, line.profile, library=library)
         volume = prime_volume(prescription)
-        out.say(
-            f"Prime of {volume} over {duration} from pump {line.info.serial}, {line.info.profile}",
-            "Only for a path that is new or empty: in a filled path it would give all that the path holds, at once.",
-            f"The path would hold {_mass_in(volume.nL, line)} of the drug now in the reservoir.",
-        )
-        confirm(out, 'Type "yes" to prime; anything else cancels:', ["yes"], yes=yes)
+        _show(out, f"Prime of {volume} over {duration} for patient {prescription.patient.id}", line, present, found)
+        decision = pass_review(out, found, override, user, second)
+        question = f"Only for a path that is new or empty. Type the volume, {volume}, to prime; anything else cancels:"
+        confirm(out, question, [volume.text(), str(volume)], yes=yes)
         outcome = line.prime(prescription, duration, present)
-        applied = require_applied(out, outcome, url)
-        _finish(out, line, applied.bolus.requested, outcome_json(outcome), url, wait=not no_wait, progress=not no_progress)
+        data = decided_json(found, decision)
+        applied = require_applied(out, outcome, url, data)
+        data |= outcome_json(outcome)
+        _finish(out, line, applied.bolus.requested, data, url, wait=not no_wait, progress=not no_progress)
 
 
 def stop(
     url: Url,
+    *,
     bolus: Annotated[bool, typer.Option("--bolus", help="End only the running bolus; the therapy goes on.")] = False,
     yes: Yes = False,
     as_json: Json = False,
@@ -115,7 +168,7 @@ def stop(
             out.say(f"The bolus is ended: {given_text(now, line)}. The therapy goes on.")
             out.data({**outcome_json(outcome), "bolus": _given_json(now)})
             return
-        out.say(f"Stop all delivery of pump {line.info.serial}, {line.info.profile}.", WITHDRAWAL)
+        out.say(f"Stop all delivery of pump {line.info.serial}, {line.info.profile}.", *_stop_texts(line))
         confirm(out, "Type STOP to stop the therapy; anything else cancels:", ["STOP"], yes=yes)
         outcome = line.stop()
         require_applied(out, outcome, url, proven=False)
@@ -125,8 +178,20 @@ def stop(
             raise CommandError(
                 f"the pump confirmed the stop but says that it is {state} and delivers; read it again", FAILED, outcome_json(outcome)
             )
-        out.say(f"Stopped. The pump was read again: {state}, it delivers nothing. It starts only when a therapy is programmed.")
+        out.say(f"Stopped. The pump was read again: {state}, it delivers nothing.")
+        out.say(f"It starts only when it is told to: itbpump restore {url} or itbpump program RX --pump {url}")
         out.data({**outcome_json(outcome), "run_state": state})
+
+
+def _stop_texts(line: Pump) -> list[str]:
+    """What a stop means, by the library of the drug in the pump; a drug it does not know holds back no stop."""
+    from itbpump.drugs import library_names, load_library
+
+    drug = line.status().drug
+    if drug not in library_names():
+        return [f"No library tells what a sudden stop of {drug or 'a drug not known here'} does: watch for withdrawal.", STAYS_STOPPED]
+    texts = load_library(drug).texts
+    return [texts.stop_confirmation.text, STAYS_STOPPED]
 
 
 # ------------------------------------------------------------------------------------------------ following
@@ -135,7 +200,7 @@ def _finish(out: Output, line: Pump, requested: int, data: dict[str, Any], url: 
     from itbpump.wire.messages import BolusState
 
     if not wait:
-        out.say(f"Started: {requested:,} pulses. Follow it with: itbpump status {url}")
+        out.say(f"Started: {requested:,} pulses. Follow it with:", f"  itbpump status {url}")
         out.data(data)
         return
     now = follow(line, progress=progress and sys.stderr.isatty(), url=url, data=data)
@@ -189,9 +254,3 @@ def given_text(now: Status, line: Pump) -> str:
 
 def _given_json(now: Status) -> dict[str, Any]:
     return {"state": now.bolus_state.name.lower(), "requested_pulses": now.bolus_requested, "delivered_pulses": now.bolus_delivered}
-
-
-def _mass_in(volume_nL: int, line: Pump) -> str:
-    from itbpump.quantity import Concentration, mass_of_volume
-
-    return str(mass_of_volume(volume_nL, Concentration(line.status().concentration_ng_per_mL)).rounded())

@@ -2,7 +2,7 @@
 
 0 fine · 1 failed · 2 usage or unreadable input · 3 an override is needed · 4 a hard limit · 5 the outcome is not known.
 A documented error never shows a traceback; one that is not documented is a defect and does. An interrupt in the midst of a command to the
-pump says what it left open. Imports nothing heavy.
+pump says what it left open. Prose is laid out for 80 columns. Imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from itbpump.errors import ConfigurationError, InputError, ItbPumpError
+from itbpump.cli.layout import laid_out
+from itbpump.errors import ConfigurationError, InputError, ItbPumpError, LibraryError
 
 __all__ = [
     "FAILED",
@@ -61,13 +62,13 @@ class Output:
         return Output(self.as_json, self._indent + "   ")
 
     def say(self, *lines: str) -> None:
-        """Prose."""
-        for line in lines:
-            typer.echo((self._indent + line).rstrip(), err=self.as_json)
+        """Prose; a line that is too long for the screen goes on below."""
+        for line in (part for text in lines for part in text.split("\n")):
+            typer.echo(laid_out(self._indent + line), err=self.as_json)
 
     def note(self, text: str) -> None:
         """Progress and warnings."""
-        typer.echo(text, err=True)
+        typer.echo(laid_out(text), err=True)
 
     def data(self, content: Mapping[str, Any]) -> None:
         """The result for programs; nothing without --json."""
@@ -80,7 +81,7 @@ class Output:
         What was typed before the question stood there is thrown away: it cannot have been meant as its answer.
         """
         _forget_type_ahead()
-        typer.echo(question + " ", nl=False, err=True)
+        typer.echo(laid_out(question) + " ", nl=False, err=True)
         try:
             answer = sys.stdin.readline()
         except KeyboardInterrupt:
@@ -119,7 +120,7 @@ class GuardedCommand(TyperCommand):
             code = exit_code(error)
             if code is None:
                 raise
-            _tell(error, code, _with_address(str(error), ctx.params), as_json=bool(ctx.params.get("as_json")))
+            _tell(error, code, _with_address(_with_action(error), ctx.params), as_json=bool(ctx.params.get("as_json")))
             raise typer.Exit(code) from error
 
 
@@ -150,6 +151,12 @@ def unknown_text(what: str, cmd_id: int, cause: str, url: str) -> str:
     )
 
 
+def _with_action(error: Exception) -> str:
+    """What is wrong and what to do; most errors say both in their text."""
+    text, action = str(error), error.action if isinstance(error, ItbPumpError) else ""
+    return text if not action or action in text else f"{text}; {action}"
+
+
 def _with_address(text: str, parameters: Mapping[str, Any]) -> str:
     """Advice such as `itbpump pair URL` with the address that was given, so that it can be typed as it stands."""
     url = parameters.get("url") or parameters.get("pump")
@@ -157,18 +164,29 @@ def _with_address(text: str, parameters: Mapping[str, Any]) -> str:
 
 
 def _tell(error: Exception, code: int, text: str, *, as_json: bool) -> None:
-    typer.echo(f"{'' if isinstance(error, Cancelled) else 'error: '}{text}", err=True)
+    typer.echo(laid_out(f"{'' if isinstance(error, Cancelled) else 'error: '}{_in_mL(text)}"), err=True)
     if as_json:
         data = error.data if isinstance(error, CommandError) else {}
         form = {**data, "error": {"kind": type(error).__name__, "message": text}, "exit_code": code}
         typer.echo(json.dumps(form, indent=2, ensure_ascii=False, default=str))
 
 
+def _in_mL(text: str) -> str:
+    """Nanolitres of a message, which the pump's own code counts in, as people read a volume."""
+
+    def volume(found: re.Match[str]) -> str:
+        from itbpump.quantity import Volume
+
+        return str(Volume(int(found[1].replace(",", ""))))
+
+    return re.sub(r"\b([0-9][0-9,]*) nL\b(?!/)", volume, text)
+
+
 def exit_code(error: BaseException) -> int | None:
     """The exit code of a documented error; None for anything else, which is a defect."""
     if isinstance(error, CommandError):
         return error.code
-    if isinstance(error, InputError):
+    if isinstance(error, (InputError, LibraryError)):
         return USAGE
     if isinstance(error, ConfigurationError):
         return HARD_LIMIT if error.rule else FAILED
@@ -210,4 +228,6 @@ def _simulator_code(error: BaseException) -> int | None:
         return USAGE if error.kind.startswith("bad-") else FAILED
     if isinstance(error, StateFileError):
         return USAGE
-    return FAILED if isinstance(error, EndpointError) else None
+    if isinstance(error, EndpointError):  # one that comes from a value names a pump that cannot be: no such model, a fill that does not fit
+        return USAGE if isinstance(error.__cause__, ValueError) else FAILED
+    return None

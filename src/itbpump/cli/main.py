@@ -11,7 +11,21 @@ from typing import Annotated, Any
 
 import typer
 
-from itbpump.cli import clock, demo, doses, pairing, programming, records, refilling, simulation, status
+from itbpump.cli import (
+    clock,
+    demo,
+    doses,
+    forecasting,
+    pairing,
+    planning,
+    programming,
+    records,
+    refilling,
+    restoring,
+    schema,
+    simulation,
+    status,
+)
 from itbpump.cli.guard import GuardedCommand
 
 __all__ = ["DISCLAIMER", "app", "run"]
@@ -61,18 +75,21 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str], ...] = (
     ("status", status.status, "Show what the pump says of itself."),
     ("review", programming.review, "Judge a prescription; sends nothing."),
     ("program", programming.program, "Review, confirm, program, prove."),
-    ("restore", programming.restore, "Program the former therapy again."),
+    ("restore", restoring.restore, "Start the stopped or former therapy."),
     ("bolus", doses.bolus, "Give a single bolus."),
     ("prime", doses.prime, "Fill the path of a new catheter."),
     ("stop", doses.stop, "Stop the therapy, or a running bolus."),
     ("refill", refilling.refill, "Tell the pump of a refill."),
+    ("forecast", forecasting.forecast, "Tell by when to refill."),
     ("log", records.log, "Show the pump's log in words."),
     ("reconcile", records.reconcile, "Settle commands of unknown outcome."),
     ("clock", clock.clock, "Show, set or move the pump's clock."),
     ("alarm-test", records.alarm_test, "Sound an alarm tone once."),
+    ("schema", schema.schema, "Print the form of a prescription file."),
 )
 for _name, _function, _short in COMMANDS:
     app.command(_name, cls=GuardedCommand, short_help=_short)(_function)
+app.add_typer(planning.app, name="plan", short_help="Plan a titration, a taper, a conversion.")
 
 
 def run() -> None:

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from itbpump.hoststate import HostState
+    from itbpump.hoststate import HostState, Intent
     from itbpump.pump import Pump
 
-__all__ = ["keeps_state", "opened", "require_settled", "who"]
+__all__ = ["keeps_state", "open_commands", "opened", "require_settled", "who"]
 
 
 def keeps_state(url: str) -> bool:
@@ -45,6 +45,19 @@ def require_settled(pump: Pump, state: HostState) -> None:
     unsettled = state.unsettled(pump.key)
     if unsettled:
         raise DosingBlocked(unsettled)
+
+
+def open_commands(pump: Pump) -> list[Intent]:
+    """Commands to this pump whose outcome is not known here; none for a pump that is gone with the command."""
+    from itbpump.hoststate import HostState
+
+    if not keeps_state(pump.session.transport.url):
+        return []
+    state = HostState.open()
+    try:
+        return state.unsettled(pump.key)
+    finally:
+        state.close()
 
 
 def who(programmer: bytes, pump: Pump) -> str:

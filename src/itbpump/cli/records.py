@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from itbpump.cli.guard import UNKNOWN, USAGE, CommandError, Output
+from itbpump.cli.layout import WIDTH, columns
 from itbpump.cli.outcomes import outcome_json, require_applied
 from itbpump.cli.pumps import opened
 
@@ -17,37 +19,86 @@ if TYPE_CHECKING:
     from itbpump.pump import Pump
     from itbpump.wire.messages import LogEntry
 
-__all__ = ["alarm_test", "log", "reconcile"]
+__all__ = ["alarm_test", "log", "log_lines", "reconcile"]
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="The pump.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 BY_HAND = (
-    "Settling by hand takes your word in place of the pump's, and dosing becomes possible on it. Read the pump's log (itbpump log), its\n"
+    "Settling by hand takes your word in place of the pump's, and dosing becomes possible on it. Read the pump's log (itbpump log), its "
     "counters (itbpump status) and the volume in the reservoir first: too much stops breathing, a missed dose brings withdrawal."
 )
 
 
 # ------------------------------------------------------------------------------------------------ log
+def _kind_names() -> list[str]:
+    """Groups and kinds of log entries, as `--kind` takes them."""
+    from itbpump.cli.words import log_groups
+    from itbpump.wire.messages import LogKind
+
+    return [*log_groups(), *(kind.name.lower().replace("_", "-") for kind in LogKind)]
+
+
 def log(
-    url: Url, from_seq: Annotated[int, typer.Option("--from", metavar="N", min=0, help="First entry wanted.")] = 0, as_json: Json = False
+    url: Url,
+    *,
+    from_seq: Annotated[int, typer.Option("--from", metavar="N", min=0, help="First entry wanted.")] = 0,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind", metavar="KIND", help="Only these: therapy, alarm, session, pump, or a kind. Repeatable.", autocompletion=_kind_names
+        ),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Show the pump's event log in words, oldest first."""
+    """Show the pump's event log in words, the newest entry first; as data the oldest first."""
     out = Output(as_json)
+    wanted = _wanted_kinds(kind)
     with opened(url) as line:
-        entries = list(line.log(from_seq))
+        entries = [entry for entry in line.log(from_seq) if wanted is None or _is_wanted(entry, wanted)]
     out.data({"entries": [_entry_json(entry) for entry in entries]})
     if not as_json:
-        out.say(*(entry_text(entry) for entry in entries))
-        if not entries:
-            out.say(f"no entries from number {from_seq} on")
+        what = f" of {', '.join(kind)}" if kind else ""
+        out.say(*(log_lines(entries) if entries else [f"no entries{what} from number {from_seq} on"]))
 
 
-def entry_text(entry: LogEntry) -> str:
-    """One line: number, uptime, wall clock where it was set, what happened."""
+def _wanted_kinds(given: list[str] | None) -> frozenset[str] | None:
+    """Names of the kinds asked for; None for all. CommandError (2) for a name that is none."""
+    from itbpump.cli.words import log_groups
+
+    if not given:
+        return None
+    groups, names = log_groups(), _kind_names()
+    for name in given:
+        if name not in names:
+            raise CommandError(
+                f"--kind {name!r}: write {', '.join(names[: len(groups)])}, or a kind: {', '.join(names[len(groups) :])}", USAGE
+            )
+    return frozenset(kind for name in given for kind in groups.get(name, (name.replace("-", "_"),))) | {"gap"}
+
+
+def _is_wanted(entry: LogEntry, wanted: frozenset[str]) -> bool:
+    """By its kind; of the commands carried out a therapy's are those that change what is given."""
+    from itbpump.cli.pumpview import dose_kinds
+    from itbpump.wire.messages import LogKind
+
+    if entry.kind is LogKind.COMMITTED and "committed" not in wanted:
+        return "dose_command" in wanted and entry.b >> 32 in dose_kinds()
+    return entry.kind.name.lower() in wanted
+
+
+def log_lines(entries: Sequence[LogEntry]) -> list[str]:
+    """Entries as a table, the newest first: number, the pump's age, its label of the wall clock where any is set, what happened."""
     from itbpump.cli.words import log_words, wall_text
 
-    wall = f"  {wall_text(entry.wall_s)}" if entry.wall_s else ""
-    return f"{entry.seq:>6}  {uptime_text(entry.uptime_ms):>14}{wall}  {log_words(entry)}"
+    known = any(entry.wall_s for entry in entries)
+    widths = [6, 14, *([17] if known else [])]
+    widths.append(WIDTH - sum(widths) - 2 * len(widths))
+    heads = ["number", "pump's uptime", *(["clock (UTC)"] if known else []), "newest first"]
+    lines = columns(heads, widths)
+    for entry in reversed(entries):
+        wall = [wall_text(entry.wall_s).removesuffix(" UTC")[:-3] if entry.wall_s else ""] if known else []
+        lines += columns([f"{entry.seq:>6}", f"{uptime_text(entry.uptime_ms):>14}", *wall, log_words(entry)], widths)
+    return lines
 
 
 def uptime_text(uptime_ms: int) -> str:

@@ -7,33 +7,38 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from itbpump.cli.guard import NEEDS_OVERRIDE, CommandError, Output
+from itbpump.cli.beside import dates_of_pump, pump_heading
+from itbpump.cli.guard import CommandError, Output
+from itbpump.cli.layout import rows
+from itbpump.cli.libraries import ClinicLibrary, library_for
 from itbpump.cli.outcomes import outcome_json, require_applied
+from itbpump.cli.programming import Json, require_model
 from itbpump.cli.pumps import opened
-from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, pass_review, read_overrides, show_review
+from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, decided_json, pass_review, show_others, show_review
 
 if TYPE_CHECKING:
-    from itbpump.configuration import PresentPump
+    from itbpump.drugs import DrugLibrary
+    from itbpump.present import PresentPump
     from itbpump.pump import Pump
     from itbpump.refill import Discrepancy, Refill
+    from itbpump.safety import Review
     from itbpump.therapy import Prescription
 
-__all__ = ["RULE", "refill", "refill_json", "refill_lines"]
-
-RULE = "refill-discrepancy"
+__all__ = ["refill", "refill_json", "refill_lines"]
 
 
 def refill(
     url: Annotated[str, typer.Argument(metavar="URL", help="The pump.")],
-    aspirated: Annotated[str, typer.Option(help='What was drawn out, such as "2.1 mL".')],
-    filled: Annotated[str, typer.Option(help='What was filled in, such as "38 mL".')],
+    aspirated: Annotated[str, typer.Option(metavar="VOLUME", help='What was drawn out, such as "2.1 mL".')],
+    filled: Annotated[str, typer.Option(metavar="VOLUME", help='What was filled in, such as "38 mL".')],
     *,
     rx: Annotated[Path | None, typer.Option(metavar="RX", help="The new prescription; needed for another drug or concentration.")] = None,
     override: Overrides = None,
     user: User = "",
     second: Second = "",
+    clinic_library: ClinicLibrary = None,
     yes: Yes = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Tell the pump of a refill. Both discrepancy tests are made; one that fires needs a recorded reason. A stopped pump stays stopped."""
     from itbpump.quantity import Volume
@@ -45,25 +50,41 @@ def refill(
     new = load_prescription(rx) if rx is not None else None
     with opened(url, dosing=True) as line:
         present = line.present()
-        if present.has_lost_its_configuration and new is None:
-            raise CommandError("the pump has lost its therapy; a refill must come with it: add --rx RX; nothing was sent")
-        if present.configuration is None and new is None:
-            raise CommandError("the pump has no therapy yet; a first filling is part of it: itbpump program RX --pump URL")
+        library = library_for(_drug_of(new, present), clinic_library)
         plan = Refill.plan(drawn, put_in, present, line.profile, line.log())
-        out.say(f"Refill of pump {line.info.serial}, {line.info.profile}", *refill_lines(plan))
-        reasons = read_overrides(override)
         data: dict[str, Any] = {"refill": refill_json(plan)}
-        _judge_discrepancy(plan, reasons, data)
-        if new is not None:
-            data |= _judge_prescription(out, new, plan, present, line, reasons=reasons, user=user, second=second)
-        elif set(reasons) - {RULE}:
-            raise CommandError(f"nothing to override for {', '.join(sorted(set(reasons) - {RULE}))} in this refill", 2)
+        found = _judged(new, plan, present, line, library)
+        title = f"Refill with the prescription for patient {new.patient.id}" if new is not None else "Refill; the therapy stays as it is"
+        heading = pump_heading(line, present, new.pump.as_of if new is not None else None)
+        show_review(out, "\n".join([title, *heading, *refill_lines(plan)]), found)
+        show_others(out, line)
+        decision = pass_review(out, found, override, user, second, data)
         confirm(out, 'Type "yes" to tell the pump; anything else cancels:', ["yes"], yes=yes)
         outcome, _ = line.refill(drawn, put_in, new, present)
+        data |= decided_json(found, decision)
         require_applied(out, outcome, url, data)
-        for text in _after(line):
-            out.say(text)
-        out.data({**data, **outcome_json(outcome)})
+        out.data({**data, **outcome_json(outcome), "dates": _after(out, line, library)})
+
+
+def _drug_of(new: Prescription | None, present: PresentPump) -> str:
+    """The drug that will be in the reservoir. CommandError (1) for a pump whose refill must come with a prescription."""
+    if new is not None:
+        return new.drug.name
+    if present.has_lost_its_configuration:
+        raise CommandError("the pump has lost its therapy; a refill must come with it: add --rx RX; nothing was sent")
+    if present.configuration is None:
+        raise CommandError("the pump has no therapy yet; a first filling is part of it: itbpump program RX --pump URL")
+    return present.configuration.drug
+
+
+def _judged(new: Prescription | None, plan: Refill, present: PresentPump, line: Pump, library: DrugLibrary) -> Review:
+    """The review of the prescription that comes with the refill, or of the refill alone. Raises WrongPump."""
+    from itbpump.safety import review, review_refill
+
+    if new is None:
+        return review_refill(plan, present, line.profile, library=library)
+    require_model(new, line)
+    return review(new, present, profile=line.profile, library=library, refill=plan)
 
 
 def refill_lines(plan: Refill) -> list[str]:
@@ -77,17 +98,20 @@ def refill_lines(plan: Refill) -> list[str]:
     else:
         expected = f"{Volume(plan.expected_nL)} (counted, without the residual that no needle reaches)"
         tests = [
-            f"  difference:               {signed(found.difference_nL)}: {found.meaning}",
-            f"  test, clinic's 2 mL:      {'FIRED' if found.above_clinic_limit else 'passed'}: the limit is {Volume(CLINIC_LIMIT_NL)}",
-            f"  test, pump's accuracy:    {_accuracy_text(found)}",
+            ("difference", f"{signed(found.difference_nL)}: {found.meaning}"),
+            ("test, clinic's 2 mL", f"{'FIRED' if found.above_clinic_limit else 'passed'}: the limit is {Volume(CLINIC_LIMIT_NL)}"),
+            ("test, pump's accuracy", _accuracy_text(found)),
         ]
-    return [
-        f"  expected in the syringe:  {expected}",
-        f"  aspirated:                {Volume(plan.aspirated_nL)}",
-        *tests,
-        f"  filled:                   {Volume(plan.filled_nL)}",
-        f"  in the reservoir then:    {plan.volume_after} (with the residual)",
-    ]
+    return rows(
+        [
+            ("expected in the syringe", expected),
+            ("aspirated", str(Volume(plan.aspirated_nL))),
+            *tests,
+            ("filled", str(Volume(plan.filled_nL))),
+            ("in the reservoir then", f"{plan.volume_after} (with the residual)"),
+        ],
+        indent="  ",
+    )
 
 
 def _accuracy_text(found: Discrepancy) -> str:
@@ -132,53 +156,17 @@ def _signed_json(nL: int) -> dict[str, str]:
     return {**magnitude, "value": number_text(0) if not nL else ("-" if nL < 0 else "") + magnitude["value"]}
 
 
-def _judge_discrepancy(plan: Refill, reasons: dict[str, str], data: dict[str, Any]) -> None:
-    """SR-38: a difference that fires a test needs a reason; one without a difference needs none. CommandError 3, 2."""
-    difference = plan.discrepancy.difference_nL
-    if difference is None or not plan.discrepancy.suspicious:
-        if RULE in reasons:
-            why = "both tests passed" if difference is not None else "no test could be made"
-            raise CommandError(f"nothing to override for {RULE!r}: {why}", 2)
-        return
-    if not reasons.get(RULE):
-        raise CommandError(
-            f"{signed(difference)}: {plan.discrepancy.meaning}\n"
-            f"measure again, look for the cause, then record the decision: --override {RULE}=REASON; nothing was sent",
-            NEEDS_OVERRIDE,
-            {**data, "outcome": "not sent"},
-        )
-    data["discrepancy_reason"] = reasons[RULE]
-
-
-def _judge_prescription(
-    out: Output, new: Prescription, plan: Refill, present: PresentPump, line: Pump, *, reasons: dict[str, str], user: str, second: str
-) -> dict[str, Any]:
-    """The review of the prescription that comes with the refill. Raises as `pass_review`, and WrongPump."""
-    from itbpump.pump import WrongPump
-    from itbpump.safety import review
-
-    if new.pump.profile != line.info.profile:
-        raise WrongPump(new.pump.profile, line.info.profile)
-    found = review(new, present, profile=line.profile, refill=plan.volume_after)
-    show_review(out, "\nPrescription after the refill", found)
-    others = [f"{rule}={reason}" for rule, reason in reasons.items() if rule != RULE]
-    decision = pass_review(found, others, user, second)
-    return {"review": found.json(), "overrides": [item.json() for item in decision.overrides]}
-
-
-def _after(line: Pump) -> list[str]:
-    """What the pump says afterwards, and how long that lasts."""
+def _after(out: Output, line: Pump, library: DrugLibrary) -> dict[str, Any] | None:
+    """What the pump says afterwards, how long the drug keeps, and by when to refill again; the dates for programs."""
+    from itbpump.forecast import ForecastError, day_text
     from itbpump.quantity import Volume
-    from itbpump.therapy_view import view_configuration
 
-    now, configuration = line.status(), line.configuration()
-    if configuration is None:
-        raise CommandError("the pump has no configuration after the refill; read it: itbpump status URL")
-    view = view_configuration(configuration, line.profile)
-    days = view.days_to(Volume(now.reservoir_nL), Volume(now.low_alarm_nL), with_patient=True)
-    lasting = (
-        "no flow, so no alarm by the count"
-        if days is None
-        else f"the low-reservoir alarm comes after {days:,} days by the count, every patient bolus included"
-    )
-    return [f"Reservoir {Volume(now.reservoir_nL)}, {now.run_state.name.lower()}; {lasting}."]
+    present = line.present()
+    out.say(f"Reservoir {Volume(present.reservoir_nL)}, {present.run_state.name.lower()}.")
+    try:
+        found = dates_of_pump(line, present, library)
+    except ForecastError as error:  # the refill stands all the same; that there is no date must be seen
+        out.note(f"ATTENTION: the dates of this refill are not known: {error}")
+        return None
+    out.say(*rows([("drug stable until", day_text(found.stable_until)), ("refill by", found.refill_text)], indent="  "))
+    return found.json()

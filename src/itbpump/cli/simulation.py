@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from fractions import Fraction
@@ -13,20 +14,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from itbpump.cli.guard import USAGE, CommandError, Output
+from itbpump.cli.layout import wrapped
 
 if TYPE_CHECKING:
-    from firmware_sim.bench import BenchCommand
+    from firmware_sim.bench import BenchCommand, Kind
     from firmware_sim.device import SimulatedPump
-    from firmware_sim.endpoints import Ready
+    from firmware_sim.endpoints import Ready, TcpLink
 
 __all__ = ["bench", "sim"]
 
 _PULSES_SHOWN = 40
 
 
+def _models() -> list[str]:
+    """For the shell."""
+    from itbpump.profiles import profile_names
+
+    return list(profile_names())
+
+
 def sim(
     *,
-    profile: Annotated[str | None, typer.Option(help="Pump model: P-20, P-40, V-20, V-40. Default: P-40, or that of --rx.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Pump model: P-20, P-40, V-20, V-40. Default: P-40, or that of --rx.", autocompletion=_models)
+    ] = None,
     fill: Annotated[str | None, typer.Option(help='What is in the reservoir, such as "38 mL". Default: full, or as --rx says.')] = None,
     link: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Name for the patient's serial device (a symbolic link to the pty).")
@@ -42,7 +53,7 @@ def sim(
     as_json: Annotated[bool, typer.Option("--json", help="Tell the addresses as one line of JSON.")] = False,
 ) -> None:
     """Run a simulated pump until Ctrl-C, on a serial device of its own (pty) or on TCP."""
-    from firmware_sim.endpoints import PtyLink, TcpLink, serve
+    from firmware_sim.endpoints import PtyLink, serve
     from firmware_sim.endpoints.clock import Speed
     from firmware_sim.state_file import StateFile
     from itbpump.cli.pairing import bench_address
@@ -54,16 +65,38 @@ def sim(
         Speed.parse(speed)
     except ValueError as error:
         raise CommandError(f"--speed: {error}", USAGE) from error
+    _require_same_model(profile, rx)
+    line = _tcp_link(tcp) if tcp is not None else PtyLink(link)
+    address = bench_address(bench) if bench is not None else None
     file = StateFile(state) if state is not None else None
     try:
         pump = _stored_or_new(out, file, profile=profile, fill=fill, seed=seed, rx=rx)
-        line = TcpLink(tcp) if tcp is not None else PtyLink(link)
-        address = bench_address(bench) if bench is not None else None
         serve(pump, line, address, speed, file, lambda ready: _announce(out, ready, pump))
     finally:
         if file is not None:
             file.close()
     out.note("The simulated pump has ended" + (f"; it is kept in {state}." if state is not None else "."))
+
+
+def _tcp_link(address: str) -> TcpLink:
+    """CommandError (2) for what is no address."""
+    from firmware_sim.endpoints import EndpointError, TcpLink
+
+    try:
+        return TcpLink(address)
+    except EndpointError as error:
+        raise CommandError(f"--tcp: {error}", USAGE) from error
+
+
+def _require_same_model(profile: str | None, rx: Path | None) -> None:
+    """CommandError (2) for a prescription that is for another model than the one asked for."""
+    from itbpump.therapy import load_prescription
+
+    if profile is None or rx is None:
+        return
+    wanted = load_prescription(rx).pump.profile
+    if wanted != profile:
+        raise CommandError(f"{rx} is for a {wanted}, not a {profile}; leave --profile out, or name another prescription", USAGE)
 
 
 def _stored_or_new(out: Output, file: Any, *, profile: str | None, fill: str | None, seed: int | None, rx: Path | None) -> SimulatedPump:
@@ -160,11 +193,37 @@ def _arguments(row: BenchCommand, texts: list[str]) -> dict[str, object]:
             name, value = names[place], text
         if name in given:
             raise CommandError(f"{row.name}: {name} is given twice", USAGE)
-        given[name] = int(value) if kinds[name] in (Kind.INTEGER, Kind.DURATION, Kind.VOLUME) and value.isdecimal() else value
+        given[name] = _figure_of(row, name, value, kinds[name])
         if kinds[name] is Kind.BOOLEAN and value in ("true", "false"):
             given[name] = value == "true"
     row.read(given)  # checked here too, so that a mistake is told before the simulator is reached
     return given
+
+
+def _figure_of(row: BenchCommand, name: str, value: str, kind: Kind) -> int | str:
+    """A number where the argument's name says its unit, else the text as it is. CommandError (2) for a number without a unit."""
+    from firmware_sim.bench import Kind
+
+    if kind is Kind.INTEGER and not value.lstrip("-").isdecimal():
+        raise CommandError(f"{row.name}: {name} is a whole number, {value!r} is none{_hint(name, value)}", USAGE)
+    if kind not in (Kind.INTEGER, Kind.DURATION, Kind.VOLUME) or not value.isdecimal():
+        return value
+    if kind is Kind.DURATION and not name.endswith("_ms"):
+        raise CommandError(f"{row.name}: {value!r} has no unit; write it like 5m, 77d or 1h30m", USAGE)
+    return int(value)
+
+
+def _hint(name: str, value: str) -> str:
+    """What to write for a concentration given with its unit."""
+    from itbpump.errors import QuantityError
+    from itbpump.quantity import Concentration
+
+    if not name.endswith("_ng_per_mL"):
+        return ""
+    try:
+        return f"; {value} is {name}={Concentration.parse(value).ng_per_mL}"
+    except QuantityError:
+        return "; it counts ng in a mL: 2000 mcg per mL is 2000000"
 
 
 def _help_lines(answer: dict[str, object]) -> list[str]:
@@ -173,8 +232,7 @@ def _help_lines(answer: dict[str, object]) -> list[str]:
         if isinstance(entry, dict):
             arguments = [key if value["required"] else f"[{key}]" for key, value in entry["arguments"].items()]
             rows.append((" ".join([name, *arguments]), str(entry["doc"])))
-    width = max((len(usage) for usage, _ in rows), default=0)
-    return [f"  {usage:<{width}}  {doc}" for usage, doc in rows]
+    return [line for usage, doc in rows for line in (f"  {usage}", *wrapped(f"      {doc}"))]
 
 
 def _answer_lines(answer: dict[str, object]) -> list[str]:
@@ -188,6 +246,12 @@ def _answer_lines(answer: dict[str, object]) -> list[str]:
             label, text = _figure(name, value)
             lines.append(f"  {label:<34}{text}")
     return lines
+
+
+def _spaced(duration: str) -> str:
+    """`1h30m` of the bench as people read it: `1 h 30 min`."""
+    parts = re.findall(r"([0-9.]+)([a-z]+)", duration)
+    return " ".join(f"{amount} {'min' if unit == 'm' else unit}" for amount, unit in parts) or duration
 
 
 def _figure(name: str, value: object) -> tuple[str, str]:
@@ -204,7 +268,7 @@ def _figure(name: str, value: object) -> tuple[str, str]:
         ("_ng", lambda figure: str(Mass(round(figure)))),
         ("_permille", lambda figure: f"{number_text(figure / 10)} %"),
         ("_ppm", lambda figure: f"{number_text(figure / 10_000)} %"),
-        ("_ms", lambda figure: duration_text(round(figure))),
+        ("_ms", lambda figure: _spaced(duration_text(round(figure)))),
     )
     for ending, shown in readers:
         if name.endswith(ending):

@@ -26,7 +26,7 @@ from itbpump.wire.messages import (
     RunState,
 )
 
-__all__ = ["AlarmWords", "alarm_words", "enum_words", "log_words", "wall_text"]
+__all__ = ["AlarmWords", "alarm_words", "command_words", "enum_words", "log_groups", "log_words", "wall_text"]
 
 _LOW = 0xFFFF_FFFF
 
@@ -56,6 +56,16 @@ def alarm_words(number: int) -> AlarmWords:
 def enum_words(kind: type[IntEnum], number: int) -> str:
     """`minimum rate` for a member, `7 (unknown)` for a number that is none."""
     return kind(number).name.lower().replace("_", " ") if number in kind._value2member_map_ else f"{number} (unknown)"
+
+
+def log_groups() -> dict[str, tuple[str, ...]]:
+    """Kinds of log entries that belong together, by the name of the group."""
+    return {name: tuple(kinds) for name, kinds in _texts()["log_group"].items()}
+
+
+def command_words(kind: int) -> str:
+    """A command as people call it."""
+    return str(_texts()["command"].get(str(int(kind)), f"command of kind {int(kind)} (unknown)"))
 
 
 def wall_text(wall_s: int) -> str:

@@ -16,7 +16,7 @@ from importlib import resources
 from typing import Any, Protocol
 
 from itbpump.errors import ProfileError
-from itbpump.quantity import Amount, Duration, Flow, Volume
+from itbpump.quantity import Amount, Duration, Flow, Volume, VolumePerLength
 
 __all__ = ["FILES", "PumpConstants", "PumpProfile", "Sourced", "load_profile", "mismatches", "profile_names"]
 
@@ -44,7 +44,10 @@ class Sourced:
 
 @dataclass(frozen=True, slots=True)
 class PumpProfile:
-    """What a pump can do. `sources` names every figure's origin."""
+    """What a pump can do, and what it and its catheter hold: `tubing_volume` inside the pump, `catheter_volume_per_length` typically.
+
+    `sources` names every figure's origin.
+    """
 
     name: str
     pulse_volume: Volume
@@ -57,6 +60,9 @@ class PumpProfile:
     path_min: Volume
     path_max: Volume
     prime_margin: Volume
+    prime_lockout: Duration
+    tubing_volume: Volume
+    catheter_volume_per_length: VolumePerLength
     bolus_min_duration: Duration
     bolus_max_duration: Duration
     patient_lockout_min: Duration
@@ -163,7 +169,12 @@ def _figure(where: str, key: str, figure: Mapping[str, Any]) -> Amount | Duratio
         if not isinstance(figure.get("count"), int):
             raise ProfileError(f"{where}.{key}: a whole count is needed")
         return int(figure["count"])
-    readers: dict[str, type[Volume | Flow | Duration]] = {"Volume": Volume, "Flow": Flow, "Duration": Duration}
+    readers: dict[str, type[Amount | Duration]] = {
+        "Volume": Volume,
+        "Flow": Flow,
+        "Duration": Duration,
+        "VolumePerLength": VolumePerLength,
+    }
     if kind not in readers:
         raise ProfileError(f"{where}.{key}: not a figure of a profile")
     return readers[kind].parse(figure.get("amount"))
@@ -177,4 +188,6 @@ def _ordered(profile: PumpProfile) -> PumpProfile:
         raise ProfileError(f"{profile.name}: flow_min and minimum_rate must be at most flow_max")
     if not profile.path_min <= profile.path_max or not profile.bolus_min_duration <= profile.bolus_max_duration:
         raise ProfileError(f"{profile.name}: a smallest value is above the largest")
+    if profile.tubing_volume > profile.path_max:
+        raise ProfileError(f"{profile.name}: tubing_volume is above path_max")
     return profile

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import gcd
 from typing import ClassVar, Self, TypeAlias
 
 from itbpump.errors import QuantityError
@@ -15,7 +14,7 @@ Exact: TypeAlias = int | Fraction
 NL_PER_ML = 1_000_000
 
 _NUMBER = re.compile(r"(0|[1-9][0-9]{0,6})(?:\.([0-9]{0,5}[1-9]))?")
-_AMOUNT = re.compile(r"([^ A-Za-z\u00b5\u03bc%/]*) ?(\S.*)?")
+_BEFORE_UNIT = re.compile(r"(?=[ A-Za-z\u00b5\u03bc%/])")  # the first of these places is the end of the number
 
 # What people write instead of a unit of the file, and what to write. Keys in lower case.
 _UNIT_HINTS = {
@@ -29,11 +28,11 @@ _UNIT_HINTS = {
 
 def exact(value: Exact) -> Exact:
     """The same value, as `int` where it is whole. A `bool`, `float` or negative number is a programming error (TypeError, ValueError)."""
-    if isinstance(value, bool) or not isinstance(value, (int, Fraction)):
+    if type(value) is not int and not isinstance(value, Fraction):
         raise TypeError(f"an exact amount is an int or a Fraction, not {type(value).__name__}")
-    if value < 0:
+    if value.numerator < 0:
         raise ValueError(f"an amount is never negative: {value}")
-    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+    return value.numerator if value.denominator == 1 else value
 
 
 def number_text(value: Exact, *, thousands: bool = False) -> str:
@@ -43,35 +42,39 @@ def number_text(value: Exact, *, thousands: bool = False) -> str:
 
 def _ratio_text(numerator: int, denominator: int, *, thousands: bool = False) -> str:
     """Decimal text of a quotient; in integers, as a table of steps prints hundreds."""
-    common = gcd(numerator, denominator)
-    numerator, denominator = numerator // common, denominator // common
-    twos = (denominator & -denominator).bit_length() - 1
-    rest, fives = denominator >> twos, 0
-    while rest % 5 == 0:
-        rest, fives = rest // 5, fives + 1
-    if rest != 1:
-        raise ValueError(f"a fraction with denominator {denominator} has no ending decimal")
-    places = max(twos, fives)
-    whole, decimals = divmod(numerator * 10**places // denominator, 10**places)
+    whole, part = divmod(numerator, denominator)
     head = f"{whole:,}" if thousands else str(whole)
-    return f"{head}.{decimals:0{places}d}" if places else head
+    if not part:
+        return head
+    decimals = ""
+    for _ in range(denominator.bit_length()):  # decimals that end have at most as many places as the denominator has bits
+        digit, part = divmod(part * 10, denominator)
+        decimals += str(digit)
+        if not part:
+            return f"{head}.{decimals}"
+    raise ValueError(f"{numerator}/{denominator} has no ending decimal")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, order=True, init=False)
 class Amount:
-    """Shared behaviour of the amounts below; `value` is in the base unit of the class, `unit` is how it was typed and does not compare."""
+    """Shared behaviour of the amounts below; `value` is in the base unit of the class, `unit` is how it was typed and does not compare.
+
+    TypeError or ValueError for a value that is not exact (see `exact`), ValueError for a unit of another kind.
+    """
 
     value: Exact
-    unit: str = field(default="", compare=False)
+    unit: str = field(compare=False)
 
     UNITS: ClassVar[dict[str, int]] = {}  # unit → base units in one; the first is the default
     NOUN: ClassVar[str] = "an amount"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "value", exact(self.value))
-        unit = self.unit or next(iter(self.UNITS))
+    # Written out, as a review makes thousands of amounts: the one that dataclass writes would set each field twice.
+    def __init__(self, value: Exact, unit: str = "") -> None:
+        object.__setattr__(self, "value", value if type(value) is int and value >= 0 else exact(value))
         if unit not in self.UNITS:
-            raise ValueError(f"{unit!r} is not a unit of {self.NOUN}")
+            if unit:
+                raise ValueError(f"{unit!r} is not a unit of {self.NOUN}")
+            unit = next(iter(self.UNITS))
         object.__setattr__(self, "unit", unit)
 
     @classmethod
@@ -85,8 +88,8 @@ class Amount:
 
     def text(self) -> str:
         """For files: `1250 mcg/day`; reads back to the same value."""
-        unit, divisor = self._printed()
-        return f"{_ratio_text(self.value.numerator, divisor)} {unit}"
+        unit = self._printed_unit()
+        return f"{_ratio_text(self.value.numerator, self.UNITS[unit] * self.value.denominator)} {unit}"
 
     def json(self) -> dict[str, str]:
         """For JSON: `{"value": "38", "unit": "mL"}`, in the default unit."""
@@ -95,24 +98,17 @@ class Amount:
 
     def screen(self) -> str:
         """For people: `1,250 mcg per day`, in the default unit, or per hour if typed so."""
-        unit, divisor = self._printed()
-        if unit.startswith("mg"):  # one unit of mass on screens, so that two doses compare at a glance
-            unit, factor = next(iter(self.UNITS.items()))
-            divisor = factor * self.value.denominator
-        number = _ratio_text(self.value.numerator, divisor, thousands=True)
-        return f"{number} {unit.replace('/h', ' per hour').replace('/', ' per ')}"
+        words, factor = _ON_SCREEN[self._printed_unit()]
+        return f"{_ratio_text(self.value.numerator, factor * self.value.denominator, thousands=True)} {words}"
 
     def rounded(self) -> Self:
         """To the nearest base unit, ties to even; for figures that are not doses, such as a mean."""
         return type(self)(round(self.value), self.unit)
 
-    def _printed(self) -> tuple[str, int]:
-        """Unit, and what the numerator is divided by to be in it; an hourly figure that does not end is printed per day."""
-        divisor = self.UNITS[self.unit] * self.value.denominator
-        if divisor % 3 == 0 and self.value.numerator * 10**30 % divisor:
-            unit = next(iter(self.UNITS))
-            return unit, self.UNITS[unit] * self.value.denominator
-        return self.unit, divisor
+    def _printed_unit(self) -> str:
+        """The unit as typed; an hourly figure that does not end is printed per day."""
+        ends = not self.unit.endswith("/h") or self.value.numerator % 3 == 0  # a 24th of a day: only the 3 in 24 has no decimal
+        return self.unit if ends else next(iter(self.UNITS))
 
     def __str__(self) -> str:
         return self.screen()
@@ -201,13 +197,22 @@ class VolumePerLength(Amount):
 
 
 def _whole(value: Exact) -> int:
-    if isinstance(value, Fraction):
-        raise ValueError(f"{value} is not a whole number of base units")
-    return value
+    if type(value) is int:
+        return value
+    raise ValueError(f"{value} is not a whole number of base units")
 
 
 _CLASSES: tuple[type[Amount], ...] = (Volume, Mass, Concentration, Flow, MassRate, Length, VolumePerLength)
 _CLASS_OF_UNIT: dict[str, type[Amount]] = {unit: cls for cls in _CLASSES for unit in cls.UNITS}
+
+# Unit as typed → in words, and base units in one; one unit of mass on screens, so that two doses compare at a glance.
+_ON_SCREEN: dict[str, tuple[str, int]] = {
+    "mL": ("mL", NL_PER_ML), "mcg": ("mcg", 1_000), "mg": ("mcg", 1_000),
+    "mcg/mL": ("mcg per mL", 1_000), "mg/mL": ("mcg per mL", 1_000),
+    "mL/day": ("mL per day", NL_PER_ML), "mL/h": ("mL per hour", 24 * NL_PER_ML),
+    "mcg/day": ("mcg per day", 1_000), "mcg/h": ("mcg per hour", 24_000),
+    "cm": ("cm", 1_000_000), "mL/cm": ("mL per cm", NL_PER_ML),
+}  # fmt: skip
 
 
 def parse_amount(text: object) -> Amount:
@@ -217,17 +222,18 @@ def parse_amount(text: object) -> Amount:
     tidy = " ".join(text.split())
     if text != tidy:
         raise QuantityError(text, "there are spaces too many", f'write "{tidy or "38 mL"}"')
-    parts = _AMOUNT.fullmatch(text)
-    if parts is None or not text:
+    if not text:
         raise QuantityError(text, "this is not an amount", 'write a number and a unit, such as "38 mL"')
-    number, unit = parts[1], parts[2] or ""
+    number, *rest = _BEFORE_UNIT.split(text)
+    unit = "".join(rest).removeprefix(" ")
     digits, places = _read_number(text, number, unit)
     cls = _CLASS_OF_UNIT.get(unit)
     if cls is None:
         raise _unit_error(text, number, unit)
     value, finer = divmod(digits * cls.UNITS[unit], 10**places)
     if finer:
-        finest = number_text(Fraction(1, cls.UNITS[unit])) if cls.UNITS[unit] % 3 else number_text(Fraction(1, 1_000))
+        # An hour's share of a base unit has no ending decimal; of three it has.
+        finest = _ratio_text(3 if cls.UNITS[unit] % 3 == 0 else 1, cls.UNITS[unit])
         raise QuantityError(text, f"finer than {finest} {unit}, the smallest step of {cls.NOUN}", "write fewer digits after the point")
     return cls(value, unit)
 
@@ -245,10 +251,10 @@ def _read_number(text: str, number: str, unit: str) -> tuple[int, int]:
 def _number_problem(number: str, unit: str) -> tuple[str, str]:
     """What is wrong with a number, and what to write: the first fault a reader would see."""
     if not number:
-        return "the number is missing", f"write a number before {unit!r}" if unit else 'write a number and a unit, such as "38 mL"'
+        return "the number is missing", f"write a number before {unit!r}"
     if not number.isascii():
         return "only the digits 0 to 9 and a point are read", "type the number on a plain keyboard"
-    if number[0] in "+-":
+    if number.startswith(("+", "-")):
         return "a sign is not allowed", "write the amount without a sign"
     if "," in number:
         return "a comma can be read as a decimal or as thousands", "use a point for decimals and no thousands mark"
@@ -260,10 +266,9 @@ def _number_problem(number: str, unit: str) -> tuple[str, str]:
     if point and not decimals:
         return "a digit is missing after the point", f"write {whole}, or the digits after the point"
     if len(whole) > 1 and whole[0] == "0":
-        return "a zero in front can be misread", f"write {whole.lstrip('0') or '0'}{point}{decimals}"
+        return "a zero in front can be misread", f"write {int(whole)}{point}{decimals}"
     if decimals.endswith("0"):
-        kept = decimals.rstrip("0")
-        return "a zero at the end can be read ten times too high", f"write {whole}{'.' if kept else ''}{kept}"
+        return "a zero at the end can be read ten times too high", f"write {re.sub(r'[.]?0+$', '', number)}"
     if len(whole) > 7:
         return "more than 7 digits before the point", "check the unit"
     return "more than 6 digits after the point", "write fewer digits"

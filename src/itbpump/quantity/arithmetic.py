@@ -14,7 +14,7 @@ def flow_for_rate(rate: MassRate, concentration: Concentration) -> Flow:
 
 def rate_of_flow(flow: Flow, concentration: Concentration) -> MassRate:
     """The dose rate a flow really gives; exact."""
-    return MassRate(Fraction(flow.nL_per_day * concentration.ng_per_mL, NL_PER_ML))
+    return MassRate(_quotient(flow.nL_per_day * concentration.ng_per_mL, NL_PER_ML))
 
 
 def volume_for_mass(mass: Mass, concentration: Concentration) -> Fraction:
@@ -24,8 +24,8 @@ def volume_for_mass(mass: Mass, concentration: Concentration) -> Fraction:
 
 def pulses_for_mass(mass: Mass, concentration: Concentration, pulse_nL: int) -> int:
     """Pulses nearest to a dose, ties DOWN; 0 when it is half a pulse or less."""
-    wanted = volume_for_mass(mass, concentration) / pulse_nL
-    return -((wanted.denominator - 2 * wanted.numerator) // (2 * wanted.denominator))
+    wanted, pulse = mass.ng.numerator * NL_PER_ML, concentration.ng_per_mL * pulse_nL * mass.ng.denominator
+    return -((pulse - 2 * wanted) // (2 * pulse))
 
 
 def catheter_volume(length: Length, removed: Length, per_length: VolumePerLength, tubing: Volume) -> Volume:
@@ -41,9 +41,15 @@ def catheter_volume(length: Length, removed: Length, per_length: VolumePerLength
 
 def mass_of_volume(volume_nL: Exact, concentration: Concentration) -> Mass:
     """Drug in a volume; exact."""
-    return Mass(Fraction(volume_nL) * concentration.ng_per_mL / NL_PER_ML)
+    return Mass(_quotient(volume_nL * concentration.ng_per_mL, NL_PER_ML))
 
 
 def mass_of_pulses(pulses: int, concentration: Concentration, pulse_nL: int) -> Mass:
     """Drug in a number of nominal pulses; exact."""
     return mass_of_volume(pulses * pulse_nL, concentration)
+
+
+def _quotient(dividend: Exact, divisor: int) -> Exact:
+    """Exact quotient, without the detour over a `Fraction` where it is whole, as it nearly always is."""
+    whole, rest = divmod(dividend, divisor)
+    return Fraction(dividend, divisor) if rest else whole

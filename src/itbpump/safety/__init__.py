@@ -1,6 +1,7 @@
 """The companion's judgement: rules, review, overrides. Nothing is sent that has not passed here; the pump then checks again on its own.
 
-`review(rx, current)` and `review_bolus(…)` give a `Review`; `decide(review, reasons, user, second)` says whether it may go ahead.
+`review(rx, current)`, `review_bolus(…)`, `review_prime(…)` and `review_refill(…)` give a `Review`; `decide(review, reasons, user, second)`
+says whether it may go ahead.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from itbpump.safety.bolus import review_bolus
 from itbpump.safety.model import Achievable, Finding, Review, Row, Rule, Severity
 from itbpump.safety.overrides import REASONS, Decision, Override, OverrideError, decide
+from itbpump.safety.prime import review_prime
+from itbpump.safety.refill import review_refill
 from itbpump.safety.review import all_rules, review
 
 __all__ = [
@@ -25,4 +28,6 @@ __all__ = [
     "decide",
     "review",
     "review_bolus",
+    "review_prime",
+    "review_refill",
 ]

@@ -1,27 +1,36 @@
-"""Review of a single bolus to be given now by a pump that was just read.
+"""Review of a single bolus to be given now by a pump that was just read, and what it shares with the review of a prime.
 
-Not here: priming boluses (their volume follows from the catheter, see `configuration.prime_order`), boluses inside a therapy (`review`).
+Not here: priming boluses (`prime`), boluses inside a therapy (`review`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from itbpump.configuration import PresentPump, path_text, wait_text
 from itbpump.drugs import DrugLibrary, load_library
 from itbpump.errors import ConfigurationError
 from itbpump.profiles import PumpProfile
-from itbpump.quantity import Concentration, Duration, Mass, MassRate, mass_of_pulses, pulses_for_mass
+from itbpump.quantity import MS_PER_HOUR, Concentration, Duration, Mass, MassRate, Volume, mass_of_pulses, pulses_for_mass
+from itbpump.safety.across import Course, Phase, highest_24h_across
 from itbpump.safety.bolus_checks import delivery_hits, size_hits
-from itbpump.safety.context import Current, percent_text
-from itbpump.safety.model import Achievable, Hit, Review, Row, RuleSet, Severity, canonical_digest
+from itbpump.safety.context import percent_text
+from itbpump.safety.current import Current
+from itbpump.safety.model import Achievable, Finding, Hit, Rendering, Review, Row, RuleSet, Severity, canonical_digest
+from itbpump.safety.rules_drug import daily_total_hits
+from itbpump.safety.rules_present import alarm_hits
+from itbpump.safety.rules_start import missed_hits
+from itbpump.schedule import WEEK_MS
 from itbpump.therapy_view import TherapyView
-from itbpump.wire.messages import AlarmNumber, RunState
+from itbpump.wire.messages import RunState
 
-__all__ = ["RULES", "BolusContext", "review_bolus"]
+if TYPE_CHECKING:
+    from itbpump.wire.messages import Configuration
+
+__all__ = ["RULES", "BolusContext", "bolus_review", "configured", "review_bolus"]
 
 HARD, SECOND, SOFT, INFO = Severity.HARD, Severity.SECOND, Severity.SOFT, Severity.INFO
 
@@ -33,33 +42,60 @@ class BolusContext:
     dose: Mass
     over: Duration
     pulses: int
+    configuration: Configuration
     view: TherapyView
     current: Current
     present: PresentPump
     profile: PumpProfile
     library: DrugLibrary
-    indication: Literal["spinal", "cerebral"] | None
+    indication: str | None
     age_years: int | None
+    name: str = "the bolus"
+
+    @property
+    def volume(self) -> Volume:
+        """Of all its pulses."""
+        return Volume(self.pulses * self.profile.pulse_volume.nL)
 
     @property
     def given(self) -> Mass:
         """What the whole pulses give; exact."""
         return mass_of_pulses(self.pulses, self.view.concentration, self.profile.pulse_volume.nL)
 
+    @property
+    def highest_24h(self) -> MassRate:
+        """Largest dose in any 24 h that hold this bolus: what was given, what is under way, the schedule underneath, patient boluses at
+        their allotment."""
+        past, left = self.current.past, self.current.left.ng
+        if self.present.run_state is not RunState.RUNNING:
+            return MassRate(Mass(self.present.mass_24h_ng).ng + left + self.given.ng)
+        start = (self.present.uptime_ms + self.configuration.week_offset_ms) % WEEK_MS if self.view.schedule.follows_week else 0
+        course = Course([Phase(self.view.schedule, start, self.view.concentration.ng_per_mL)])
+        across, after = highest_24h_across(past, course)
+        scheduled = max(across.ng_per_day + self.current.unexplained.ng, after.ng_per_day)
+        patient = self.view.highest_24h_exact.ng_per_day - self.view.highest_scheduled_24h.ng_per_day
+        return MassRate(max(scheduled + patient, self.present.mass_24h_ng) + left + self.given.ng)
+
 
 RULES: RuleSet[BolusContext] = RuleSet()
 
 
+@RULES.rule("alarms", "SR-55", worst=SOFT)
+def alarms(c: BolusContext) -> Iterator[Hit]:
+    """What the pump sounds now."""
+    yield from alarm_hits(c.present.alarms)
+
+
 @RULES.rule("bolus-size", "SR-02", worst=HARD)
 def bolus_size(c: BolusContext) -> Iterator[Hit]:
-    """50 mcg soft, 100 mcg hard for baclofen."""
+    """The library's soft and hard limit of one bolus."""
     yield from size_hits(c.library, "the bolus", c.dose, c.given)
 
 
 @RULES.rule("bolus-delivery", "SR-02", "SR-27", worst=HARD)
 def bolus_delivery(c: BolusContext) -> Iterator[Hit]:
     """Within the pump's flow and duration, and at least one pulse."""
-    yield from delivery_hits(c.profile, "the bolus", c.dose, c.pulses, c.over)
+    yield from delivery_hits(c.profile, c.name, c.dose, c.pulses, c.over)
 
 
 @RULES.rule("achievable", "SR-01", "SR-05", worst=SOFT)
@@ -74,26 +110,60 @@ def achievable(c: BolusContext) -> Iterator[Hit]:
 
 @RULES.rule("daily-total", "SR-07", "SR-02", worst=HARD)
 def daily_total(c: BolusContext) -> Iterator[Hit]:
-    """The largest 24 h of the schedule, boluses given or under way, and this one."""
-    scheduled = c.view.highest_24h_exact.ng_per_day if c.present.run_state is RunState.RUNNING else 0
-    total = MassRate(max(scheduled + c.current.extra.ng, c.present.mass_24h_ng) + c.given.ng)
-    groups: list[str] = [c.indication] if c.indication is not None else ["spinal", "cerebral"]
-    if c.age_years is not None and c.age_years < c.library.child_daily_below_years.value:
-        groups.append("child")
-    hard = min((c.library.daily[group].hard_high for group in groups), key=lambda figure: figure.value)
-    soft = min((c.library.daily[group].soft_high for group in groups), key=lambda figure: figure.value)
-    text = total.rounded().text()
-    if total > hard.value:
-        yield Hit(HARD, f"up to {total.rounded()} in some 24 h with this bolus, above {hard.value}", text, hard.value.text(), hard.origin)
-    elif total > soft.value:
-        yield Hit(SOFT, f"up to {total.rounded()} in some 24 h with this bolus, above {soft.value}", text, soft.value.text(), soft.origin)
+    """The largest 24 h that hold this bolus."""
+    total = c.highest_24h
+    limits = c.library.daily_limits(c.indication, c.age_years)
+    yield from daily_total_hits(limits, total, f"up to {total.rounded()} in some 24 h with {c.name}")
+
+
+@RULES.rule("whole-day-at-once", "SR-18", worst=SECOND)
+def whole_day_at_once(c: BolusContext) -> Iterator[Hit]:
+    """A bolus of about the day's whole dose looks like a daily dose in the wrong field."""
+    day, limit = Fraction(c.view.mean_day.ng_per_day), c.library.decrease_soft_percent
+    if day and abs(c.dose.ng - day) * 100 <= limit.value * day:
+        message = f"{c.dose} at once is about the dose of a whole day, {c.view.mean_day}; is a daily dose meant? That is itbpump program"
+        yield Hit(SECOND, message, c.dose.text(), c.view.mean_day.text(), "safety 2: dose against rate, wrong field")
+
+
+@RULES.rule("catch-up", "SR-08", worst=SECOND)
+def catch_up(c: BolusContext) -> Iterator[Hit]:
+    """No bolus makes up for what was missed."""
+    yield from missed_hits(c.current, f"a bolus of {c.dose}", c.library)
+
+
+@RULES.rule("repeated-bolus", "SR-10", "SR-08", worst=SOFT)
+def repeated_bolus(c: BolusContext) -> Iterator[Hit]:
+    """Boluses of one day add up: together they raise it as a change of the therapy would, and are asked about from the same share on."""
+    before, day = c.current.unexplained, c.view.highest_scheduled_24h
+    if not before.ng or not day.ng_per_day:
+        return
+    together = Mass(before.ng + c.given.ng).rounded()
+    share = Fraction(together.ng) / day.ng_per_day
+    limit = min((group.soft_percent for group in c.library.increase_limits(c.indication, c.age_years)), key=lambda figure: figure.value)
+    text = f"{percent_text(share)} %"
+    message = (
+        f"{before.rounded()} came in the last 24 h beside the schedule; with this bolus {together}, {text} of the day's {day.rounded()}"
+    )
+    yield Hit(SOFT if share * 100 > limit.value else INFO, message, text, f"{limit.value} %", limit.origin)
+
+
+@RULES.rule("first-period", "SR-08", worst=INFO)
+def first_period(c: BolusContext) -> Iterator[Hit]:
+    """A bolus on top of a therapy that has only just begun says so."""
+    limit, age = c.library.first_period, c.current.age_ms
+    if c.current.is_treating and age is not None and age < limit.value.ms:
+        message = f"the therapy has been running for less than {limit.value}; its effect is not yet to be seen"
+        yield Hit(INFO, message, f"{age // MS_PER_HOUR} h", limit.value.text(), limit.origin)
 
 
 @RULES.rule("unknown-patient", "SR-02", worst=INFO)
 def unknown_patient(c: BolusContext) -> Iterator[Hit]:
     """What could not be checked, as the pump does not know the patient."""
     if c.indication is None:
-        yield Hit(INFO, "not checked: limits by indication and age; the strictest of spinal and cerebral were used")
+        names = " and ".join(c.library.indications)
+        yield Hit(INFO, f"not checked: limits by indication and age; the strictest of {names} were used")
+    elif c.age_years is None:
+        yield Hit(INFO, "not checked: limits for children, as the age is not told")
 
 
 @RULES.rule("pump-state", "SR-22", "SR-12", worst=HARD)
@@ -101,10 +171,10 @@ def pump_state(c: BolusContext) -> Iterator[Hit]:
     """The pump runs, and gives neither another bolus nor a bridge."""
     if c.present.run_state is not RunState.RUNNING:
         yield Hit(HARD, f"the pump is {c.present.run_state.name.lower()}; start a therapy first")
-    if AlarmNumber.MOTOR_STALL in c.present.alarms:
+    if c.present.stalled:
         yield Hit(HARD, "the motor does not turn: the pump would count a bolus that nobody gets; find the cause first")
     if c.present.bolus_left_pulses:
-        yield Hit(HARD, f"another bolus is under way: {c.current.extra} given or still to come; wait for its end or stop it")
+        yield Hit(HARD, f"another bolus is under way: {c.current.left} still to come; wait for its end or stop it")
     if c.present.bridging:
         held = path_text(c.present)
         yield Hit(HARD, f"a bridge is in force: the path still holds {held}, so the dose would not be this one; {_wait(c)}")
@@ -130,9 +200,9 @@ def path(c: BolusContext) -> Iterator[Hit]:
 @RULES.rule("reservoir", "SR-39", worst=HARD)
 def reservoir(c: BolusContext) -> Iterator[Hit]:
     """The reservoir holds the bolus above what cannot be drawn from it."""
-    volume, usable = c.pulses * c.profile.pulse_volume.nL, c.present.reservoir_nL - c.profile.residual.nL
-    if volume > usable:
-        yield Hit(HARD, "the reservoir is too empty for this bolus; refill it", f"{volume} nL", f"{max(0, usable)} nL")
+    usable = Volume(max(0, c.present.reservoir_nL - c.profile.residual.nL))
+    if c.volume > usable:
+        yield Hit(HARD, f"the reservoir is too empty for {c.name}; refill it", c.volume.text(), usable.text())
 
 
 def review_bolus(
@@ -142,55 +212,65 @@ def review_bolus(
     profile: PumpProfile,
     *,
     library: DrugLibrary | None = None,
-    indication: Literal["spinal", "cerebral"] | None = None,
+    indication: str | None = None,
     age_years: int | None = None,
 ) -> Review:
     """Judge a single bolus. `indication` and `age_years` come from the patient's prescription where there is one.
 
     Raises ConfigurationError for a pump without a configuration, whose drug is not known, and for a bolus of no drug or no time.
     """
-    if present.configuration is None:
-        raise ConfigurationError("the pump has no configuration, so its drug is not known", "program a therapy first")
+    configuration, current, view = configured(present, profile)
     if dose.ng == 0 or over.ms == 0:
         raise ConfigurationError("a bolus of no drug, or in no time", "write a dose and a duration")
-    library = library if library is not None else load_library(present.configuration.drug)
-    current = Current.from_pump(present, profile)
-    if current.view is None:
-        raise AssertionError("a configured pump has a therapy to show")
-    pulses = pulses_for_mass(dose, current.view.concentration, profile.pulse_volume.nL)
-    context = BolusContext(dose, over, pulses, current.view, current, present, profile, library, indication, age_years)
-    findings = RULES.findings(context)
+    library = library if library is not None else load_library(configuration.drug)
+    pulses = pulses_for_mass(dose, view.concentration, profile.pulse_volume.nL)
+    context = BolusContext(dose, over, pulses, configuration, view, current, present, profile, library, indication, age_years)
+    return bolus_review(context, RULES.findings(context), lambda: _rows(context))
+
+
+def configured(present: PresentPump, profile: PumpProfile) -> tuple[Configuration, Current, TherapyView]:
+    """Configuration, present and therapy of a pump that has one; ConfigurationError for one that has none."""
+    configuration, current = present.configuration, Current.from_pump(present, profile)
+    if configuration is None or current.view is None:
+        raise ConfigurationError("the pump has no configuration, so its drug is not known", "program a therapy first")
+    return configuration, current, current.view
+
+
+def bolus_review(c: BolusContext, findings: tuple[Finding, ...], rows: Callable[[], Iterable[Row]]) -> Review:
+    """The review of a bolus by hand from its findings; the digest covers order, counter it starts from, present and library."""
     proposed = {
-        "dose": dose.json(),
-        "over": over.text(),
-        "achievable": context.given.json(),
-        "pulses": str(pulses),
-        "concentration": current.view.concentration.json(),
+        "dose": c.dose.json(),
+        "over": c.over.text(),
+        "achievable": c.given.json(),
+        "pulses": str(c.pulses),
+        "concentration": c.view.concentration.json(),
+        "highest_24h": c.highest_24h.rounded().json(),
     }
-    current_json = current.json()
-    difference = Fraction(context.given.ng) / dose.ng - 1
+    difference = percent_text(Fraction(c.given.ng) / c.dose.ng - 1)
+    content = {
+        "bolus": c.name,
+        "order": proposed,
+        "counter": str(c.present.bolus_counter),
+        "current": c.current.identity(),
+        "findings": [finding.json() for finding in findings],
+        "library": c.library.json(),
+    }
     return Review(
         findings=findings,
-        table=tuple(_rows(context)),
-        current=current_json,
-        proposed=proposed,
-        achievable=(Achievable("the bolus", str(dose), str(context.given), percent_text(difference)),),
-        library=library.json(),
-        digest=canonical_digest(
-            {
-                "bolus": proposed,
-                "counter": str(present.bolus_counter),
-                "current": current_json,
-                "findings": [finding.json() for finding in findings],
-                "library": library.json(),
-            }
+        library=c.library.json(),
+        digest=canonical_digest(content),
+        rendering=Rendering(
+            rows=rows,
+            achievable=lambda: (Achievable(c.name, str(c.dose), str(c.given), difference),),
+            current=c.current.json,
+            proposed=lambda: proposed,
         ),
     )
 
 
 def _rows(c: BolusContext) -> Iterator[Row]:
-    concentration: Concentration = c.view.concentration
-    yield Row("bolus", "", f"{c.dose} over {c.over}", changed=True)
-    yield Row("achievable", "", f"{c.given} in {c.pulses:,} pulses at {concentration}", changed=False)
-    yield Row("given in the last 24 h", str(Mass(c.present.mass_24h_ng)), "", changed=False)
-    yield Row("highest 24 h of the therapy", str(c.view.highest_24h_exact.rounded()), "", changed=False)
+    given = Mass(c.present.mass_24h_ng)
+    yield Row("bolus", "none", f"{c.dose} over {c.over}", changed=True)
+    yield Row("achievable", "", f"{c.given} in {c.pulses:,} pulses at {c.view.concentration}", changed=False)
+    yield Row("given in the last 24 h", str(given), "", changed=False)
+    yield Row("highest 24 h", str(c.view.highest_24h_exact.rounded()), str(c.highest_24h.rounded()), changed=True)

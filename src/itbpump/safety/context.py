@@ -1,4 +1,4 @@
-"""What the rules look at: the prescription as the pump would take it, and what is known of the present.
+"""What the rules look at: the prescription as the pump would take it, beside what is known of the present.
 
 Pure: built from objects handed in. Not here: judgement (`rules_*`).
 """
@@ -7,39 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from itbpump.configuration import (
-    THERAPEUTIC,
-    PresentPump,
-    configuration_digest,
-    has_therapy,
-    mass_of_units,
-    wire_configuration,
-)
-from itbpump.quantity import (
-    MS_PER_DAY,
-    Concentration,
-    Duration,
-    Flow,
-    Mass,
-    MassRate,
-    Volume,
-    mass_of_pulses,
-    number_text,
-    pulses_for_mass,
-)
-from itbpump.schedule import WEEK_MS
-from itbpump.therapy_view import TherapyView, days_in_words, view_configuration
-from itbpump.wire.messages import CommandKind, Configuration
+from itbpump.configuration import has_therapy, mass_of_units
+from itbpump.quantity import Duration, Flow, Mass, MassRate, Volume, number_text, pulses_for_mass
+from itbpump.safety.across import NOTHING, Course, highest_24h_across
+from itbpump.safety.current import Current
+from itbpump.schedule import Schedule
+from itbpump.therapy_view import TherapyView, days_in_words
+from itbpump.wire.messages import Configuration, Mode
 
 if TYPE_CHECKING:
     from itbpump.drugs import DrugLibrary
+    from itbpump.forecast import Forecast, ForecastError
     from itbpump.profiles import PumpProfile
-    from itbpump.therapy import Prescription
+    from itbpump.refill import Refill
+    from itbpump.therapy import Prescription, Step
+    from itbpump.wire.messages import Step as WireStep
 
-__all__ = ["Bolus", "Context", "Current", "Rate", "percent_text"]
+__all__ = ["Bolus", "Context", "Current", "Rate", "highest_across", "keeps_period", "percent_text"]
 
 
 def percent_text(fraction: Fraction) -> str:
@@ -67,72 +56,10 @@ class Bolus:
     pulses: int
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
-    """The present: a therapy from a file, or what was read from the pump. `age_ms`: how long it has been running, None where not known."""
-
-    source: str
-    configuration: Configuration | None
-    view: TherapyView | None
-    is_treating: bool
-    age_ms: int | None
-    extra: Mass
-    bridging: bool
-    present: PresentPump | None
-    rx: Prescription | None
-
-    @classmethod
-    def from_prescription(cls, rx: Prescription, profile: PumpProfile, later: Prescription) -> Current:
-        """A therapy taken to be running as written, until `later.pump.as_of`."""
-        configuration = wire_configuration(rx, profile)
-        since = rx.therapy.since
-        age = int((later.pump.as_of - since).total_seconds() * 1000) if since is not None else None
-        treating = configuration.mode in THERAPEUTIC
-        view = view_configuration(configuration, profile)
-        return cls("file", configuration, view, treating, age, Mass(0), bridging=False, present=None, rx=rx)
-
-    @classmethod
-    def from_pump(cls, present: PresentPump, profile: PumpProfile) -> Current:
-        """What the pump runs. `extra`: boluses still to be given, and those of the last 24 h that its schedule does not explain."""
-        configuration = present.configuration
-        if configuration is None:
-            return cls("pump", None, None, False, None, Mass(0), present.bridging, present, None)
-        view = view_configuration(configuration, profile)
-        # Whatever the last change was, the therapy is at least as old as it.
-        unchanged_ms = present.uptime_ms - present.last_change_ms
-        age = unchanged_ms if present.last_change_kind is CommandKind.CONFIGURE or unchanged_ms >= MS_PER_DAY else None
-        held = present.path_concentration_ng_per_mL if present.path_left_pulses else 0
-        highest = Concentration(max(view.concentration.ng_per_mL, held))
-        left = mass_of_pulses(present.bolus_left_pulses, highest, profile.pulse_volume.nL)
-        unexplained: Fraction | int = 0
-        if present.is_treating:
-            now = (present.uptime_ms + configuration.week_offset_ms) % WEEK_MS + WEEK_MS
-            span = MS_PER_DAY if age is None else min(MS_PER_DAY, age)
-            scheduled = mass_of_units(view.schedule.volume_units_between(now - span, now), configuration.concentration_ng_per_mL)
-            unexplained = max(Fraction(0), present.mass_24h_ng - scheduled)
-        extra = Mass(left.ng + unexplained).rounded()
-        return cls("pump", configuration, view, present.is_treating, age, extra, present.bridging, present, None)
-
-    def json(self) -> dict[str, Any]:
-        """For the review and its digest: what the judgement rested on."""
-        form: dict[str, Any] = {"source": self.source, "treating": self.is_treating, "therapy": self.view.json() if self.view else None}
-        if self.present is not None:
-            configuration = self.configuration
-            form |= {
-                "revision": self.present.revision,
-                "run_state": self.present.run_state.name.lower(),
-                "digest": configuration_digest(configuration).hex() if configuration is not None else None,
-                "given_last_24h": Mass(self.present.mass_24h_ng).json(),
-                "bridge_left_pulses": self.present.bridge_left_pulses,
-                "path_left_pulses": self.present.path_left_pulses,
-                "path_holds": Concentration(self.present.path_concentration_ng_per_mL).json(),
-            }
-        return form
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Context:
-    """Everything a rule may look at. `volume`: what will be in the reservoir; `sets_volume`: whether this change writes it to the pump."""
+    """Everything a rule may look at. `volume`: what will be in the reservoir; `sets_volume`: whether this change writes it to the pump;
+    `refill`: the refill it comes with; `now`: the time of the decision, None for a file that is judged as of its own date."""
 
     rx: Prescription
     profile: PumpProfile
@@ -143,35 +70,53 @@ class Context:
     volume: Volume
     sets_volume: bool
     is_refill: bool
+    refill: Refill | None
+    now: datetime | None
+    course: Course
+    forecast: Forecast | ForecastError
 
     @property
     def is_therapy(self) -> bool:
         """The prescription treats: not stopped, not the minimum rate."""
         return has_therapy(self.rx)
 
-    def rates(self) -> Iterator[Rate]:
+    def rates(self) -> tuple[Rate, ...]:
         """Every rate of the prescription, in its order."""
+        return self._rates
+
+    def boluses(self) -> tuple[Bolus, ...]:
+        """Every bolus of the therapy but the patient's, in its order."""
+        return self._boluses
+
+    @cached_property
+    def _rates(self) -> tuple[Rate, ...]:
         therapy, amount = self.rx.therapy, self.configuration
         if therapy.mode == "continuous":
-            yield Rate("the dose", therapy.dose, Flow(amount.flow_nL_per_day))
-        elif therapy.mode == "periodic-bolus":
-            yield Rate("the background", therapy.background, Flow(amount.flow_nL_per_day))
-        elif therapy.mode == "flex":
-            for pattern, wire in zip(therapy.pattern, amount.patterns, strict=True):
-                for step, wire_step in zip(pattern.steps, wire.steps, strict=True):
-                    if step.rate is not None:
-                        yield Rate(f"{_days(wire.days)} {step.at}", step.rate, Flow(wire_step.amount))
-
-    def boluses(self) -> Iterator[Bolus]:
-        """Every bolus of the therapy but the patient's, in its order."""
-        therapy, amount = self.rx.therapy, self.configuration
+            return (Rate("the dose", therapy.dose, Flow(amount.flow_nL_per_day)),)
         if therapy.mode == "periodic-bolus":
-            yield Bolus("the periodic bolus", therapy.dose, therapy.over, amount.periodic_pulses)
-        elif therapy.mode == "flex":
-            for pattern, wire in zip(therapy.pattern, amount.patterns, strict=True):
+            return (Rate("the background", therapy.background, Flow(amount.flow_nL_per_day)),)
+        return tuple(
+            Rate(f"{days} {step.at}", step.rate, Flow(wire_step.amount)) for days, step, wire_step in self._steps() if step.rate is not None
+        )
+
+    @cached_property
+    def _boluses(self) -> tuple[Bolus, ...]:
+        therapy = self.rx.therapy
+        if therapy.mode == "periodic-bolus":
+            return (Bolus("the periodic bolus", therapy.dose, therapy.over, self.configuration.periodic_pulses),)
+        return tuple(
+            Bolus(f"{days} {step.at}", step.dose, step.over, wire_step.amount)
+            for days, step, wire_step in self._steps()
+            if step.dose is not None and step.over is not None
+        )
+
+    def _steps(self) -> Iterator[tuple[str, Step, WireStep]]:
+        """Days in words, the step as prescribed and as the pump takes it; none but for a flex therapy."""
+        if self.rx.therapy.mode == "flex":
+            for pattern, wire in zip(self.rx.therapy.pattern, self.configuration.patterns, strict=True):
+                days = _days(wire.days)
                 for step, wire_step in zip(pattern.steps, wire.steps, strict=True):
-                    if step.dose is not None and step.over is not None:
-                        yield Bolus(f"{_days(wire.days)} {step.at}", step.dose, step.over, wire_step.amount)
+                    yield days, step, wire_step
 
     def patient_bolus(self) -> Bolus | None:
         """The bolus a patient may ask for."""
@@ -186,6 +131,27 @@ class Context:
         patient = self.patient_bolus()
         if patient is not None:
             yield patient
+
+
+def keeps_period(c: Context) -> bool:
+    """The pump's period runs on by its uptime, also while it is stopped or at its minimum rate: the change moves no bolus."""
+    old, new = c.current.configuration if c.current is not None else None, c.configuration
+    return old is not None and new.mode is Mode.PERIODIC_BOLUS and (old.mode, old.periodic_every_min) == (new.mode, new.periodic_every_min)
+
+
+def highest_across(c: Context) -> tuple[MassRate, MassRate]:
+    """Largest dose in any 24 h that begin before the commit, and in those from it on until the path is clear; without patient boluses and
+    boluses by hand. A kept period is judged by the larger of both therapies in every field."""
+    old, new = c.current.configuration if c.current is not None else None, c.configuration
+    if old is not None and keeps_period(c):
+        flow = max(old.flow_nL_per_day, new.flow_nL_per_day)
+        over = min(old.periodic_duration_min, new.periodic_duration_min)
+        pulses = max(old.periodic_pulses, new.periodic_pulses)
+        larger = Schedule.periodic(pulses, c.profile.pulse_volume.nL, over, new.periodic_every_min, flow)
+        ng_per_mL = max(old.concentration_ng_per_mL, new.concentration_ng_per_mL)
+        most = MassRate(mass_of_units(larger.max_window_units()[0], ng_per_mL))
+        return most, most
+    return highest_24h_across(c.current.past if c.current is not None else NOTHING, c.course)
 
 
 def _days(bits: int) -> str:

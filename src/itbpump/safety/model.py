@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import IntEnum
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Achievable", "Finding", "Hit", "Review", "Row", "Rule", "RuleSet", "Severity", "canonical_digest"]
+__all__ = ["Achievable", "Finding", "Hit", "Rendering", "Review", "Row", "Rule", "RuleSet", "Severity", "canonical_digest"]
 
 
 class Severity(IntEnum):
@@ -41,7 +43,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A hit with the rule that made it and the safety requirements it serves."""
+    """A hit with the rule that made it and the safety requirements it serves. `needs`: the one reason that overrides it, empty for any."""
 
     rule: str
     sr: tuple[str, ...]
@@ -50,6 +52,7 @@ class Finding:
     value: str
     limit: str
     source: str
+    needs: str = ""
 
     def json(self) -> dict[str, object]:
         return {
@@ -60,6 +63,7 @@ class Finding:
             "value": self.value,
             "limit": self.limit,
             "source": self.source,
+            "needs": self.needs,
         }
 
 
@@ -68,12 +72,13 @@ _Context = TypeVar("_Context")
 
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[_Context]):
-    """One check. `worst` is the severest it can give; `name` is what an override names."""
+    """One check. `worst` is the severest it can give; `name` is what an override names, `needs` the reason it must give."""
 
     name: str
     sr: tuple[str, ...]
     worst: Severity
     check: Callable[[_Context], Iterable[Hit]]
+    needs: str = ""
 
 
 class RuleSet(Generic[_Context]):
@@ -83,22 +88,29 @@ class RuleSet(Generic[_Context]):
         self.rules: dict[str, Rule[_Context]] = {}
 
     def rule(
-        self, name: str, *sr: str, worst: Severity
+        self, name: str, *sr: str, worst: Severity, needs: str = ""
     ) -> Callable[[Callable[[_Context], Iterable[Hit]]], Callable[[_Context], Iterable[Hit]]]:
         """Register a check under its name. ValueError for a name already taken."""
 
         def register(check: Callable[[_Context], Iterable[Hit]]) -> Callable[[_Context], Iterable[Hit]]:
             if name in self.rules:
                 raise ValueError(f"two rules are named {name!r}")
-            self.rules[name] = Rule(name, sr, worst, check)
+            self.rules[name] = Rule(name, sr, worst, check, needs)
             return check
 
         return register
 
+    def include(self, other: RuleSet[_Context], *names: str) -> None:
+        """Take over rules of another set, under their names. KeyError for one it does not have, ValueError for one already here."""
+        for name in names:
+            if name in self.rules:
+                raise ValueError(f"two rules are named {name!r}")
+            self.rules[name] = other.rules[name]
+
     def findings(self, context: _Context) -> tuple[Finding, ...]:
         """All findings, the severest first, else in the order of the rules."""
         found = [
-            Finding(rule.name, rule.sr, hit.severity, hit.message, hit.value, hit.limit, hit.source)
+            Finding(rule.name, rule.sr, hit.severity, hit.message, hit.value, hit.limit, hit.source, rule.needs)
             for rule in self.rules.values()
             for hit in rule.check(context)
         ]
@@ -137,18 +149,45 @@ class Achievable:
 
 
 @dataclass(frozen=True, slots=True)
+class Rendering:
+    """How a review is shown; asked only when somebody looks. Each part is a pure function of what was judged."""
+
+    rows: Callable[[], Iterable[Row]]
+    achievable: Callable[[], Iterable[Achievable]]
+    current: Callable[[], Mapping[str, Any] | None]
+    proposed: Callable[[], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Review:
-    """The judgement of one prescription or bolus. `digest` is what the clinician confirms: it covers order, present state, findings and
-    library."""
+    """The judgement of one prescription, bolus or refill. `digest` is what the clinician confirms: it covers order, present state,
+    findings and library."""
 
     findings: tuple[Finding, ...]
-    table: tuple[Row, ...]
-    current: Mapping[str, Any] | None
-    proposed: Mapping[str, Any]
-    achievable: tuple[Achievable, ...]
-    library: Mapping[str, str]
+    library: Mapping[str, Any]
     digest: str
+    rendering: Rendering = field(repr=False, compare=False)
     dates: Mapping[str, Any] | None = None
+
+    @cached_property
+    def table(self) -> tuple[Row, ...]:
+        """Old against new."""
+        return tuple(self.rendering.rows())
+
+    @cached_property
+    def achievable(self) -> tuple[Achievable, ...]:
+        """Every amount as prescribed and as the pump can give it."""
+        return tuple(self.rendering.achievable())
+
+    @cached_property
+    def current(self) -> Mapping[str, Any] | None:
+        """Figures of the present, for JSON; None where nothing is known of it."""
+        return self.rendering.current()
+
+    @cached_property
+    def proposed(self) -> Mapping[str, Any]:
+        """Figures of what was judged, for JSON."""
+        return self.rendering.proposed()
 
     @property
     def severity(self) -> Severity:
@@ -164,6 +203,10 @@ class Review:
         """0 fine, 3 an override is needed, 4 nobody can (design 5)."""
         return {Severity.INFO: 0, Severity.SOFT: 3, Severity.SECOND: 3, Severity.HARD: 4}[self.severity]
 
+    def _largest_difference(self) -> str:
+        """Of all amounts, in percent with its sign, as text."""
+        return max((item.difference_percent for item in self.achievable), key=lambda text: abs(Decimal(text.replace(",", ""))), default="0")
+
     def json(self) -> dict[str, Any]:
         """The form of `review --json`; numbers as text. `dates` is there where a forecast was given."""
         form: dict[str, Any] = {
@@ -172,7 +215,7 @@ class Review:
             "table": [row.json() for row in self.table],
             "current": self.current,
             "proposed": self.proposed,
-            "achievable": [item.json() for item in self.achievable],
+            "achievable": {"amounts": [item.json() for item in self.achievable], "largest_difference_percent": self._largest_difference()},
             "library": dict(self.library),
             "digest": self.digest,
         }

@@ -1,7 +1,7 @@
 """Overrides: who accepts which finding, and why (SR-03). Hard findings have none.
 
-A reason is one of a closed list, optionally followed by `: ` and free text, so that reasons can be counted; any other text counts as
-`other`. Not here: asking a person, storing the record.
+A reason is one of a closed list, then `: ` and the matter in words, so that reasons can be counted and read; any other text counts as
+`other`. A finding may name the one reason that fits it (a stop: `acknowledged`). Not here: asking a person, storing the record.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ class Decision:
 
 
 def decide(review: Review, reasons: Mapping[str, str], user: str = "", second: str = "") -> Decision:
-    """Hold the reasons given (`rule` → `reason` or `reason: text`) against the findings of a review.
+    """Hold the reasons given (`rule` → `reason: text`, or text alone) against the findings of a review.
 
     `exit_code` is 0 allowed, 3 something is missing, 4 a hard finding. A soft finding needs a reason, a `second` one also `user` and
     `second`.
-    Raises OverrideError for an empty reason or `other` without text, a rule that has no finding to override, and a second person who is
-    the first.
+    Raises OverrideError for a reason without text, another reason than the finding needs, a rule that has no finding to override, and a
+    second person who is the first.
     """
     if second and second == user:
         raise OverrideError("the second person is the first", action="a second check is done by somebody else")
@@ -94,9 +94,12 @@ def _lacks(finding: Finding, reasons: Mapping[str, str], user: str, second: str)
     if finding.severity is Severity.HARD:
         return f"{finding.rule}: a hard limit, which nobody can override"
     if finding.rule not in reasons:
-        who = " and a second person" if finding.severity is Severity.SECOND else ""
-        return f"{finding.rule}: needs a reason{who}"
-    _reason(reasons[finding.rule])
+        which = f"the reason {finding.needs!r}" if finding.needs else "a reason"
+        return f"{finding.rule}: needs {which}{' and a second person' if finding.severity is Severity.SECOND else ''}"
+    word, _ = _reason(reasons[finding.rule])
+    if finding.needs and word != finding.needs:
+        action = f"write --override {finding.rule}={finding.needs}: and what was said to whom"
+        raise OverrideError(f"{finding.rule} is accepted only by the reason {finding.needs!r}, {REASONS[finding.needs]}", action=action)
     if finding.severity is Severity.SECOND and not (user and second):
         return f"{finding.rule}: needs the ids of the person who decides and of a second person"
     return ""
@@ -104,8 +107,10 @@ def _lacks(finding: Finding, reasons: Mapping[str, str], user: str, second: str)
 
 def _reason(given: str) -> tuple[str, str]:
     word, _, text = (part.strip() for part in given.partition(":"))
-    if word not in REASONS or not word:
+    if word not in REASONS:
         word, text = "other", given.strip()
-    if word == "other" and not text:
-        raise OverrideError("a reason is missing", action=f"give one of {', '.join(REASONS)}, or say it in words")
+    if not text:
+        raise OverrideError(
+            "a reason in words is missing", action=f"give one of {', '.join(REASONS)}, then a colon and the matter in a few words"
+        )
     return word, text

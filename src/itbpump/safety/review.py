@@ -1,21 +1,25 @@
 """The review: a prescription, or a single bolus, judged beside the present before anything is sent.
 
-Pure and total: a finding for whatever can be judged, a documented error for whatever cannot. Not here: dates (`forecast` gives them as an
-argument), asking for overrides (`overrides.decide`), what the pump checks on its own.
+Pure and total: a finding for whatever can be judged, a documented error for whatever cannot. What is shown (table, figures) is made when
+somebody looks. Not here: asking for overrides (`overrides.decide`), what the pump checks on its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from itbpump.configuration import PresentPump, wire_configuration
 from itbpump.drugs import DrugLibrary, load_library
+from itbpump.forecast import Forecast, ForecastError, forecast
 from itbpump.profiles import PumpProfile, load_profile
 from itbpump.quantity import Volume
-from itbpump.safety import rules_change, rules_drug, rules_pump
-from itbpump.safety.context import Context, Current
-from itbpump.safety.model import Finding, Review, Rule, canonical_digest
+from itbpump.refill import Refill
+from itbpump.safety import rules_catheter, rules_change, rules_drug, rules_entry, rules_path, rules_present, rules_pump, rules_start
+from itbpump.safety.context import Context
+from itbpump.safety.course import course_after
+from itbpump.safety.current import Current
+from itbpump.safety.model import Finding, Rendering, Review, Rule, canonical_digest
 from itbpump.safety.table import achievable_rows, change_percent, table_rows
 from itbpump.therapy_view import count_in_words, view_configuration
 
@@ -24,7 +28,16 @@ if TYPE_CHECKING:
 
 __all__ = ["all_rules", "review"]
 
-RULE_SETS = (rules_pump.RULES, rules_drug.RULES, rules_change.RULES)
+RULE_SETS = (
+    rules_present.RULES,
+    rules_pump.RULES,
+    rules_drug.RULES,
+    rules_start.RULES,
+    rules_change.RULES,
+    rules_path.RULES,
+    rules_catheter.RULES,
+    rules_entry.RULES,
+)
 
 
 def all_rules() -> tuple[Rule[Context], ...]:
@@ -38,59 +51,85 @@ def review(
     *,
     profile: PumpProfile | None = None,
     library: DrugLibrary | None = None,
-    refill: Volume | None = None,
-    dates: Mapping[str, Any] | None = None,
+    refill: Refill | Volume | None = None,
+    now: datetime | None = None,
 ) -> Review:
     """Judge a prescription against pump, drug library and the present.
 
-    `current`: the running therapy as a file, or the pump as just read; None makes every comparison `info` not checked. `refill`: volume
-    in the reservoir after a refill with this prescription. `profile` and `library` default to those the prescription names. `dates` are
-    passed through.
+    `current`: the running therapy as a file, or the pump as just read; None makes every comparison `info` not checked. `refill`: the
+    refill this prescription comes with, or only the volume in the reservoir after it. `profile` and `library` default to those the
+    prescription names. `now`: the time of the decision, with its offset; that of the reading for a pump, the prescription's own date for
+    a file.
     Raises ProfileError or LibraryError where there is no profile or library to judge by (SR-06).
     """
     profile = profile if profile is not None else load_profile(rx.pump.profile)
     library = library if library is not None else load_library(rx.drug.name)
-    context = _context(rx, current, profile, library, refill)
+    context = _context(rx, current, profile, library, refill, now)
     found = [finding for rules in RULE_SETS for finding in rules.findings(context)]
     findings = tuple(sorted(found, key=lambda finding: -finding.severity))
-    current_json = context.current.json() if context.current is not None else None
+    present = context.current
     return Review(
         findings=findings,
-        table=tuple(table_rows(context)),
-        current=current_json,
-        proposed=_proposed(context),
-        achievable=tuple(achievable_rows(context)),
         library=library.json(),
-        digest=_digest(rx, refill, current_json, findings, library),
-        dates=dates,
+        digest=_digest(context, findings),
+        rendering=Rendering(
+            rows=lambda: table_rows(context),
+            achievable=lambda: achievable_rows(context),
+            current=lambda: present.json() if present is not None else None,
+            proposed=lambda: _proposed(context),
+        ),
+        dates=context.forecast.json() if isinstance(context.forecast, Forecast) else None,
     )
 
 
 def _context(
-    rx: Prescription, current: Prescription | PresentPump | None, profile: PumpProfile, library: DrugLibrary, refill: Volume | None
+    rx: Prescription,
+    current: Prescription | PresentPump | None,
+    profile: PumpProfile,
+    library: DrugLibrary,
+    refill: Refill | Volume | None,
+    now: datetime | None,
 ) -> Context:
     configuration = wire_configuration(rx, profile)
-    if current is None:
-        present: Current | None = None
-    elif isinstance(current, PresentPump):
-        present = Current.from_pump(current, profile)
-    else:
+    view = view_configuration(configuration, profile)
+    pump, present = None, None
+    if isinstance(current, PresentPump):
+        pump, present = current, Current.from_pump(current, profile)
+    elif current is not None:
         present = Current.from_prescription(current, load_profile(current.pump.profile), rx)
-    sets_volume = refill is not None or present is None or present.present is None or present.configuration is None
-    volume = refill if refill is not None else rx.pump.reservoir_volume
-    if not sets_volume and present is not None and present.present is not None:
-        volume = Volume(present.present.reservoir_nL)
+    sets_volume = refill is not None or pump is None or pump.configuration is None
+    volume = rx.pump.reservoir_volume if pump is None or pump.configuration is None else Volume(pump.reservoir_nL)
+    if refill is not None:
+        volume = refill if isinstance(refill, Volume) else refill.volume_after
+    if now is None and pump is not None:
+        now = pump.host_now
     return Context(
         rx=rx,
         profile=profile,
         library=library,
         configuration=configuration,
-        view=view_configuration(configuration, profile),
+        view=view,
         current=present,
         volume=volume,
         sets_volume=sets_volume,
         is_refill=refill is not None,
+        refill=refill if isinstance(refill, Refill) else None,
+        now=now,
+        course=course_after(rx, view, present, profile, now if now is not None else rx.pump.as_of),
+        forecast=_forecast(rx, pump, profile, library, volume if refill is not None else None),
     )
+
+
+def _forecast(
+    rx: Prescription, pump: PresentPump | None, profile: PumpProfile, library: DrugLibrary, refill: Volume | None
+) -> Forecast | ForecastError:
+    """Dates of the proposal, or why there are none: a rule tells."""
+    try:
+        if pump is None and refill is not None:
+            rx = rx.model_copy(update={"pump": rx.pump.model_copy(update={"reservoir_volume": refill})})
+        return forecast(rx, beside=pump, profile=profile, library=library, refill=refill if pump is not None else None)
+    except ForecastError as error:
+        return error
 
 
 def _proposed(c: Context) -> dict[str, Any]:
@@ -107,15 +146,14 @@ def _proposed(c: Context) -> dict[str, Any]:
     }
 
 
-def _digest(
-    rx: Prescription, refill: Volume | None, current: Mapping[str, Any] | None, findings: tuple[Finding, ...], library: DrugLibrary
-) -> str:
+def _digest(c: Context, findings: tuple[Finding, ...]) -> str:
     return canonical_digest(
         {
-            "rx": rx.model_dump(mode="json", by_alias=True, exclude_none=True),
-            "refill": refill.json() if refill is not None else None,
-            "current": current,
+            "rx": c.rx.model_dump_json(by_alias=True, exclude_none=True),
+            "refill": c.volume.json() if c.is_refill else None,
+            "aspirated": None if c.refill is None else Volume(c.refill.aspirated_nL).json(),
+            "current": c.current.identity() if c.current is not None else None,
             "findings": [finding.json() for finding in findings],
-            "library": library.json(),
+            "library": c.library.json(),
         }
     )

@@ -6,16 +6,18 @@ Figures and sources are those of the drug library.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
+from difflib import get_close_matches
 
-from itbpump.drugs import DailyLimits, Figure
-from itbpump.quantity import MS_PER_DAY, MassRate, mass_of_pulses
+from itbpump.configuration import mass_of_units
+from itbpump.drugs import DailyLimits, DrugLibrary, Figure
+from itbpump.quantity import MS_PER_DAY, Mass, MassRate, mass_of_pulses
 from itbpump.safety.bolus_checks import size_hits
-from itbpump.safety.context import Context
+from itbpump.safety.context import Context, highest_across
 from itbpump.safety.model import Hit, RuleSet, Severity
 from itbpump.therapy_view import count_in_words
 
-__all__ = ["RULES", "daily_limits"]
+__all__ = ["RULES", "daily_total_hits", "highest_of_all", "stability_hits"]
 
 RULES: RuleSet[Context] = RuleSet()
 HARD, SECOND, SOFT, INFO = Severity.HARD, Severity.SECOND, Severity.SOFT, Severity.INFO
@@ -34,32 +36,59 @@ def concentration(c: Context) -> Iterator[Hit]:
     yield Hit(HARD, f"{value} {why}; known are {names}", value.text(), names, allowed.origin)
 
 
-def daily_limits(c: Context) -> tuple[DailyLimits, ...]:
-    """Limits of the indication, and of a young child beside them."""
-    age = c.rx.patient.age_years
-    limits = (c.library.daily[c.rx.patient.indication],)
-    young = age is not None and age < c.library.child_daily_below_years.value
-    return (*limits, c.library.daily["child"]) if young else limits
+@RULES.rule("indication", "SR-02", worst=SECOND)
+def indication(c: Context) -> Iterator[Hit]:
+    """An indication or a diagnosis that the library does not know is off-label; then the strictest limits of all indications hold."""
+    patient, library = c.rx.patient, c.library
+    if patient.indication not in library.indications:
+        known = ", ".join(library.indications)
+        near = get_close_matches(patient.indication, library.indications, 1)
+        hint = f"; is {near[0]} meant?" if near else ""
+        message = f"{patient.indication} is no indication that the library has limits for ({known}): off-label{hint}"
+        yield Hit(SECOND, f"{message}; the strictest limits of all were used", patient.indication, known, "domain 10: off-label use")
+    elif patient.diagnosis is None:
+        yield Hit(INFO, "not checked: the disease behind the indication, as patient.diagnosis is missing")
+    elif patient.diagnosis not in library.diagnoses.get(patient.indication, ()):
+        known = ", ".join(library.diagnoses.get(patient.indication, ()))
+        message = (
+            f"{patient.diagnosis} is not among the diseases of {patient.indication} origin that the library knows ({known}): off-label"
+        )
+        yield Hit(SECOND, message, patient.diagnosis, known, library.diagnosis_origins.get(patient.indication, ""))
 
 
 @RULES.rule("daily-total", "SR-07", "SR-02", worst=HARD)
 def daily_total(c: Context) -> Iterator[Hit]:
-    """The largest total in any 24 h, all patient boluses and the rest of boluses under way included."""
-    extra = c.current.extra.ng if c.current is not None else 0
-    total = MassRate(c.view.highest_24h_exact.ng_per_day + extra)
+    """The largest total in any 24 h: the therapy's own with all patient boluses, and across the change with what was given before."""
+    own, total, extra = c.view.highest_24h_exact, highest_of_all(c), c.current.extra if c.current is not None else Mass(0)
     text, shown = total.rounded().text(), f"up to {total.rounded()} in some 24 h"
-    if extra:
-        shown += f", {MassRate(extra)} of it from boluses given or under way"
-    limits = daily_limits(c)
+    if total > own:
+        shown += " across the change"
+    if total > own and extra.ng:
+        shown += f", {extra.rounded()} of it from boluses given or under way"
+    yield from daily_total_hits(c.library.daily_limits(c.rx.patient.indication, c.rx.patient.age_years), total, shown)
+    low = max((limit.soft_low for limit in c.library.daily_limits(c.rx.patient.indication, c.rx.patient.age_years)), key=_value)
+    if c.is_therapy and total < low.value:
+        yield Hit(SOFT, f"{shown}: below {low.value}, less than maintenance doses known", text, low.value.text(), low.origin)
+
+
+def highest_of_all(c: Context) -> MassRate:
+    """Largest dose in any 24 h, before, across and after the change; patient boluses at their allotment, boluses by hand included."""
+    across, after = highest_across(c)
+    allotment = mass_of_units(c.view.allotment_units, c.view.concentration.ng_per_mL)
+    left, unexplained = (c.current.left.ng, c.current.unexplained.ng) if c.current is not None else (0, 0)
+    first = max(across.ng_per_day + unexplained, after.ng_per_day) + left + allotment
+    return max(c.view.highest_24h_exact, MassRate(first))
+
+
+def daily_total_hits(limits: tuple[DailyLimits, ...], total: MassRate, shown: str) -> Iterator[Hit]:
+    """A total against the strictest upper limits of those that hold together."""
     hard = min((limit.hard_high for limit in limits), key=_value)
     soft = min((limit.soft_high for limit in limits), key=_value)
-    low = max((limit.soft_low for limit in limits), key=_value)
+    text = total.rounded().text()
     if total > hard.value:
         yield Hit(HARD, f"{shown}: above {hard.value}, which nobody can override", text, hard.value.text(), hard.origin)
     elif total > soft.value:
         yield Hit(SOFT, f"{shown}: above {soft.value}", text, soft.value.text(), soft.origin)
-    elif c.is_therapy and total < low.value:
-        yield Hit(SOFT, f"{shown}: below {low.value}, less than maintenance doses known", text, low.value.text(), low.origin)
 
 
 def _value(figure: Figure[MassRate]) -> MassRate:
@@ -110,27 +139,46 @@ def interaction(c: Context) -> Iterator[Hit]:
     for medication in c.rx.medication:
         known = c.library.interactions.get(medication.drug_class)
         if known is not None:
-            yield Hit(SOFT, f"{medication.name} ({medication.drug_class}): {known.text}", medication.name, "", known.source)
+            yield Hit(SOFT, f"{medication.name} ({medication.drug_class}): {known.text}", medication.name, "", known.origin)
         else:
             message = f"not checked: {medication.name}, as the library has no class {medication.drug_class!r}"
             yield Hit(INFO, message, medication.drug_class, ", ".join(sorted(c.library.interactions)))
 
 
+@RULES.rule("condition", worst=SOFT)
+def condition(c: Context) -> Iterator[Hit]:
+    """What else is on record of the patient and asks for care."""
+    for name in c.rx.patient.conditions:
+        known = c.library.conditions.get(name)
+        if known is not None:
+            yield Hit(SOFT, f"{name}: {known.text}", name, "", known.origin)
+        else:
+            listed = ", ".join(sorted(c.library.conditions))
+            yield Hit(INFO, f"not checked: {name}, as the library has no such condition", name, listed)
+
+
 @RULES.rule("stability", "SR-36", worst=SOFT)
 def stability(c: Context) -> Iterator[Hit]:
-    """The drug is in date, and will be until the alarm."""
-    limit, as_of = c.library.stability_days, c.rx.pump.as_of.date()
-    filled_on = c.rx.drug.filled_on if c.rx.drug.filled_on is not None and not c.is_refill else as_of
+    """The drug is in date today, and will be until the alarm."""
+    as_of = c.rx.pump.as_of
+    today = (c.now.astimezone(as_of.tzinfo) if c.now is not None else as_of).date()
+    told = c.rx.drug.filled_on
+    filled_on = today if c.is_refill else told if told is not None else as_of.date()
+    yield from stability_hits(c.library, filled_on, today, c.view.days_to(c.volume, c.view.low_alarm), is_told=told is not None)
+
+
+def stability_hits(library: DrugLibrary, filled_on: date, today: date, days_to_alarm: int | None, *, is_told: bool) -> Iterator[Hit]:
+    """Out of date is asked about, or told where the date of the filling is only taken from the file's own; so is out of date before the
+    low-reservoir alarm."""
+    limit = library.stability_days
     last_day = filled_on + timedelta(days=limit.value)
-    if last_day < as_of:
+    if last_day < today:
         message = f"the drug was filled on {_day(filled_on)} and keeps {limit.value} days: refill it"
-        yield Hit(SOFT, message, filled_on.isoformat(), last_day.isoformat(), limit.origin)
-        return
-    days = c.view.days_to(c.volume, c.view.low_alarm)
-    if days is not None and as_of + timedelta(days=min(days, 100_000)) > last_day:
-        message = f"the drug keeps until {_day(last_day)}, before the low-reservoir alarm after {days:,} days: refill by then"
-        yield Hit(INFO, message, f"{days} d", f"{(last_day - as_of).days} d", limit.origin)
+        yield Hit(SOFT if is_told else INFO, message, filled_on.isoformat(), last_day.isoformat(), limit.origin)
+    elif days_to_alarm is not None and today + timedelta(days=min(days_to_alarm, 100_000)) > last_day:
+        message = f"the drug keeps until {_day(last_day)}, before the low-reservoir alarm after {days_to_alarm:,} days: refill by then"
+        yield Hit(INFO, message, f"{days_to_alarm} d", f"{(last_day - today).days} d", limit.origin)
 
 
-def _day(day: object) -> str:
+def _day(day: date) -> str:
     return f"{day:%d %b %Y}".lstrip("0")

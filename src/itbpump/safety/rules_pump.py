@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from itbpump.quantity import Concentration, Flow, mass_of_pulses, rate_of_flow
+from itbpump.quantity import Amount, Concentration, Exact, Flow, mass_of_pulses, rate_of_flow
 from itbpump.safety.bolus_checks import delivery_hits, larger_text
 from itbpump.safety.context import Context, percent_text
 from itbpump.safety.model import Hit, RuleSet, Severity
@@ -59,22 +59,17 @@ def bolus_delivery(c: Context) -> Iterator[Hit]:
 @RULES.rule("achievable", "SR-01", "SR-05", worst=SOFT)
 def achievable(c: Context) -> Iterator[Hit]:
     """Whole pulses and whole nL/day change no dose by more than the library's limit; a bolus of no pulse is another rule's."""
-    for rate in c.rates():
-        given = rate_of_flow(rate.flow, c.rx.drug.concentration)
-        yield from _rounding_hits(c, rate.where, Fraction(rate.prescribed.ng_per_day), Fraction(given.ng_per_day), f"{rate.prescribed}")
-    for bolus in c.all_boluses():
-        if bolus.pulses:
-            mass = mass_of_pulses(bolus.pulses, c.rx.drug.concentration, c.profile.pulse_volume.nL)
-            yield from _rounding_hits(c, bolus.where, Fraction(bolus.prescribed.ng), Fraction(mass.ng), f"{bolus.prescribed}")
-
-
-def _rounding_hits(c: Context, where: str, wanted: Fraction, given: Fraction, text: str) -> Iterator[Hit]:
-    if wanted == 0:
-        return
-    difference, limit = given / wanted - 1, c.library.rounding_soft_percent
-    if abs(difference) > Fraction(limit.value, 100):
-        share = percent_text(difference)
-        yield Hit(SOFT, f"{where}: the pump can give {text} only to {share} %", f"{share} %", f"{limit.value} %", limit.origin)
+    limit, ng_per_mL, pulse = c.library.rounding_soft_percent, c.rx.drug.concentration.ng_per_mL, c.profile.pulse_volume.nL
+    amounts: list[tuple[str, Amount, Exact, Exact]] = [
+        (rate.where, rate.prescribed, rate.prescribed.ng_per_day, rate.flow.nL_per_day) for rate in c.rates()
+    ]
+    amounts += [(bolus.where, bolus.prescribed, bolus.prescribed.ng, bolus.pulses * pulse) for bolus in c.all_boluses() if bolus.pulses]
+    for where, prescribed, wanted_ng, given_nL in amounts:
+        # Both sides times a million, as whole numbers are compared much faster than fractions.
+        wanted, given = wanted_ng * 1_000_000, given_nL * ng_per_mL
+        if wanted and abs(given - wanted) * 100 > limit.value * wanted:
+            share = percent_text(Fraction(given) / wanted - 1)
+            yield Hit(SOFT, f"{where}: the pump can give {prescribed} only to {share} %", f"{share} %", f"{limit.value} %", limit.origin)
 
 
 @RULES.rule("reservoir", "SR-39", "SR-35", worst=HARD)

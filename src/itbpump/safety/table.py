@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
+from itbpump.forecast import Forecast
 from itbpump.quantity import TimeOfDay, mass_of_pulses, rate_of_flow
 from itbpump.safety.context import Context, percent_text
 from itbpump.safety.model import Achievable, Row
@@ -34,6 +35,9 @@ def table_rows(c: Context) -> Iterator[Row]:
     yield _row("boluses in 24 h", _boluses(old) if old is not None else "", _boluses(c.view), known=old is not None)
     days = c.view.days_to(c.volume, c.view.low_alarm)
     yield Row("days to the low-reservoir alarm", "", "none" if days is None else f"{days:,}", changed=False)
+    if isinstance(c.forecast, Forecast):
+        for label, text in c.forecast.rows():
+            yield Row(label, "", text, changed=False)
     share = change_percent(c)
     if share is not None:
         yield Row("change of the highest 24 h", "", f"{share} %", changed=share != "0")

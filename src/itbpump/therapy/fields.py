@@ -23,6 +23,7 @@ __all__ = [
     "MassField",
     "MassRateField",
     "OpaqueId",
+    "SlugField",
     "TextField",
     "TimeField",
     "VolumeField",
@@ -124,5 +125,6 @@ DateField: TypeAlias = Annotated[
     date, PlainValidator(_day), PlainSerializer(date.isoformat, return_type=str), WithJsonSchema({"type": "string", "format": "date"})
 ]
 OpaqueId: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,32}$", description="opaque id, never a name")]
+SlugField: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="a word of the drug library")]
 TextField: TypeAlias = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 AgeField: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=130)]

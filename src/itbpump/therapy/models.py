@@ -21,6 +21,7 @@ from itbpump.therapy.fields import (
     MassField,
     MassRateField,
     OpaqueId,
+    SlugField,
     TextField,
     TimeField,
     VolumeField,
@@ -68,11 +69,17 @@ class _Table(BaseModel):
 
 
 class Patient(_Table):
-    """Who: an opaque id, never a name. Without `age_years` the limits of age are reported as not checked."""
+    """Who: an opaque id, never a name. Without `age_years` the limits of age are reported as not checked.
+
+    `indication` is one the drug library has limits for (baclofen: spinal, cerebral), `diagnosis` the disease behind it, `conditions` what
+    else asks for care; what the library does not know, the review names.
+    """
 
     id: OpaqueId
-    indication: Literal["spinal", "cerebral"]
+    indication: SlugField
     age_years: AgeField | None = None
+    diagnosis: SlugField | None = None
+    conditions: Annotated[tuple[SlugField, ...], Field(max_length=16)] = ()
 
 
 class Pump(_Table):
@@ -148,7 +155,7 @@ class Medication(_Table):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
     name: TextField
-    drug_class: Annotated[str, Field(alias="class", pattern=r"^[a-z][a-z-]{0,31}$")]
+    drug_class: Annotated[SlugField, Field(alias="class")]
 
 
 class Bridge(_Table):

@@ -35,6 +35,7 @@ def brute(schedule: Schedule, start: int, end: int, from_ms: int, to_ms: int) ->
     return total
 
 
+@pytest.mark.sr("SR-07", "SR-52")
 @given(days, places, places, st.integers(0, DAY_MS))
 def test_no_24_hours_across_the_change_give_more_than_told(plan: Any, from_ms: int, to_ms: int, back: int) -> None:
     schedule = Schedule.weekly(plan, PULSE_NL)
@@ -46,6 +47,7 @@ def test_no_24_hours_across_the_change_give_more_than_told(plan: Any, from_ms: i
     assert found.changed_units == brute(schedule, -since, until, from_ms, to_ms)
 
 
+@pytest.mark.sr("SR-52")
 @given(days, places)
 def test_no_change_changes_no_dose(plan: Any, place: int) -> None:
     schedule = Schedule.weekly(plan, PULSE_NL)
@@ -55,6 +57,7 @@ def test_no_change_changes_no_dose(plan: Any, place: int) -> None:
     assert found.highest_units <= schedule.max_window_units()[0] + 1
 
 
+@pytest.mark.sr("SR-52")
 def test_an_hour_forward_shortens_the_day_by_its_hour() -> None:
     schedule = Schedule.weekly([[RateStep(0, 240_000)]] * 7, PULSE_NL)
     found = plan_rebase(schedule, 2 * 3_600_000, 3 * 3_600_000)
@@ -73,6 +76,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
+@pytest.mark.sr("SR-53")
 @pytest.mark.usefixtures("here")
 def test_clock_shows_label_day_and_gap(cli: Any, running: str) -> None:
     told = cli("clock", running)
@@ -84,6 +88,7 @@ def test_clock_shows_label_day_and_gap(cli: Any, running: str) -> None:
     assert cli("status", running, "--json").data["therapy"]["revision"] == 1
 
 
+@pytest.mark.sr("SR-52", "SR-53")
 @pytest.mark.usefixtures("here")
 def test_the_label_moves_no_dose_and_the_day_moves_only_on_purpose(cli: Any, running: str, advance: Any) -> None:
     advance(running, 5 * 3_600_000)

@@ -54,6 +54,7 @@ def test_a_bolus_is_followed_to_its_end(cli: Any, running: str) -> None:
     }
 
 
+@pytest.mark.sr("SR-49", "SR-50")
 def test_a_bolus_that_a_reset_ended_is_told_as_such(cli: Any, running: str) -> None:
     """A pump in a state file is reset between two commands: a single bolus is never resumed."""
     told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes", "--no-wait", "--json")
@@ -85,6 +86,7 @@ def test_a_bolus_above_the_usual_with_a_reason(cli: Any, running: str) -> None:
     assert (told.code, told.data["overrides"][0]["reason"]) == (0, "monitored")
 
 
+@pytest.mark.sr("SR-23")
 def test_no_bolus_without_a_therapy(cli: Any, paired: str) -> None:
     told = cli("bolus", paired, "--dose", "25 mcg", "--over", "10m", "--yes")
     assert told.code == 1
@@ -139,6 +141,7 @@ def test_stop_tells_of_withdrawal_and_asks(cli: Any, running: str, answers: str,
     assert cli("status", running, "--json").data["run_state"] == state
 
 
+@pytest.mark.sr("SR-13")
 def test_prime(cli: Any, running: str, variant: Callable[..., str]) -> None:
     with_prime = variant(("[therapy]", '[prime]\nscope = "path"\n\n[therapy]'))
     told = cli("prime", running, "--rx", with_prime, "--over", "30m", answers="no\n")
@@ -149,6 +152,7 @@ def test_prime(cli: Any, running: str, variant: Callable[..., str]) -> None:
     assert "0.316 mL of 0.316 mL, 632 of 632 pulses, done" in told.out
 
 
+@pytest.mark.sr("SR-13")
 def test_prime_needs_to_be_prescribed(cli: Any, running: str, flex: str) -> None:
     told = cli("prime", running, "--rx", flex, "--over", "30m", "--yes")
     assert told.code == 4

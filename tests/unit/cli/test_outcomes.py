@@ -41,6 +41,7 @@ def test_what_is_not_proved_is_not_called_applied(outcome: Outcome, code: int, w
     assert error.value.data["command"] == 7
 
 
+@pytest.mark.sr("SR-42")
 def test_what_is_proved_is(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = Applied(7, RESULT, GOOD)
     assert require_applied(Output(as_json=False), outcome, "/dev/pump") is outcome

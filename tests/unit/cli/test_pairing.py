@@ -22,6 +22,7 @@ def provision(url: str, home: Path, key: bytes, role: Role = Role.CLINICIAN) -> 
     state.close()
 
 
+@pytest.mark.sr("SR-63")
 def test_a_state_file_pump_is_paired_with_a_key_of_its_own(cli: Any, paired: str, tmp_path: Path) -> None:
     state = HostState.open(tmp_path / "home" / "state.db")
     stored = state.pairing(b"P4000001")
@@ -58,6 +59,7 @@ def test_unreadable_key_files(cli: Any, url: str, tmp_path: Path, content: bytes
     assert cli("pair", url, "--key-file", str(tmp_path / "absent.key")).code == 2
 
 
+@pytest.mark.sr("SR-62")
 def test_an_observer_may_read_but_not_dose(cli: Any, url: str, flex: str) -> None:
     assert cli("pair", url, "--role", "observer").code == 0
     assert cli("status", url, "--json").data["link"]["role"] == "observer"

@@ -56,7 +56,7 @@ def test_program_shows_asks_and_proves(cli: Any, paired: str, flex: str, answer:
     assert status["therapy"]["mode"] == "flex"
 
 
-@pytest.mark.sr("SR-09")
+@pytest.mark.sr("SR-09", "SR-11", "SR-23")
 @pytest.mark.parametrize(("answer", "code"), [("165\n", 1), ("no\n", 1), ("\n", 1), ("YES\n", 1), ("", 2)])
 def test_nothing_is_sent_without_the_right_answer(cli: Any, paired: str, flex: str, answer: str, code: int) -> None:
     told = cli("program", flex, "--pump", paired, answers=answer)
@@ -102,6 +102,7 @@ def test_a_hard_limit_cannot_be_overridden(cli: Any, paired: str, variant: Calla
     assert revision(cli, paired) == 0
 
 
+@pytest.mark.sr("SR-06", "SR-20")
 def test_another_model_is_refused_before_anything_is_judged(cli: Any, paired: str, variant: Callable[..., str]) -> None:
     told = cli("program", variant(OTHER_MODEL, ('"38 mL"', '"18 mL"')), "--pump", paired, "--yes")
     assert told.code == 1
@@ -110,6 +111,7 @@ def test_another_model_is_refused_before_anything_is_judged(cli: Any, paired: st
     assert "Findings" not in told.out
 
 
+@pytest.mark.sr("SR-39")
 def test_another_concentration_needs_a_refill(cli: Any, running: str, variant: Callable[..., str]) -> None:
     told = cli("program", variant(("2000 mcg/mL", "1000 mcg/mL")), "--pump", running, "--yes")
     assert told.code == 4

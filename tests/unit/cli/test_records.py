@@ -61,6 +61,7 @@ def test_settling_by_hand_as_data(cli: Any, forgotten: tuple[str, int]) -> None:
     assert [answer["outcome"] for answer in data["answers"]] == ["unknown"]
 
 
+@pytest.mark.sr("SR-42")
 @pytest.mark.parametrize(
     "options",
     [
@@ -138,6 +139,7 @@ def test_ctrl_c_in_a_command_says_that_its_outcome_is_unknown(
     assert "command 2, " in cli("reconcile", running).out
 
 
+@pytest.mark.sr("SR-42")
 def test_ctrl_c_after_the_outcome_is_known_tells_it(cli: Any, running: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         interrupted_after(patch, ConfirmResult)

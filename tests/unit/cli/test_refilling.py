@@ -70,6 +70,7 @@ def test_a_pump_without_therapy_is_filled_by_its_first_program(cli: Any, paired:
     assert "itbpump program" in told.err
 
 
+@pytest.mark.sr("SR-12", "SR-39")
 def test_another_concentration_comes_with_its_prescription(cli: Any, old: str, variant: Callable[..., str]) -> None:
     without = variant(("2000 mcg/mL", "1000 mcg/mL"))
     asked = ("refill", old, "--aspirated", "30 mL", "--filled", "38 mL", "--yes", "--json")

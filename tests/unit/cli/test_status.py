@@ -59,6 +59,7 @@ def test_a_configured_pump_from_a_prescription(cli: Any, flex: str) -> None:
     assert told.data["others_unconfirmed"] == []
 
 
+@pytest.mark.sr("SR-55")
 def test_alarms_stand_on_top_with_what_to_do(cli: Any, running: str, advance: Callable[[str, int], None]) -> None:
     advance(running, 400 * DAY_MS)
     data = cli("status", running, "--json").data
@@ -69,6 +70,7 @@ def test_alarms_stand_on_top_with_what_to_do(cli: Any, running: str, advance: Ca
     assert "to do: arrange the refill" in lines[2]
 
 
+@pytest.mark.sr("SR-33")
 def test_a_stopped_pump_delivers_nothing_in_capitals(cli: Any, running: str) -> None:
     cli("stop", running, "--yes")
     assert "NOTHING" in cli("status", running).out

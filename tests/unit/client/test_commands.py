@@ -176,6 +176,7 @@ def test_what_the_pump_still_knows_stands_against_any_hand(line: Line) -> None:
         pump.settle_by_hand(cmd_id, "not_applied", "n1", "I think so")
 
 
+@pytest.mark.sr("SR-42")
 @pytest.mark.parametrize(
     ("state", "by", "reason"), [("applied", " ", "seen"), ("applied", "n1", "\t"), ("unknown", "n1", "seen"), ("pending", "n1", "seen")]
 )
@@ -260,6 +261,7 @@ def test_a_memory_fault_is_told_with_what_the_pump_does_now(staged: bool, line: 
     assert ("delivers nothing" in outcome.note) == (status.flow_nL_per_day == 0)
 
 
+@pytest.mark.sr("SR-42")
 def test_after_any_other_refusal_nothing_has_changed_and_nothing_is_noted(line: Line) -> None:
     pump = running(line, host(line))
     outcome = pump.stop_bolus()
@@ -458,6 +460,7 @@ def test_an_outcome_that_cannot_be_written_down_is_told_all_the_same(line: Line)
     assert isinstance(told, Applied)
 
 
+@pytest.mark.sr("SR-42")
 def test_a_pump_can_be_reached_and_stopped_from_a_read_only_disk(line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "state.db"
     state = HostState.open(path, Random(1).randbytes)
@@ -476,6 +479,7 @@ def test_a_pump_can_be_reached_and_stopped_from_a_read_only_disk(line: Line, tmp
 
 
 # ------------------------------------------------------------------------------------------------ the host's file
+@pytest.mark.sr("SR-43")
 def test_the_folder_is_synced_too_before_an_intent_counts_as_written(tmp_path: Path) -> None:
     state = HostState.open(tmp_path / "state.db")
     assert state._db.execute("PRAGMA synchronous").fetchone() == (3,)
@@ -508,6 +512,7 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> No
     HostState.open(path).close()
 
 
+@pytest.mark.sr("SR-43")
 def test_a_failed_write_leaves_the_record_usable() -> None:
     state = HostState.in_memory()
 

@@ -77,6 +77,7 @@ def test_a_therapy_is_programmed_and_proved(line: Line) -> None:
     assert pump.configuration(ConfigurationSlot.PREVIOUS) is None
 
 
+@pytest.mark.sr("SR-26")
 def test_a_bolus_gives_exactly_its_pulses_and_the_therapy_goes_on(line: Line) -> None:
     pump = running(line, host(line))
     before = pump.status()
@@ -248,6 +249,7 @@ def test_a_full_size_therapy_commits_over_a_line_that_loses_a_tenth(line: Line) 
     assert sum(len(p.steps) for p in stored.patterns) == 7 * 48
 
 
+@pytest.mark.sr("SR-09")
 def test_what_the_pump_reads_differently_is_never_committed(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     pump = joined(line, host(line))
     monkeypatch.setattr(pump_module, "compare_read_back", lambda *_args: ("monday_ng: meant 1, pump says 2",))
@@ -272,6 +274,7 @@ def test_the_second_of_two_programmers_gets_a_stale_revision(line: Line) -> None
     assert other.status().others_unconfirmed == 0
 
 
+@pytest.mark.sr("SR-41", "SR-45")
 def test_a_bolus_meant_against_a_moved_counter_is_refused(line: Line) -> None:
     pump = running(line, host(line))
     present = pump.present()
@@ -332,6 +335,7 @@ def test_a_reset_in_a_bolus_is_found_and_told(line: Line) -> None:
     assert LogKind.BOLUS_END in {entry.kind for entry in pump.log()}
 
 
+@pytest.mark.sr("SR-38")
 def test_a_refill_tells_expected_against_aspirated(line: Line) -> None:
     pump = running(line, host(line))
     line.device.advance(70 * 24 * HOUR_MS)
@@ -358,6 +362,7 @@ def test_a_refill_beyond_the_capacity_is_refused(line: Line) -> None:
         pump.refill(Volume.parse("41 mL"), Volume.parse("38 mL"))
 
 
+@pytest.mark.sr("SR-23")
 def test_a_stopped_pump_stays_stopped_through_a_refill(line: Line) -> None:
     pump = running(line, host(line))
     assert isinstance(pump.stop(), Applied)
@@ -407,6 +412,7 @@ def test_an_alarm_test_sounds_once(line: Line) -> None:
     assert [name for _, name in line.device.plant.tones] == ["two-tone"]
 
 
+@pytest.mark.sr("SR-06", "SR-20")
 def test_wrong_model_and_foreign_constants_are_refused_before_anything_is_sent(line: Line) -> None:
     state = host(line)
     pump = joined(line, state)
@@ -430,6 +436,7 @@ def test_a_second_programmer_is_told_busy(line: Line) -> None:
     assert 0 < caught.value.retry_after_s <= 900
 
 
+@pytest.mark.sr("SR-62")
 def test_unpaired_and_wrong_key_are_named(line: Line) -> None:
     stranger = HostState.in_memory(Random(9).randbytes)
     with pytest.raises(NotPaired, match="pair"):

@@ -104,6 +104,7 @@ def test_a_first_configuration_takes_volume_and_day_and_a_later_one_keeps_the_pu
     assert (refilled.reservoir_set, refilled.reservoir_volume_nL, refilled.start) == (True, 40_000_000, False)
 
 
+@pytest.mark.sr("SR-35")
 def test_alarms_come_from_prescription_and_profile() -> None:
     rx = prescription(pump={"low_reservoir_alarm": None})
     assert wire_configuration(rx, P40).low_alarm_nL == P40.low_alarm_default.nL
@@ -111,6 +112,7 @@ def test_alarms_come_from_prescription_and_profile() -> None:
     assert wire_configuration(rx, P40).empty_alarm_nL == P40.residual.nL
 
 
+@pytest.mark.sr("SR-23")
 def test_a_stop_never_starts() -> None:
     assert not to_configuration(example("stopped"), pump(), P40, start=True).start
 
@@ -375,6 +377,7 @@ def test_status_and_configuration_must_belong_together() -> None:
         PresentPump.from_status(status, configuration, NOW.replace(tzinfo=None))
 
 
+@pytest.mark.sr("SR-02")
 def test_profiles_of_pump_and_companion_agree_and_the_companion_is_never_looser() -> None:
     for name in ("P-20", "P-40", "V-20", "V-40"):
         mine, its = load_profile(name), load_pump_profile(name).firmware

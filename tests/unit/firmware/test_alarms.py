@@ -114,6 +114,7 @@ def up(rig: Rig) -> set[int]:
     return {state.alarm for state in rig.status().alarms}
 
 
+@pytest.mark.sr("SR-32")
 def test_the_table_and_the_cases_cover_the_same_alarms() -> None:
     assert set(CASES) == {entry.alarm for entry in ALARMS} == set(Alarm)
     assert len({entry.id for entry in ALARMS}) == len(ALARMS)
@@ -121,7 +122,7 @@ def test_the_table_and_the_cases_cover_the_same_alarms() -> None:
 
 
 @pytest.mark.parametrize("alarm", list(Alarm), ids=lambda alarm: row(alarm).id)
-@pytest.mark.sr("SR-30", "SR-32", "SR-33", "SR-35", "SR-55", "SR-59", "SR-64")
+@pytest.mark.sr("SR-29", "SR-30", "SR-33", "SR-35", "SR-55", "SR-59", "SR-64")
 def test_each_alarm_is_raised_logged_and_sounded(alarm: Alarm) -> None:
     rig = CASES[alarm][0]()
     assert alarm in up(rig)
@@ -138,6 +139,7 @@ def test_each_alarm_is_raised_logged_and_sounded(alarm: Alarm) -> None:
     assert rig.firmware.take_events() == []
 
 
+@pytest.mark.sr("SR-29", "SR-30", "SR-33", "SR-35", "SR-59")
 @pytest.mark.parametrize("alarm", list(Alarm), ids=lambda alarm: row(alarm).id)
 def test_each_alarm_stays_quiet_in_the_neighbouring_case(alarm: Alarm) -> None:
     assert alarm not in up(CASES[alarm][1]())
@@ -164,6 +166,7 @@ def test_a_safe_state_is_what_the_table_says(alarm: Alarm) -> None:
     assert status.flow_nL_per_day == (0 if action is SafeAction.STOP else PROFILE.minimum_rate_nL_per_day)
 
 
+@pytest.mark.sr("SR-32")
 @pytest.mark.parametrize("alarm", [entry.alarm for entry in ALARMS if entry.action is SafeAction.CONTINUE], ids=lambda alarm: row(alarm).id)
 def test_an_alarm_without_safe_state_leaves_the_therapy(alarm: Alarm) -> None:
     rig = CASES[alarm][0]()
@@ -303,6 +306,7 @@ def test_a_replacement_indicator_seen_late_does_not_move_the_end_of_service() ->
     assert Alarm.END_OF_SERVICE in up(rig)
 
 
+@pytest.mark.sr("SR-29", "SR-31")
 def test_an_alarm_that_stops_ends_a_running_bolus_as_interrupted() -> None:
     rig = running(HOUR)
     rig.bolus(25, 600)
@@ -314,7 +318,7 @@ def test_an_alarm_that_stops_ends_a_running_bolus_as_interrupted() -> None:
     assert 0 < status.bolus_delivered < 25
 
 
-@pytest.mark.sr("SR-29", "SR-32")
+@pytest.mark.sr("SR-29", "SR-31", "SR-32")
 def test_an_alarm_that_stops_ends_the_prime_of_a_stopped_pump_and_leaves_it_stopped() -> None:
     rig = Rig()
     rig.configure(replace(BASE, start=False))
@@ -331,6 +335,7 @@ def test_an_alarm_that_stops_ends_the_prime_of_a_stopped_pump_and_leaves_it_stop
     assert rig.hardware.made == made
 
 
+@pytest.mark.sr("SR-33")
 def test_a_prime_on_a_stopped_pump_does_not_silence_the_stopped_alarm() -> None:
     rig = Rig()
     rig.configure(replace(BASE, start=False))
@@ -341,6 +346,7 @@ def test_a_prime_on_a_stopped_pump_does_not_silence_the_stopped_alarm() -> None:
 
 
 # ------------------------------------------------------------------------------------------------ tones and silence
+@pytest.mark.sr("SR-33", "SR-55")
 def test_tones_repeat_from_the_alarm_on_and_do_not_depend_on_how_they_are_asked() -> None:
     rig = stopped(48 * HOUR)
     since = rig.now
@@ -385,6 +391,7 @@ def test_a_silence_ahead_of_its_alarm_is_refused_and_hides_no_tone() -> None:
     assert panel.silenced_until(Alarm.MOTOR_STALL, 1) == 0
 
 
+@pytest.mark.sr("SR-56")
 def test_only_an_active_alarm_can_be_silenced() -> None:
     rig = running()
     refused = result_of(rig.ask(SilenceAlarm(cmd_id=rig.next_id(), alarm=Alarm.STOPPED_LONG)))
@@ -407,6 +414,7 @@ def test_alarms_are_listed_critical_first_then_newest() -> None:
     assert len(listed) == 3
 
 
+@pytest.mark.sr("SR-33")
 def test_the_minimum_rate_is_no_reason_for_the_stopped_alarm() -> None:
     rig = running(HOUR)
     rig.ask(MinimumRate(cmd_id=rig.next_id()))

@@ -148,6 +148,7 @@ def test_a_stop_by_another_makes_a_staged_configuration_stale(change: Request) -
     assert rig.status().last_change_by == B
 
 
+@pytest.mark.sr("SR-41", "SR-44")
 def test_a_refused_command_stays_refused_when_its_reason_has_gone() -> None:
     rig = running()
     result_of(rig.bolus(25, 600))
@@ -162,6 +163,7 @@ def test_a_refused_command_stays_refused_when_its_reason_has_gone() -> None:
     assert rig.status().bolus_counter == counter + 25
 
 
+@pytest.mark.sr("SR-44")
 @given(st.lists(st.tuples(st.sampled_from([A, B]), st.integers(1, 40)), max_size=60))
 def test_the_ring_remembers_the_last_sixteen_of_each_programmer(sent: list[tuple[bytes, int]]) -> None:
     rig = Rig()
@@ -193,6 +195,7 @@ def test_the_ring_remembers_the_last_sixteen_of_each_programmer(sent: list[tuple
                 assert verdict is Verdict.TOO_OLD or cmd_id not in ids
 
 
+@pytest.mark.sr("SR-44")
 def test_a_journal_lost_leaves_the_command_ids_to_the_ring() -> None:
     rig = Rig()
     for cmd_id in range(1, 20):
@@ -245,6 +248,7 @@ def test_a_fragment_that_does_not_follow_is_refused_and_the_rest_stays(second: S
     assert staged.complete
 
 
+@pytest.mark.sr("SR-46")
 def test_another_command_starts_anew() -> None:
     rig = Rig()
     rig.ask(fragment(0, 900, cmd_id=1))
@@ -281,6 +285,7 @@ def test_staged_data_die_with_the_session_and_at_a_reset() -> None:
     assert rig.status().run_state is RunState.UNCONFIGURED
 
 
+@pytest.mark.sr("SR-44")
 def test_another_digest_is_refused_and_may_be_committed_right_afterwards() -> None:
     rig = Rig()
     rig.ask(fragment(0, 900))
@@ -332,7 +337,7 @@ def test_a_stopped_pump_starts_only_when_a_commit_says_so() -> None:
     assert (rig.status().run_state, rig.status().flow_nL_per_day) == (RunState.RUNNING, 100_000)
 
 
-@pytest.mark.sr("SR-21", "SR-27")
+@pytest.mark.sr("SR-21", "SR-24")
 def test_a_running_pump_changes_therapy_without_a_pause_and_carries_its_residual() -> None:
     rig = running()
     rig.advance(3 * HOUR + 7)
@@ -353,6 +358,7 @@ def test_old_and_new_configuration_can_be_read() -> None:
     assert error_of(rig.ask(GetConfiguration(slot=ConfigurationSlot.ACTIVE, offset=4_000))) == ErrorCode.OUT_OF_RANGE
 
 
+@pytest.mark.sr("SR-27")
 def test_a_configuration_waits_for_the_end_of_a_bolus() -> None:
     rig = running()
     rig.bolus()
@@ -401,6 +407,7 @@ def test_the_minimum_rate_is_a_safe_state_until_a_therapy_is_started() -> None:
     assert (rig.status().run_state, rig.status().flow_nL_per_day) == (RunState.RUNNING, 100_000)
 
 
+@pytest.mark.sr("SR-23")
 def test_the_minimum_rate_never_starts_a_stopped_pump() -> None:
     rig = running()
     rig.ask(StopTherapy(cmd_id=rig.next_id()))
@@ -422,6 +429,7 @@ def test_the_clock_is_a_label_and_never_changes_the_dose() -> None:
 
 
 # ------------------------------------------------------------------------------------------------ boluses
+@pytest.mark.sr("SR-26")
 def test_a_bolus_gives_exactly_its_pulses_in_its_time_and_the_therapy_goes_on() -> None:
     rig = running()
     before = rig.status().lifetime_pulses
@@ -433,6 +441,7 @@ def test_a_bolus_gives_exactly_its_pulses_in_its_time_and_the_therapy_goes_on() 
     assert kinds(rig)[-3:] == [LogKind.BOLUS_START, LogKind.COMMITTED, LogKind.BOLUS_END]
 
 
+@pytest.mark.sr("SR-41")
 def test_the_counter_must_be_where_the_programmer_saw_it() -> None:
     rig = running()
     late = rig.order(25)
@@ -442,6 +451,7 @@ def test_the_counter_must_be_where_the_programmer_saw_it() -> None:
     assert rig.status().bolus_counter == 10
 
 
+@pytest.mark.sr("SR-27")
 def test_priority_of_boluses() -> None:
     rig = running()
     assert rig.firmware.patient_request(rig.now)
@@ -458,6 +468,7 @@ def test_priority_of_boluses() -> None:
     assert rig.status().patient_denied == 1
 
 
+@pytest.mark.sr("SR-23")
 def test_a_bolus_needs_running_therapy_but_a_prime_does_not() -> None:
     rig = Rig()
     rig.configure(replace(BASE, start=False))

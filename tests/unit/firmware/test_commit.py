@@ -112,7 +112,7 @@ def test_a_payload_that_is_no_message_is_refused_whole(payload: bytes) -> None:
     assert (rig.info().last_cmd_id, rig.status().run_state) == (0, RunState.UNCONFIGURED)
 
 
-@pytest.mark.sr("SR-06")
+@pytest.mark.sr("SR-06", "SR-23")
 def test_an_unconfigured_pump_keeps_no_bolus() -> None:
     rig = Rig()
     reply = rig.stage(rig.order(25), CommandKind.BOLUS, 1, 0)

@@ -171,6 +171,7 @@ def test_pulses_follow_the_schedule_through_everything(actions: list[tuple[int, 
         assert -P * DAY <= off < P * DAY
 
 
+@pytest.mark.sr("SR-24")
 def test_the_sum_of_a_week_is_the_pattern() -> None:
     rig = Rig()
     rig.configure(FLEX)
@@ -180,6 +181,7 @@ def test_the_sum_of_a_week_is_the_pattern() -> None:
     assert abs((rig.hardware.made - before) * P - nL) <= P
 
 
+@pytest.mark.sr("SR-12")
 def test_a_bridge_ends_on_its_pulse_and_is_told() -> None:
     rig = Rig()
     rig.configure()
@@ -197,6 +199,7 @@ def test_a_bridge_ends_on_its_pulse_and_is_told() -> None:
     assert (rig.status().bridging, rig.status().flow_nL_per_day) == (False, 400_000)
 
 
+@pytest.mark.sr("SR-12")
 def test_bolus_pulses_count_towards_the_end_of_a_bridge() -> None:
     rig = Rig()
     rig.configure()
@@ -240,6 +243,7 @@ def test_a_reset_never_forgets_mass(actions: list[tuple[int, str]]) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ memory of another kind
+@pytest.mark.sr("SR-20")
 def test_a_memory_of_another_pump_or_model_is_refused() -> None:
     memory = format_memory(b"MEMORYID", SERIAL, PROFILE.name)
     with pytest.raises(ValueError, match="belongs to"):
@@ -286,7 +290,7 @@ def test_an_older_record_is_not_taken_for_the_newest() -> None:
     assert (rig.status().alarms, rig.status().run_state) == ((), RunState.RUNNING), "it goes on above the number that was lost"
 
 
-@pytest.mark.sr("SR-59")
+@pytest.mark.sr("SR-54", "SR-59")
 def test_a_clock_that_went_back_is_found_and_a_stopped_pump_stays_stopped() -> None:
     for stop, state in ((False, RunState.SAFE), (True, RunState.STOPPED)):
         rig = Rig()
@@ -332,6 +336,7 @@ def test_the_log_pages_through_the_wire() -> None:
     assert page.next_seq == rig.status().log_next_seq
 
 
+@pytest.mark.sr("SR-61", "SR-62")
 def test_sessions_and_refused_handshakes_are_logged() -> None:
     rig = Rig()
     rig.firmware.session_opened(SessionInfo(A, Role.CLINICIAN), rig.now)

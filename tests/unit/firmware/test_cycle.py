@@ -206,6 +206,7 @@ def test_a_breakpoint_belongs_to_the_span_it_ends_not_to_the_one_it_begins() -> 
     assert list(cycle.breakpoints(DAY_MS // 2, DAY_MS - 1)) == []
 
 
+@pytest.mark.sr("SR-27")
 def test_the_rate_after_a_bolus_is_the_one_that_came_into_force_under_it() -> None:
     cycle = compiled(week(rate(0, 100_000), bolus(360, 40, 120), rate(400, 70_000)))
     assert cycle.flow_at(6 * HOUR_MS - 1) == 100_000
@@ -302,6 +303,7 @@ def test_a_stopped_therapy_gives_nothing_ever() -> None:
     assert cycle.uptime_of_volume(7, 0) == 7
 
 
+@pytest.mark.sr("SR-54")
 def test_time_before_the_first_boot_and_backward_spans() -> None:
     cycle = compiled(therapy(Mode.PERIODIC_BOLUS, flow=MINIMUM_RATE, periodic=(20, 30, 360)), 5000)
     assert cycle.volume_units(-DAY_MS, 0) == cycle.volume_units(0, DAY_MS)

@@ -153,6 +153,7 @@ def test_the_extreme_residuals_put_the_first_and_the_last_pulse_at_the_rims() ->
     assert late.time_of_pulse(10) == 1000
 
 
+@pytest.mark.sr("SR-49")
 def test_an_interrupted_bolus_counts_what_it_gave_and_catches_nothing_up() -> None:
     delivery = resume_delivery(500, ConstantSource(500_000), 0, residual_units=7, lifetime_pulses=1000, bolus_counter=40)
     delivery = next_phase(delivery, BolusSource(50, HOUR_MS, 10_000, 500), 10_000)
@@ -182,6 +183,7 @@ def test_a_stopped_pump_gives_no_pulse_and_starts_again_with_what_was_left() -> 
     assert again.phase.residual_units == running.residual_at(12_345_678)
 
 
+@pytest.mark.sr("SR-24")
 def test_resuming_from_persisted_counters_gives_the_same_pulses_as_never_having_stopped() -> None:
     source = CycleSource(square_wave(333_333, 77 * 500 * UNITS_PER_NL, 3 * HOUR_MS, DAY_MS, 4711))
     whole = resume_delivery(500, source, 0)

@@ -87,6 +87,7 @@ def test_a_cut_at_every_byte_leaves_the_old_or_the_new_record() -> None:
     assert seen == {7, 8}
 
 
+@pytest.mark.sr("SR-47")
 def test_a_slot_that_does_not_take_a_record_is_reported_and_the_old_one_stays() -> None:
     memory = format_memory(b"12345678", "SIM-1", "P-40")
     journal = Journal(memory)
@@ -99,6 +100,7 @@ def test_a_slot_that_does_not_take_a_record_is_reported_and_the_old_one_stays() 
         journal.store(Durable(sequence=state.sequence, revision=2))
 
 
+@pytest.mark.sr("SR-59")
 def test_one_damaged_slot_is_counted_and_two_leave_nothing() -> None:
     memory = format_memory(b"12345678", "SIM-1", "P-40")
     memory.flip("journal_a", 10, 1)

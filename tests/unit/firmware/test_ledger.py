@@ -155,6 +155,7 @@ def test_a_lump_counts_whole_in_every_window_that_reaches_into_it() -> None:
     assert [lump.mass_units_between(*span) for span in ((0, 100), (0, 101), (150, 160), (199, 300), (200, 300))] == [0, 7, 7, 7, 0]
 
 
+@pytest.mark.sr("SR-54")
 def test_time_does_not_run_backwards_in_the_ledger() -> None:
     ledger = Ledger().begin(NoFlow(), STRONG, 100)
     with pytest.raises(ValueError, match="not a stretch"):
@@ -305,12 +306,14 @@ def test_no_24_h_ever_hold_more_boluses_than_allotted_nor_two_within_the_lockout
     assert len(record.starts_ms) <= 24
 
 
+@pytest.mark.sr("SR-14")
 def test_a_lockout_longer_than_a_day_still_holds() -> None:
     record = PatientRecord().grant(0)
     assert record.may_start(3 * DAY_MS, 7 * DAY_MS, 24) is Denial.LOCKOUT
     assert record.granted_24h(3 * DAY_MS) == 0
 
 
+@pytest.mark.sr("SR-54")
 @pytest.mark.parametrize("broken", [{"starts_ms": (2, 1)}, {"starts_ms": tuple(range(25))}, {"granted": -1}, {"denied": -1}])
 def test_a_damaged_record_is_refused(broken: dict[str, tuple[int, ...] | int]) -> None:
     with pytest.raises(ValueError, match="not a record"):

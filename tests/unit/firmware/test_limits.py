@@ -315,7 +315,7 @@ CASES: dict[LimitCode, list[tuple[Callable[[], LimitCode | None], Callable[[], L
 }
 
 
-@pytest.mark.sr("SR-02", "SR-05")
+@pytest.mark.sr("SR-02", "SR-05", "SR-13", "SR-35", "SR-39")
 @pytest.mark.parametrize("code", list(LimitCode), ids=lambda code: code.name.lower())
 def test_every_limit_of_the_protocol_is_raised_and_kept_quiet(code: LimitCode) -> None:
     assert CASES.get(code), f"no case raises {code.name}"
@@ -369,7 +369,7 @@ def test_boluses_in_a_row_meet_the_daily_limit_though_each_alone_is_small() -> N
     assert accepted == 5  # 503,000 ng of room; each replaces 10 min of therapy, 10,417 ng
 
 
-@pytest.mark.sr("SR-07", "SR-13")
+@pytest.mark.sr("SR-07")
 def test_a_prime_counts_in_the_24_h() -> None:
     assert check_bolus(order(600, 3600, BolusKind.PRIME), P40, given_before(1_500_000)) is LimitCode.MASS_24H
     assert check_bolus(order(600, 3600, BolusKind.PRIME), P40, given_before(1_200_000)) is None
@@ -434,6 +434,7 @@ def test_a_bridge_to_a_stronger_drug_counts_the_weak_one_in_the_path() -> None:
     assert check_configuration(new, P40, present) is None
 
 
+@pytest.mark.sr("SR-27")
 def test_the_plan_runs_bolus_then_bridge_then_therapy_and_the_bolus_shortens_the_bridge() -> None:
     active = changed(concentration_ng_per_mL=WEAK, bridge_flow_nL_per_day=216_000, bridge_pulses=632)
     present = replace(PRESENT, active=active, bridge_left_pulses=400, path_concentration_ng_per_mL=STRONG, path_left_nL=200_000)
@@ -522,6 +523,7 @@ def test_a_patient_request_is_granted_or_denied_with_its_reason() -> None:
     assert requested(full) is Denial.MASS_24H
 
 
+@pytest.mark.sr("SR-14")
 def test_the_denials_together_are_the_table() -> None:
     assert {denial.name for denial in Denial} == {
         "NONE_ALLOWED",

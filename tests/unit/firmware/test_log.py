@@ -31,10 +31,12 @@ def read_all(log: EventLog, from_seq: int = 0, page: int = 25) -> list[LogEntry]
         from_seq = found[-1].seq + 1
 
 
+@pytest.mark.sr("SR-61")
 def test_it_holds_a_thousand_entries() -> None:
     assert ENTRIES >= 1_000
 
 
+@pytest.mark.sr("SR-61")
 @given(st.integers(1, 25), st.integers(0, 60))
 def test_pages_join_without_loss_or_repeat(page: int, start: int) -> None:
     _, log = filled(60)
@@ -85,6 +87,7 @@ def test_an_entry_replaced_by_a_whole_one_breaks_the_chain() -> None:
     assert log.broken_links > 0
 
 
+@pytest.mark.sr("SR-61")
 @pytest.mark.parametrize("count", [5, ENTRIES + 5])
 @pytest.mark.parametrize("torn", [0, 1, 20, 44])
 def test_a_torn_append_is_dropped_and_no_fault(count: int, torn: int) -> None:

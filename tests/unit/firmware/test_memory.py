@@ -40,6 +40,7 @@ def test_wrong_identity_lengths_are_refused(memory_id: bytes, serial: str, profi
         format_memory(memory_id, serial, profile)
 
 
+@pytest.mark.sr("SR-59")
 @given(st.integers(0, 45), st.integers(0, 7))
 def test_a_damaged_identity_is_never_taken_for_a_pump(offset: int, bit: int) -> None:
     memory = fresh()
@@ -124,6 +125,7 @@ def test_a_damaged_pairing_pairs_nobody_and_is_counted() -> None:
     assert memory.damaged_pairings() == 1
 
 
+@pytest.mark.sr("SR-47")
 @given(st.integers(1, 10**9), st.integers(0, 20))
 def test_a_torn_cell_leaves_the_one_before(number: int, torn: int) -> None:
     memory = fresh()

@@ -229,6 +229,7 @@ def test_the_gap_is_not_caught_up(run_ms: int, off_ms: int, flow: int) -> None:
     assert scheduled_nL - flow * MINUTE / DAY - P <= given_nL <= scheduled_nL + P
 
 
+@pytest.mark.sr("SR-12", "SR-22", "SR-50")
 def test_a_stopped_pump_stays_stopped_and_a_bridge_goes_on() -> None:
     rig = Rig()
     rig.configure()
@@ -258,6 +259,7 @@ def test_one_start_makes_one_entry() -> None:
     assert kinds.count(LogKind.BOOT) == 4
 
 
+@pytest.mark.sr("SR-49", "SR-50")
 def test_a_prime_is_interrupted_and_a_stopped_pump_stays_stopped() -> None:
     rig = Rig()
     rig.configure(replace(BASE, start=False))

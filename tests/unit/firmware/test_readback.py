@@ -107,6 +107,7 @@ def test_days_round_down_and_the_largest_24_h_up() -> None:
     assert reply.max_24h_ng == 50_001
 
 
+@pytest.mark.sr("SR-07")
 def test_patient_boluses_count_at_their_full_allotment() -> None:
     reply = read(configuration(patient_pulses=5, patient_duration_min=10, patient_lockout_min=360, patient_max_per_day=3))
     assert days(reply) == [200_000] * 7

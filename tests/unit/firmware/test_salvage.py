@@ -93,7 +93,7 @@ def test_a_bolus_whose_journal_record_is_lost_is_told_with_what_it_gave(into_ms:
     assert known(rig.reset(), 2) == result, "ended for good"
 
 
-@pytest.mark.sr("SR-41")
+@pytest.mark.sr("SR-41", "SR-44")
 def test_a_number_that_was_taken_is_not_given_to_another_command() -> None:
     rig = running()
     result_of(rig.ask(SetClock(cmd_id=rig.next_id(B), wall_s=1_800_000_000), B))
@@ -126,7 +126,7 @@ def test_a_stop_whose_journal_record_is_lost_stays() -> None:
     assert Alarm.STOPPED_LONG in alarms(rig)
 
 
-@pytest.mark.sr("SR-59", "SR-11")
+@pytest.mark.sr("SR-59")
 def test_a_label_that_was_replaced_is_not_in_force_again() -> None:
     rig = running()
     rig.configure(replace(BASE, concentration_ng_per_mL=500_000, flow_nL_per_day=400_000))
@@ -163,7 +163,7 @@ def test_a_refusal_whose_record_is_lost_moves_nothing_but_is_not_forgotten() -> 
     assert alarms(rig) == {Alarm.MEMORY_LOST}
 
 
-@pytest.mark.sr("SR-42")
+@pytest.mark.sr("SR-47")
 def test_a_torn_write_alone_is_no_lost_record() -> None:
     rig = running()
     older = SLOTS[rig.firmware._machine.journal._next_slot]
@@ -186,7 +186,7 @@ def test_a_bolus_under_way_when_all_is_lost_is_told_with_all_its_doubt(pulses: i
     assert alarms(rig) == {Alarm.MEMORY_LOST}
 
 
-@pytest.mark.sr("SR-43")
+@pytest.mark.sr("SR-45")
 def test_a_revision_is_never_in_force_twice() -> None:
     rig = running()
     for _ in range(5):

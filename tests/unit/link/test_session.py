@@ -62,6 +62,7 @@ def test_wrong_key_is_refused_named_and_backed_off() -> None:
     assert "1 s" in str(failed.error)
 
 
+@pytest.mark.sr("SR-64")
 def test_backoff_doubles_up_to_its_bound_and_a_good_session_clears_it() -> None:
     pair = Pair(key=bytes(32))
     waits = []
@@ -159,6 +160,7 @@ def test_emergency_needs_the_magnet_displaces_a_session_and_is_limited() -> None
     assert pair.of(SessionOpen)
 
 
+@pytest.mark.sr("SR-64")
 def test_magnet_window_closes_after_a_minute() -> None:
     pair = Pair(role=Role.EMERGENCY)
     pair.pump.magnet(10_000, 0)
@@ -274,6 +276,7 @@ def test_no_hint_before_the_first_request_or_without_a_session() -> None:
     assert pair.pump.notify(event)
 
 
+@pytest.mark.sr("SR-42")
 def test_dead_line_is_told_at_the_deadline_and_the_session_stays() -> None:
     pair = Pair()
     pair.open()
@@ -301,6 +304,7 @@ def test_handshake_without_an_answer_ends_at_its_deadline() -> None:
     assert pair.programmer.state == "closed"
 
 
+@pytest.mark.sr("SR-41")
 @given(st.lists(st.sampled_from(["pass", "lose", "double", "cut", "flip"]), max_size=30), st.integers(0, 3))
 def test_any_disturbance_of_the_line_executes_a_request_at_most_once(pattern: list[str], back: int) -> None:
     pair = Pair()
@@ -396,6 +400,7 @@ def test_higher_version_is_negotiated_down_and_lower_than_minimum_is_refused() -
     assert "2 to 2" in str(failed.error)
 
 
+@pytest.mark.sr("SR-62")
 def test_other_suite_is_refused() -> None:
     pair = Pair()
     hello = keys.encode_h1(1, SUITE + 1, b"PROGID01", bytes(16))
@@ -404,6 +409,7 @@ def test_other_suite_is_refused() -> None:
     assert keys.decode_refuse(body[8:]).reason is RefuseReason.SUITE
 
 
+@pytest.mark.sr("SR-62")
 def test_unknown_and_malformed_messages_get_an_error_and_no_effect() -> None:
     pair = Pair()
     pair.open()
@@ -427,6 +433,7 @@ def test_unknown_and_malformed_messages_get_an_error_and_no_effect() -> None:
     assert not pair.executed
 
 
+@pytest.mark.sr("SR-62")
 @given(st.binary(max_size=200))
 def test_garbage_raises_nothing_on_either_side(data: bytes) -> None:
     pair = Pair()
@@ -441,6 +448,7 @@ def test_garbage_raises_nothing_on_either_side(data: bytes) -> None:
     assert Replied(Pong(nonce=3, uptime_ms=0)) in pair.events
 
 
+@pytest.mark.sr("SR-62")
 @given(st.sampled_from(list(RecordType)), st.binary(max_size=64))
 def test_well_framed_nonsense_raises_nothing_and_changes_nothing(rtype: RecordType, content: bytes) -> None:
     pair = Pair()

@@ -30,6 +30,7 @@ def test_every_state_is_reached_and_each_event_of_a_state_has_one_row(machine: M
     assert reached == {row.source for row in machine.transitions} | {row.target for row in machine.transitions}
 
 
+@pytest.mark.sr("SR-21")
 @pytest.mark.parametrize(("name", "event"), sorted(set(EVENTS)))
 def test_every_event_of_a_table_is_fired_by_the_code(name: str, event: str) -> None:
     source = (SOURCES / FIRED_IN[name]).read_text(encoding="utf-8")

@@ -131,6 +131,7 @@ def test_a_pump_that_never_gets_further_is_given_up() -> None:
     assert command.state == "not_applied"
 
 
+@pytest.mark.sr("SR-09")
 @pytest.mark.parametrize(
     "change",
     [{"cmd_id": 6}, {"kind": CommandKind.BOLUS}, {"digest": bytes(32)}, {"base_revision": 2}],
@@ -144,6 +145,7 @@ def test_any_difference_in_the_read_back_is_never_committed(change: dict[str, ob
     assert next(iter(change)) in str(command.error)
 
 
+@pytest.mark.sr("SR-09")
 def test_a_difference_in_meaning_is_never_committed() -> None:
     command = staged(transaction(("monday_ng: meant 1, pump says 2",)))
     command.replied(read_back())
@@ -151,12 +153,14 @@ def test_a_difference_in_meaning_is_never_committed() -> None:
     assert command.error.differences == ("monday_ng: meant 1, pump says 2",)
 
 
+@pytest.mark.sr("SR-09")
 def test_something_else_than_a_read_back_is_never_committed() -> None:
     command = staged(transaction())
     command.replied(Closed())
     assert (command.state, type(command.error)) == ("not_applied", UnexpectedReply)
 
 
+@pytest.mark.sr("SR-42")
 @pytest.mark.parametrize("steps", [0, 1, 2])
 def test_an_error_at_any_step_means_no_effect(steps: int) -> None:
     command = after(steps)
@@ -215,6 +219,7 @@ def test_the_result_of_another_command_proves_nothing(change: dict[str, object],
     assert "copy" in str(command.error)
 
 
+@pytest.mark.sr("SR-42")
 @given(st.sampled_from(Outcome), st.booleans(), st.booleans(), st.booleans())
 def test_a_verdict_other_than_another_command_needs_everything_equal(outcome: Outcome, same_id: bool, same_kind: bool, same: bool) -> None:
     kind = CommandKind.CONFIGURE if same_kind else CommandKind.BOLUS
@@ -227,6 +232,7 @@ def test_a_verdict_other_than_another_command_needs_everything_equal(outcome: Ou
         assert found is Verdict.OTHER
 
 
+@pytest.mark.sr("SR-42")
 def test_a_refusal_by_a_failing_memory_does_not_say_that_nothing_changed() -> None:
     fault = PumpRefused(Error(code=ErrorCode.MEMORY_FAULT, detail=0, cmd_id=5))
     assert fault.memory_fault
@@ -253,6 +259,7 @@ REPLIES = st.one_of(
 )
 
 
+@pytest.mark.sr("SR-41")
 @given(st.lists(REPLIES, max_size=40))
 def test_any_replies_in_any_order_never_commit_twice_nor_before_a_read_back(replies: list[object]) -> None:
     command, asked = transaction(), []

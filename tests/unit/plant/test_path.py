@@ -72,6 +72,7 @@ def test_two_steps_are_one(path: Path, first: int, second: int, inlet: float) ->
     assert both == pytest.approx(path.outflow_fg(first + second, inlet), rel=1e-9, abs=scale)
 
 
+@pytest.mark.sr("SR-28")
 @given(paths(), st.lists(st.integers(0, 10**6), min_size=2, max_size=8), INLETS)
 def test_what_has_left_never_comes_back(path: Path, displaced: list[int], inlet: float) -> None:
     out = [path.outflow_fg(volume, inlet) for volume in sorted(displaced)]

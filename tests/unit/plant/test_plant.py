@@ -117,7 +117,7 @@ def follow(twin: Twin, plant: Plant, operation: tuple[object, ...]) -> None:
 
 
 @given(st.integers(0, 50), OPERATIONS)
-@pytest.mark.sr("SR-28")
+@pytest.mark.sr("SR-28", "SR-34")
 def test_conservation_and_twin_under_any_sequence(seed: int, operations: list[tuple[object, ...]]) -> None:
     plant = Plant(SMALL, seed)
     twin = Twin(plant)
@@ -208,6 +208,7 @@ def test_empty_reservoir_turns_pulses_but_gives_nothing() -> None:
     assert pulse.volume_nL == plant.truth().delivered_nL - 10_000 > 0
 
 
+@pytest.mark.sr("SR-30")
 def test_stall_stops_rotor_encoder_and_flow_until_it_ends() -> None:
     plant, train = Plant(P40, 1), Even(0, 240, 24 * HOUR_MS)
     plant.fill(38_000_000, 2_000_000)
@@ -226,6 +227,7 @@ def test_stall_stops_rotor_encoder_and_flow_until_it_ends() -> None:
     assert [plant.truth(hour * HOUR_MS).stalled for hour in (5, 6, 17, 18)] == [False, True, True, False]
 
 
+@pytest.mark.sr("SR-48")
 def test_pulse_of_a_power_cut_is_real_and_falls_on_its_own_moment() -> None:
     plant, train = Plant(P40, 1), Even(0, 24, 24 * HOUR_MS)
     plant.fill(38_000_000, 2_000_000)

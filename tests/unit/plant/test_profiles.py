@@ -21,7 +21,6 @@ def changed(old: str, new: str) -> str:
 
 
 @pytest.mark.parametrize("name", PROFILE_NAMES)
-@pytest.mark.sr("SR-06")
 def test_every_figure_has_a_source_and_unverified_ones_say_so(name: str) -> None:
     figures = load_figures(name)
     assert len(figures) > 40

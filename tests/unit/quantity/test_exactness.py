@@ -24,8 +24,10 @@ from itbpump.quantity import (
     Volume,
     VolumePerLength,
     catheter_volume,
+    exact,
     flow_for_rate,
     mass_of_pulses,
+    mass_of_volume,
     number_text,
     pulses_for_mass,
     rate_of_flow,
@@ -79,6 +81,48 @@ def test_an_endless_decimal_is_not_printed_as_if_it_ended() -> None:
     assert MassRate(Fraction(1_000, 7)).rounded() == MassRate(143)
 
 
+@pytest.mark.sr("SR-17")
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (1_250, "1250"),
+        (Fraction(5_001, 4), "1250.25"),
+        (Fraction(1, 2**7), "0.0078125"),
+        (Fraction(3, 10**25), "0." + "0" * 24 + "3"),
+        (Fraction(1, 5**30), "0." + f"{2**30:030d}"),
+    ],
+)
+def test_an_exact_value_is_printed_with_all_its_digits(value: int | Fraction, text: str) -> None:
+    assert number_text(value) == text
+    assert Fraction(number_text(value)) == value
+
+
+def test_thousands_have_a_comma_where_it_is_asked_for() -> None:
+    assert number_text(Fraction(12_345_671, 10), thousands=True) == "1,234,567.1"
+    assert number_text(1_000, thousands=True) == "1,000"
+
+
+@pytest.mark.sr("SR-17")
+@pytest.mark.parametrize(("ng", "screen"), [(3, "0.000125 mcg per hour"), (4, "0.004 mcg per day"), (24_000, "1 mcg per hour")])
+def test_an_hourly_rate_that_does_not_end_is_printed_per_day(ng: int, screen: str) -> None:
+    assert MassRate(ng, "mcg/h").screen() == screen
+    assert MassRate.parse(MassRate(ng, "mcg/h").text()) == MassRate(ng)
+
+
+def test_rounding_keeps_the_unit_that_was_typed() -> None:
+    assert MassRate(Fraction(72_001, 3), "mcg/h").rounded().text() == "1 mcg/h"
+
+
+@pytest.mark.sr("SR-01")
+def test_what_is_whole_is_an_int_and_the_rest_stays_exact() -> None:
+    assert exact(0) == 0
+    assert [type(exact(value)) for value in (7, Fraction(4, 2), Fraction(1, 2))] == [int, int, Fraction]
+    assert mass_of_volume(1, Concentration(1)).ng == Fraction(1, 1_000_000)
+    assert rate_of_flow(Flow(Fraction(1, 3)), Concentration(2)).ng_per_day == Fraction(2, 3_000_000)
+    assert mass_of_pulses(3, Concentration(2_000_000), 500).ng == 3_000
+
+
 @pytest.mark.sr("SR-01")
 @pytest.mark.parametrize("value", [1.0, 0.1, True, "1", None])
 def test_no_amount_is_made_of_anything_inexact(value: object) -> None:
@@ -89,6 +133,7 @@ def test_no_amount_is_made_of_anything_inexact(value: object) -> None:
         Duration(1.5)  # type: ignore[arg-type]
 
 
+@pytest.mark.sr("SR-01", "SR-18")
 def test_amounts_of_different_kinds_never_compare_equal() -> None:
     assert Volume(1) != Mass(1)  # type: ignore[comparison-overlap]
     with pytest.raises(TypeError):
@@ -136,9 +181,11 @@ def test_half_a_pulse_is_none() -> None:
     assert pulses_for_mass(Mass(1_500), Concentration(2_000_000), 500) == 1
 
 
+@pytest.mark.sr("SR-13")
 def test_the_path_follows_from_the_lengths() -> None:
     tubing, per_length = Volume.parse("0.14 mL"), VolumePerLength.parse("0.0022 mL/cm")
     assert catheter_volume(Length.parse("114 cm"), Length.parse("34 cm"), per_length, tubing) == Volume.parse("0.316 mL")
     assert catheter_volume(Length.parse("80.0001 cm"), Length.parse("0 cm"), per_length, tubing) == Volume(316_001)
+    assert catheter_volume(Length.parse("34 cm"), Length.parse("34 cm"), per_length, tubing) == tubing
     with pytest.raises(ValueError, match="more length is removed"):
         catheter_volume(Length.parse("34 cm"), Length.parse("114 cm"), per_length, tubing)

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from itbpump.configuration import mass_of_units, wire_configuration
+from itbpump.configuration import wire_configuration
 from itbpump.profiles import load_profile
 from itbpump.quantity import Volume
 from itbpump.safety import Severity, review
-from itbpump.safety.rules_change import highest_across
-from itbpump.schedule import WEEK_MS
-from itbpump.therapy import Prescription
-from itbpump.therapy_view import view_configuration
 from itbpump.wire.messages import Mode, RunState
 from tests.unit.safety.test_review import STOPPED, message, of, pump, severities
-from tests.unit.therapy.prescriptions import continuous, periodic, prescription, prescriptions
+from tests.unit.therapy.prescriptions import continuous, periodic, prescription
 
 P40 = load_profile("P-40")
 
@@ -87,15 +81,3 @@ def test_a_bolus_with_the_commit_stacks_on_nothing_where_none_came_before() -> N
         assert "moves no bolus" in message(review(new, pump(wire_configuration(new, P40), **state)), "bolus-at-once")
     stopped = pump(wire_configuration(prescription(), P40), run_state=RunState.STOPPED)
     assert of(new, "bolus-at-once", stopped, refill=Volume(38_000_000)) is None
-
-
-@pytest.mark.sr("SR-07")
-@given(prescriptions(), prescriptions(), st.integers(0, 7 * 24 * 60 - 1), st.integers(0, 24 * 60))
-def test_no_24_hours_across_a_change_give_more_than_told(old: Prescription, new: Prescription, place_min: int, back_min: int) -> None:
-    before, after = (view_configuration(wire_configuration(rx, P40), P40) for rx in (old, new))
-    place, back = place_min * 60_000 + WEEK_MS, back_min * 60_000
-    given_units = before.schedule.volume_units_between(place - back, place)
-    given_ng = mass_of_units(given_units, before.concentration.ng_per_mL) + mass_of_units(
-        after.schedule.volume_units_between(0, 24 * 3_600_000 - back), after.concentration.ng_per_mL
-    )
-    assert given_ng <= highest_across(before, after).ng_per_day

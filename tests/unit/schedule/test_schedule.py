@@ -103,6 +103,7 @@ def test_a_volume_is_reached_at_the_first_ms_that_has_it(days: list[DayPlan], at
     assert schedule.volume_units_between(at, when) >= nL * UNITS_PER_NL > schedule.volume_units_between(at, when - 1)
 
 
+@pytest.mark.sr("SR-28")
 @given(days=weeks(), edges=st.tuples(times, times, times))
 def test_volumes_add_up_and_never_fall(days: list[DayPlan], edges: tuple[int, int, int]) -> None:
     schedule = Schedule.weekly(days, PULSE_NL)
@@ -157,7 +158,7 @@ def test_the_example_gives_what_its_text_says() -> None:
     assert start == 6 * MS_PER_DAY + 7 * 3_600_000
 
 
-@pytest.mark.sr("SR-52")
+@pytest.mark.sr("SR-24", "SR-27")
 def test_a_bolus_runs_over_the_end_of_the_week_and_the_rate_under_it_takes_over() -> None:
     days: list[DayPlan] = [[RateStep(0, 100)] for _ in range(6)]
     days.insert(0, [RateStep(0, 700)])
@@ -184,6 +185,7 @@ def test_what_is_no_week_is_refused(days: list[DayPlan]) -> None:
         Schedule.weekly(days, PULSE_NL)
 
 
+@pytest.mark.sr("SR-54")
 def test_bad_spans_and_cycles_are_refused() -> None:
     with pytest.raises(ValueError, match="does not fit"):
         Schedule.periodic(1, PULSE_NL, 10, 9, 0)

@@ -77,6 +77,7 @@ def test_any_bytes_are_a_state_or_a_state_file_error(data: bytes) -> None:
         decode_state(data)
 
 
+@pytest.mark.sr("SR-47")
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -140,6 +141,7 @@ def test_a_save_that_fails_leaves_the_old_state(path: Path, monkeypatch: pytest.
         assert file.load() == {"uptime_ms": 99_999}
 
 
+@pytest.mark.sr("SR-47")
 def test_data_reach_the_disk_before_the_name_and_the_name_before_the_answer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     fsync, replace = os.fsync, Path.replace

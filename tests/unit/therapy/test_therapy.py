@@ -34,6 +34,7 @@ def test_an_example_loads_and_survives_writing(path: Path) -> None:
     assert load_prescription(dump_prescription(rx)) == rx
 
 
+@pytest.mark.sr("SR-01")
 @given(prescriptions())
 def test_a_prescription_survives_toml_and_json_without_loss(rx: Prescription) -> None:
     text = dump_prescription(rx)
@@ -43,6 +44,7 @@ def test_a_prescription_survives_toml_and_json_without_loss(rx: Prescription) ->
     assert Prescription.model_validate(json.loads(json.dumps(prescription_json(rx)))) == rx
 
 
+@pytest.mark.sr("SR-01")
 def test_amounts_keep_the_unit_they_were_typed_in() -> None:
     rx = prescription(flex(rate("00:00", "6.5 mcg/h")), drug={"concentration": "2 mg/mL"})
     assert '"6.5 mcg/h"' in dump_prescription(rx)
@@ -83,7 +85,7 @@ def test_all_problems_are_named_at_once() -> None:
     assert len(problems(FLEX.replace('"38 mL"', '"38,0 mL"').replace("= 46", "= -1"))) == 2
 
 
-@pytest.mark.sr("SR-18")
+@pytest.mark.sr("SR-18", "SR-27")
 @pytest.mark.parametrize(
     ("therapy", "says"),
     [

@@ -24,6 +24,7 @@ def opened(url: str) -> tuple[SimTransport, SimulatedPump]:
     return transport, transport.device
 
 
+@pytest.mark.sr("SR-22")
 def test_a_fresh_pump_is_full_and_stands_still() -> None:
     transport, pump = opened("sim://P-40")
     transport.advance(10 * DAY_MS)
@@ -58,6 +59,7 @@ def test_the_true_fill_may_differ_from_what_the_prescription_says() -> None:
     assert pump.bench("truth", {})["reservoir_nL"] == 12_000_000
 
 
+@pytest.mark.sr("SR-20")
 def test_a_prescription_for_another_pump_or_none_at_all_is_refused(tmp_path: Path) -> None:
     profile = "P-20" if 'profile = "P-40"' in (EXAMPLES / "continuous.toml").read_text() else "P-40"
     with pytest.raises(SimulatorError, match=f"not {profile}"):
@@ -77,7 +79,7 @@ def test_the_pumps_own_limits_hold_for_a_prescription_given_at_the_factory(tmp_p
         configured_pump(path)
 
 
-@pytest.mark.sr("SR-48")
+@pytest.mark.sr("SR-47")
 def test_a_pump_goes_on_from_its_state_file_and_is_saved_once_for_each_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saves: list[int] = []
     save = StateFile.save

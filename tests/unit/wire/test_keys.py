@@ -64,6 +64,7 @@ def test_confirmation_of_one_side_cannot_be_reflected_as_that_of_the_other() -> 
     assert not keys.confirm_holds(k_conf, b"P", th, b"")
 
 
+@pytest.mark.sr("SR-63")
 def test_keys_never_show_in_a_log() -> None:
     session = keys.derive(bytes(32), bytes(16), bytes(16), bytes(32))
     assert session.k_p2d.hex() not in repr(session)

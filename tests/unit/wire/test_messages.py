@@ -132,6 +132,7 @@ def lowest(kind: type) -> Any:
     return kind(*[of(field) for field in FIELDS[kind.__name__]])
 
 
+@pytest.mark.sr("SR-05")
 @pytest.mark.parametrize(("kind", "field"), NARROW, ids=lambda x: x.name if isinstance(x, Field) else x.__name__)
 def test_number_just_outside_its_range_is_not_encoded(kind: type, field: Field) -> None:
     encode, _ = codec_of(kind)

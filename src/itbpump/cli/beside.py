@@ -1,0 +1,64 @@
+"""What stands beside a review: which pump it is for, how that pump is now, and its dates."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from itbpump.cli.days import WEEK_MS, day_gap_s, gap_text, offset_text, week_text
+from itbpump.cli.layout import row
+from itbpump.cli.statusdata import ERI_NOT_RAISED
+
+if TYPE_CHECKING:
+    from itbpump.drugs import DrugLibrary
+    from itbpump.forecast import Forecast
+    from itbpump.present import PresentPump
+    from itbpump.pump import Pump
+    from itbpump.quantity import Volume
+
+__all__ = ["dates_of_pump", "pump_heading"]
+
+
+def pump_heading(line: Pump, present: PresentPump, begins: datetime | None = None) -> list[str]:
+    """Which pump, what it sounds, and its day beside this computer's. `begins`: the time whose offset a pump without a day will take."""
+    info = line.info
+    return [
+        *row("Pump", f"{info.serial}, {info.profile}{', SIMULATED' if info.simulated else ''}"),
+        *_alarms(present),
+        *row("Pump's day", _day(present, begins)),
+    ]
+
+
+def _alarms(present: PresentPump) -> list[str]:
+    from itbpump.cli.words import alarm_words
+
+    if not present.alarms:
+        return row("Alarms", "none")
+    return [line for number in present.alarms for line in row("ALARM", f"{alarm_words(number).text}; {alarm_words(number).action}")]
+
+
+def _day(present: PresentPump, begins: datetime | None) -> str:
+    now = present.host_now
+    here = f"this computer is at {offset_text(now)}"
+    if present.configuration is None:
+        return "none yet" if begins is None else f"none yet; its days will be those at {offset_text(begins)}; {here}"
+    week = (present.uptime_ms + present.configuration.week_offset_ms) % WEEK_MS
+    return f"{week_text(week)}; {gap_text(day_gap_s(week, now))} by this computer; {here}"
+
+
+# ------------------------------------------------------------------------------------------------ dates
+def dates_of_pump(line: Pump, present: PresentPump, library: DrugLibrary, refill: Volume | None = None) -> Forecast:
+    """The dates of a pump as it runs; `refill`: with so much in its reservoir. Raises ForecastError."""
+    from itbpump.forecast import forecast, last_fill
+
+    status, fill = line.status(), last_fill(line.log(), present)
+    return forecast(
+        present,
+        profile=line.profile,
+        library=library,
+        refill=refill,
+        filled=fill.volume if fill is not None else None,
+        filled_on=fill.on if fill is not None else None,
+        eri_left_days=None if status.eri_left_days == ERI_NOT_RAISED else status.eri_left_days,
+        bolus_left_ms=status.bolus_left_ms,
+    )

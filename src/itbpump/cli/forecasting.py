@@ -1,0 +1,98 @@
+"""`itbpump forecast`: by when to refill, with bounds, and what limits it; from a prescription or from a pump. Sends nothing."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from itbpump.cli.guard import USAGE, CommandError, Output
+from itbpump.cli.pumps import opened
+
+if TYPE_CHECKING:
+    from itbpump.forecast import Forecast
+    from itbpump.pump import Pump
+
+__all__ = ["forecast", "forecast_lines", "pump_forecast"]
+
+_ERI_NOT_RAISED = 65_535  # itbp1.toml, Status.eri_left_days
+
+
+def forecast(
+    rx: Annotated[Path | None, typer.Argument(metavar="RX", help="A prescription, a TOML file; counted from its as_of.")] = None,
+    pump: Annotated[str | None, typer.Option("--pump", metavar="URL", help="The pump; counted from now.")] = None,
+    implanted_on: Annotated[
+        str | None, typer.Option("--implanted-on", metavar="DATE", help="Day of implant, such as 2026-11-22, for the pump's service life.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+) -> None:
+    """Tell by when to refill: earliest, nominal and latest dates, and what limits them. Sends nothing."""
+    from itbpump.forecast import forecast as dates_of
+    from itbpump.therapy import load_prescription
+
+    out = Output(as_json)
+    day = _day(implanted_on)
+    if pump is not None and rx is None:
+        with opened(pump) as line:
+            title = f"Dates of pump {line.info.serial}, {line.info.profile}{', SIMULATED' if line.info.simulated else ''}, as it runs now"
+            found = pump_forecast(line, day)
+    elif rx is not None and pump is None:
+        new = load_prescription(rx)
+        title = f"Dates of the prescription for patient {new.patient.id}, {new.pump.profile}, as written"
+        found = dates_of(new, implanted_on=day)
+    else:
+        raise CommandError("give a prescription or --pump URL, one of the two", USAGE)
+    out.data(found.json())
+    if not as_json:
+        out.say(title, "", *forecast_lines(found))
+
+
+def pump_forecast(line: Pump, implanted_on: date | None = None) -> Forecast:
+    """The dates of a pump as it runs: its count, its last fill by its log, its battery."""
+    from itbpump.forecast import forecast as dates_of
+    from itbpump.forecast import last_fill
+
+    status = line.status()
+    present = line.present()
+    fill = last_fill(line.log(), present)
+    return dates_of(
+        present,
+        profile=line.profile,
+        filled=fill.volume if fill is not None else None,
+        filled_on=fill.on if fill is not None else None,
+        implanted_on=implanted_on,
+        eri_left_days=None if status.eri_left_days == _ERI_NOT_RAISED else status.eri_left_days,
+        bolus_left_ms=status.bolus_left_ms,
+    )
+
+
+def forecast_lines(found: Forecast) -> list[str]:
+    """Dates as a table, on what they rest, and what is not in them."""
+    from itbpump.forecast import day_text
+    from itbpump.quantity import Volume
+
+    rows = [("from", f"{day_text(found.as_of)} {found.as_of:%H:%M}"), *found.rows()]
+    width = max(len(label) for label, _ in rows)
+    rests = found.assumptions
+    volume, fill, low, empty = (
+        Volume.parse(f"{rests[name]['value']} mL") for name in ("reservoir_volume", "counted_from", "low_reservoir_alarm", "empty")
+    )
+    lines = [
+        *(f"{label:<{width}}  {text}" for label, text in rows),
+        "",
+        f"From {volume}, counted since {fill}; low at {low}, empty at {empty}.",
+        f"The flow may be {rests['flow_tolerance_percent']} % off either way; earliest also has every patient bolus allowed, and a prime.",
+    ]
+    return lines + [f"Not checked: {text}" for text in found.not_checked]
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError(f"--implanted-on {text!r} is no date; write it as 2026-11-22", USAGE) from error

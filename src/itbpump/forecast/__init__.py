@@ -1,0 +1,29 @@
+"""Reservoir and date bounds of one pump: when its alarm sounds, when it really runs low and empty, by when to refill.
+
+`forecast(what)` gives a `Forecast`. Every date is computed twice, by code that shares nothing, and compared (SR-37); it is exact by the
+week's pattern, earliest, nominal and latest, and always rounded to the early side where it matters (SR-36). Pure.
+Not here: a fleet, learning a pump's true flow from its refills, alerts, appointments.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from itbpump.forecast.dates import forecast
+from itbpump.forecast.facts import LastFill, last_fill
+from itbpump.forecast.model import Bounds, Forecast, ForecastDisagreement, ForecastError, day_text
+
+__all__ = ["Bounds", "Forecast", "ForecastDisagreement", "ForecastError", "LastFill", "day_text", "forecast", "last_fill"]
+
+
+class _CallableRoom(ModuleType):
+    """`itbpump.forecast` names this room and the function people import (design 2 and 5). Loading the room puts it in the function's
+    place on the package, so the room can be called as well."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Forecast:
+        return forecast(*arguments, **options)
+
+
+import_module(__name__).__class__ = _CallableRoom

@@ -1,0 +1,135 @@
+"""The dose in any 24 h across a change: what the old therapy gave before the commit, what the new one gives after it (SR-07).
+
+After the commit the course has phases: a bridge, or a path that still holds another concentration, then the new therapy from a clear path.
+Everything is piecewise linear, so the largest 24 h has one end at an edge of a phase or a segment. Pure. Not modelled: mixing in the path,
+boluses given by hand (the rules add them), the time of a bolus that only the pump's 24-h sum tells of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from itbpump.configuration import mass_of_units
+from itbpump.quantity import MS_PER_DAY, MassRate
+from itbpump.schedule import Schedule
+
+__all__ = ["NOTHING", "Course", "Past", "Phase", "anywhere_in", "begun", "highest_24h_across", "ran_until", "sum_of_last_24h"]
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A schedule from its time `start_ms` on, at one concentration, for `length_ms`; the last phase of a course has no end (None)."""
+
+    schedule: Schedule
+    start_ms: int
+    ng_per_mL: int
+    length_ms: int | None = None
+
+    def mass(self, into_ms: int) -> int:
+        """Drug of the first `into_ms`, in units of 1/86,400,000 nL × ng/mL; short of the exact value by less than two such units."""
+        return self.schedule.volume_units_between(self.start_ms, self.start_ms + into_ms) * self.ng_per_mL
+
+
+class Course:
+    """What leaves the catheter from the commit on."""
+
+    __slots__ = ("_phases",)
+
+    def __init__(self, phases: Sequence[Phase]) -> None:
+        if not phases or phases[-1].length_ms is not None or any(phase.length_ms is None for phase in phases[:-1]):
+            raise ValueError("a course is phases that end, then one that does not")
+        self._phases = tuple(phases)
+
+    @property
+    def settled_ms(self) -> int:
+        """When the last phase begins."""
+        return sum(phase.length_ms or 0 for phase in self._phases)
+
+    def mass(self, to_ms: int) -> int:
+        """Drug from the commit to `to_ms` (0 or later), in the unit of `Phase.mass`."""
+        total, left = 0, to_ms
+        for phase in self._phases:
+            if phase.length_ms is None or left <= phase.length_ms:
+                return total + phase.mass(left)
+            total, left = total + phase.mass(phase.length_ms), left - phase.length_ms
+        raise AssertionError("the last phase has no end")
+
+    def edges(self, until_ms: int) -> Iterator[int]:
+        """Times at which the flow may change, from 0 to `until_ms`."""
+        at = 0
+        for phase in self._phases:
+            end = until_ms if phase.length_ms is None else min(until_ms, at + phase.length_ms)
+            if end > at:
+                pieces = phase.schedule.segments_between(phase.start_ms, phase.start_ms + end - at)
+                yield from (at + begins - phase.start_ms for begins, _, _ in pieces)
+            at = end
+        yield until_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was given before the commit: `mass(b)` is at most what the last `b` ms gave, in the unit of `Phase.mass`; `edges` are the `b`
+    at which it bends, between 0 and 24 h."""
+
+    mass: Callable[[int], int]
+    edges: tuple[int, ...]
+
+
+NOTHING = Past(lambda back_ms: 0, ())
+
+
+def ran_until(schedule: Schedule, now_ms: int, ng_per_mL: int, idle_ms: int = 0) -> Past:
+    """A schedule that ran until `idle_ms` ago; `now_ms` is its time now."""
+    if idle_ms >= MS_PER_DAY:
+        return NOTHING
+    ahead = -(-MS_PER_DAY // schedule.cycle_ms) * schedule.cycle_ms  # a schedule has no time before 0
+    now = now_ms + ahead
+
+    def mass(back_ms: int) -> int:
+        return schedule.volume_units_between(now - back_ms, now - idle_ms) * ng_per_mL if back_ms > idle_ms else 0
+
+    pieces = schedule.segments_between(now - MS_PER_DAY, now - idle_ms)
+    return Past(mass, (*(now - begins for begins, _, _ in pieces), idle_ms))
+
+
+def anywhere_in(schedule: Schedule, ng_per_mL: int) -> Past:
+    """A schedule of few segments that runs, nobody knows where in its cycle: the most that any span of that length can give."""
+    turns = range(MS_PER_DAY // schedule.cycle_ms + 2)
+    gaps = {segment.start_ms - other.start_ms for segment in schedule.segments for other in schedule.segments}
+    edges = {turn * schedule.cycle_ms + gap for turn in turns for gap in gaps}
+
+    def mass(back_ms: int) -> int:
+        return schedule.max_window_units(back_ms)[0] * ng_per_mL if back_ms else 0
+
+    return Past(mass, tuple(edge for edge in edges if 0 <= edge <= MS_PER_DAY))
+
+
+def begun(past: Past, age_ms: int) -> Past:
+    """The same of a therapy that began `age_ms` ago: nothing before."""
+    if age_ms >= MS_PER_DAY:
+        return past
+    return Past(lambda back_ms: past.mass(min(back_ms, age_ms)), (*(edge for edge in past.edges if edge < age_ms), age_ms))
+
+
+def sum_of_last_24h(mass_ng: int) -> Past:
+    """Only the pump's sum is known: all of it may have been given just before the commit."""
+    numerator = mass_ng * 86_400_000 * 1_000_000
+    return Past(lambda back_ms: numerator if back_ms else 0, (1,))
+
+
+def highest_24h_across(past: Past, course: Course) -> tuple[MassRate, MassRate]:
+    """Largest dose in 24 h that begin before the commit, and in those that begin from it on until the course has settled; patient boluses
+    and boluses by hand are in neither."""
+    backs = {0, MS_PER_DAY, *past.edges} | {MS_PER_DAY - edge for edge in course.edges(MS_PER_DAY)}
+    across = max(past.mass(back) + course.mass(MS_PER_DAY - back) for back in backs if 0 <= back <= MS_PER_DAY)
+    settled = course.settled_ms
+    edges = set(course.edges(settled + MS_PER_DAY)) if settled else {0, MS_PER_DAY}
+    starts = {start for edge in edges for start in (edge, edge - MS_PER_DAY) if 0 <= start <= settled}
+    after = max(course.mass(start + MS_PER_DAY) - course.mass(start) for start in starts)
+    return _rate(across), _rate(after)
+
+
+def _rate(numerator: int) -> MassRate:
+    return MassRate(Fraction(mass_of_units(numerator, 1)))

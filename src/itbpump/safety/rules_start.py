@@ -1,0 +1,190 @@
+"""Rules about beginning again: a start by the screening dose, a restart after an interruption, no dose made up, what a refill tells of the
+dose that was really given.
+
+A patient who has had nothing, or less than was programmed, has lost tolerance: the old dose is then an increase. Figures and sources are
+the drug library's. Not here: overdoses of the past that only a level in the blood would tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from itbpump.quantity import MS_PER_HOUR, Mass, MassRate, Volume, mass_of_volume
+from itbpump.safety.context import Context, percent_text
+from itbpump.safety.current import Current
+from itbpump.safety.model import Hit, RuleSet, Severity
+from itbpump.safety.rules_change import increase_share
+
+if TYPE_CHECKING:
+    from itbpump.drugs import DrugLibrary
+    from itbpump.refill import Refill
+
+__all__ = ["RULES", "discrepancy_hits", "missed_hits", "under_delivery_hits"]
+
+RULES: RuleSet[Context] = RuleSet()
+HARD, SECOND, SOFT, INFO = Severity.HARD, Severity.SECOND, Severity.SOFT, Severity.INFO
+
+
+@RULES.rule("start", "SR-08", worst=SECOND)
+def start(c: Context) -> Iterator[Hit]:
+    """A start from a stopped, unconfigured or minimum-rate pump is carried by the screening dose, or by the drug's own start limit."""
+    if not c.is_therapy or c.current is None or c.current.is_treating:
+        return
+    yield from _screening_hits(c)
+    soft, second, total = c.library.start_absolute_soft, c.library.start_absolute_second, c.view.highest_24h_exact
+    if soft is None or second is None or total <= soft.value:
+        return
+    severity, limit = (SECOND, second) if total > second.value else (SOFT, soft)
+    message = f"a start at up to {total.rounded()} in 24 h is above {limit.value}"
+    yield Hit(severity, message, total.rounded().text(), limit.value.text(), limit.origin)
+
+
+def _screening_hits(c: Context) -> Iterator[Hit]:
+    library, screening = c.library, c.rx.screening
+    factor, long_effect, long_factor = library.start_factor, library.start_long_effect, library.start_long_factor
+    share = library.start_second_percent
+    if factor is None or long_effect is None or long_factor is None or share is None:
+        return
+    if screening is None:
+        yield Hit(INFO, "not checked: the start dose, as [screening] is missing")
+        return
+    used = long_factor if screening.effect > long_effect.value else factor
+    limit = MassRate(screening.dose.ng * used.value)
+    second = MassRate(Fraction(limit.ng_per_day * share.value, 100))
+    total = c.view.highest_24h_exact
+    if total > limit:
+        rule = f"{used.value} times the screening dose of {screening.dose}"
+        above = f"a start at up to {total.rounded()} in 24 h is above {rule}, {limit}"
+        severity = SECOND if total > second else SOFT
+        message = f"{above}, and above {second}" if severity is SECOND else above
+        yield Hit(severity, message, total.rounded().text(), limit.text(), used.origin)
+
+
+@RULES.rule("restart", "SR-33", "SR-08", worst=SECOND)
+def restart(c: Context) -> Iterator[Hit]:
+    """After an interruption the patient is no longer used to the old dose; how long it was decides."""
+    current = c.current
+    if not c.is_therapy or current is None or current.configuration is None:
+        return
+    stalled = current.present is not None and current.present.stalled
+    if current.is_treating and not stalled:
+        return
+    what = "the motor has not turned" if stalled else "the pump has given no therapy"
+    soft, second = c.library.restart_soft_after, c.library.restart_second_after
+    care = "tolerance is lost: begin low, as a start, and watch breathing"
+    idle = _untreated_ms(current)
+    if idle is None:
+        known_little = current.present is not None and current.present.mass_24h_ng == 0
+        since = "for at least 24 h" if known_little else "for a time that is not known"
+        yield Hit(SECOND, f"{what} {since}; {care}", "not known", second.value.text(), second.origin)
+        return
+    hours = idle // MS_PER_HOUR
+    text = f"{hours} h" if hours < 72 else f"{hours // 24:,} days"
+    for severity, limit in ((SECOND, second), (SOFT, soft)):
+        if idle >= limit.value.ms:
+            yield Hit(severity, f"{what} for {text}; {care}", text, limit.value.text(), limit.origin)
+            return
+    yield Hit(INFO, f"{what} for {text}")
+
+
+def _untreated_ms(current: Current) -> int | None:
+    """How long nothing was given; of a file, since when it has been stopped. A file that is stopped from later on tells nothing."""
+    idle = current.untreated_ms if current.source == "pump" else current.age_ms
+    return idle if idle is not None and idle >= 0 else None
+
+
+@RULES.rule("catch-up", "SR-08", worst=SECOND)
+def catch_up(c: Context) -> Iterator[Hit]:
+    """A missed dose is not made up: no more than before after an interruption without a second person."""
+    current = c.current
+    if not c.is_therapy or current is None or current.view is None:
+        return
+    old, total = current.view.highest_24h_exact, c.view.highest_24h_exact
+    if current.is_treating:
+        share = increase_share(c)
+        if share is not None and share > 0:
+            yield from missed_hits(current, f"the highest 24 h rises by {percent_text(share)} %", c.library)
+    elif old.ng_per_day and total > old:
+        message = (
+            f"more than the {old.rounded()} from before the interruption: a missed dose is never made up; begin with less, not with more"
+        )
+        yield Hit(SECOND, message, total.rounded().text(), old.rounded().text(), NO_CATCH_UP)
+
+
+NO_CATCH_UP = "domain 10: a missed dose is not doubled later"
+
+
+def missed_hits(current: Current, what: str, library: DrugLibrary) -> Iterator[Hit]:
+    """`what` would come after something was missed: a stall of the last two days, or less in the last 24 h than was programmed."""
+    present, view = current.present, current.view
+    if present is None or view is None:
+        return
+    if present.missed_nL:
+        missed = mass_of_volume(present.missed_nL, view.concentration).rounded()
+        message = f"{what}, while stalls of the last two days kept {missed} from the patient: a missed dose is never made up"
+        yield Hit(SECOND, message, missed.text(), "", NO_CATCH_UP)
+        return
+    scheduled = current.scheduled_24h
+    short = scheduled.ng - present.mass_24h_ng
+    if scheduled.ng and Fraction(short * 100, 1) > library.rounding_soft_percent.value * scheduled.ng:
+        given, programmed = Mass(present.mass_24h_ng).rounded(), scheduled.rounded()
+        message = f"{what}, while the last 24 h gave {given} of {programmed} programmed: a missed dose is never made up"
+        yield Hit(SECOND, message, given.text(), programmed.text(), NO_CATCH_UP)
+
+
+# ------------------------------------------------------------------------------------------------ what a refill tells
+@RULES.rule("refill-discrepancy", "SR-38", worst=SOFT)
+def refill_discrepancy(c: Context) -> Iterator[Hit]:
+    """A difference between expected and aspirated volume needs a recorded decision, whatever its sign."""
+    if c.refill is not None:
+        yield from discrepancy_hits(c.refill)
+
+
+@RULES.rule("under-delivery", "SR-38", "SR-30", worst=SECOND)
+def under_delivery(c: Context) -> Iterator[Hit]:
+    """Much more in the reservoir than expected: the patient got less than programmed, so the programmed dose would be an increase."""
+    if c.refill is not None and c.is_therapy:
+        yield from under_delivery_hits(c.refill, c.current, c.library)
+
+
+def discrepancy_hits(refill: Refill) -> Iterator[Hit]:
+    """Both tests of domain 2.4; which of them fired, and what the sign points to."""
+    found = refill.discrepancy
+    if found.difference_nL is None:
+        yield Hit(INFO, f"the aspirated volume was {found.meaning}")
+        return
+    if not found.suspicious:
+        return
+    difference = f"{'+' if found.difference_nL > 0 else '−'}{Volume(abs(found.difference_nL))}"
+    fired = [
+        name for name, hit in (("the clinic's limit", found.above_clinic_limit), ("the pump's accuracy", found.outside_accuracy)) if hit
+    ]
+    message = f"{difference}, {found.meaning}; outside {' and '.join(fired)}: measure again, look for the cause, record the decision"
+    yield Hit(SOFT, message, difference, refill.limit_text, "domain 2.4: ASRAFALL17 1139; Maino 2017")
+
+
+def under_delivery_hits(refill: Refill, current: Current | None, library: DrugLibrary) -> Iterator[Hit]:
+    """How much of the programmed dose really arrived, by what was left in the reservoir."""
+    found = refill.discrepancy
+    if not found.suspicious or found.difference_nL is None or found.difference_nL <= 0:
+        return
+    source = "Sgouros 2010, doi 10.1159/000315319: near-lethal overdose at the restart after 19 mL were left"
+    left = Volume(refill.aspirated_nL)
+    if refill.counted_nL is None or refill.counted_nL == 0:
+        expected = Volume(refill.expected_nL or 0)
+        message = f"{left} were left where {expected} were expected: the patient got less than programmed, nobody knows how much less"
+        yield Hit(SECOND, f"{message}; tolerance is lost: begin low, as a start", left.text(), expected.text(), source)
+        return
+    share = Fraction(max(0, refill.counted_nL - found.difference_nL), refill.counted_nL)
+    limit = library.decrease_soft_percent
+    if (1 - share) * 100 <= limit.value:
+        return
+    view = current.view if current is not None else None
+    got = f"about {percent_text(share)} % of the programmed dose"
+    if view is not None:
+        got += f", {MassRate(share * view.mean_day.ng_per_day).rounded()} instead of {view.mean_day}"
+    again = f"the programmed dose would be {percent_text(1 / share - 1)} % more" if share else "the programmed dose would be a start"
+    message = f"{left} were left: the patient got {got}; {again}; tolerance is lost: find the cause, then begin low, as a start"
+    yield Hit(SECOND, message, f"{percent_text(share)} %", f"{100 - limit.value} %", source)

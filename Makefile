@@ -8,7 +8,7 @@ LOCK_VENV := .lock-venv
 LOCK_TOOL := uv>=0.9,<1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all cover check format safety-matrix bench lock clean
+.PHONY: help setup demo test test-all cover mutate check format safety-matrix bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ test-all: $(STAMP) ## all tests
 
 cover: $(STAMP) ## all tests but the slow ones, with branch coverage
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" --cov --cov-report=term --cov-report=html
+
+mutate: $(STAMP) ## change the rooms that decide a dose in thousands of ways; each change must be noticed (AREA=quantity: only there)
+	@$(BIN)/python scripts/mutate.py $(AREA)
 
 check: $(STAMP) ## lint, format, types, import contracts, generated files up to date
 	@$(BIN)/ruff check .

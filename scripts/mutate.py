@@ -27,6 +27,13 @@ import libcst as cst
 ROOT = Path(__file__).resolve().parents[1]
 EXPLAINED = ROOT / "docs" / "safety" / "mutants.md"
 COPIED = ("src/itbpump", "src/firmware_sim", "tests", "examples", "docs", "protocols")
+# Repeatable, and no shrinking: that an example fails is enough, and the smallest one takes most of the time.
+PROFILE = """
+from hypothesis import Phase as _Phase
+_FAST = [_Phase.explicit, _Phase.generate]
+settings.register_profile("mutate", max_examples=25, deadline=None, derandomize=True, database=None, phases=_FAST)
+settings.load_profile("mutate")
+"""
 KEPT_DECORATORS = {"classmethod", "staticmethod", "overload"}  # mutmut handles these itself; an overload has no body
 NOTICED = {"killed", "timeout"}  # a mutant that never ends is noticed by whoever waits
 
@@ -83,6 +90,8 @@ def make_copy(area: Area, target: Path) -> None:
         for file in target.glob(pattern):
             if file.suffix == ".py":
                 file.write_text(cst.parse_module(file.read_text("utf-8")).visit(Undecorated()).code, "utf-8")
+    with (target / "tests" / "conftest.py").open("a", encoding="utf-8") as conftest:
+        conftest.write(PROFILE)
     settings = {
         "source_paths": ["src"],
         "only_mutate": list(area.sources),
@@ -97,8 +106,7 @@ def make_copy(area: Area, target: Path) -> None:
 
 # ------------------------------------------------------------------------------------------------ running and reading
 def mutmut(copy: Path, *arguments: str) -> str:
-    # Repeatable examples: a mutant is killed by the same test today and tomorrow.
-    environment = {**os.environ, "HYPOTHESIS_PROFILE": "ci", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "mutmut", *arguments]
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -11,6 +11,8 @@ from datetime import datetime, timezone
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from itbpump.errors import ConfigurationError
 from itbpump.present import (
     THERAPEUTIC,
@@ -83,13 +85,20 @@ _MODES: Final = {
 
 # ------------------------------------------------------------------------------------------------ a configuration
 def to_configuration(
-    rx: Prescription, present: PresentPump, profile: PumpProfile, *, refill: Volume | None = None, start: bool = True
+    rx: Prescription,
+    present: PresentPump,
+    profile: PumpProfile,
+    *,
+    refill: Volume | None = None,
+    start: bool = True,
+    wired: Configuration | None = None,
 ) -> Configuration:
     """The configuration that makes a pump in this state follow the prescription.
 
     `refill` is all that is in the reservoir after a refill, None without one; only a pump that never had a configuration takes the
     prescription's volume.
-    `start` lets delivery begin with the commit. The pump's week stays as it is; a pump that has none gets the day at the offset of `as_of`.
+    `start` lets delivery begin with the commit. `wired` is `wire_configuration(rx, profile)` where it was made before.
+    The pump's week stays as it is; a pump that has none gets the day at the offset of `as_of`.
     A bridge in force is carried on, whatever the pump's run state. Raises ConfigurationError (`rule` in brackets) for a pump that has
     lost its configuration without a refill (lost-configuration), for the minimum rate in a bridge (bridge-pending), and for another
     drug or concentration without a refill (label), while a bridge is in force (bridge-pending), before the path is clear (path-pending),
@@ -112,7 +121,7 @@ def to_configuration(
                 "refill with it, by itbpump refill --rx",
                 "label",
             )
-        bridge = _bridge_of_change(rx, present, old, profile)
+        bridge = _bridge_of_change(rx, present, old, profile, wired)
     elif present.bridging:
         if rx.therapy.mode == "minimum-rate":  # the bridge comes before it: the pump would give the old dose, not the least
             raise ConfigurationError(
@@ -121,7 +130,15 @@ def to_configuration(
                 "bridge-pending",
             )
         bridge = carried_bridge(present)
-    return wire_configuration(rx, profile, week_offset=offset, set_volume=set_volume, bridge=bridge, start=start)
+    return replace(
+        wired if wired is not None else wire_configuration(rx, profile),
+        week_offset_ms=offset,
+        reservoir_set=set_volume is not None,
+        reservoir_volume_nL=set_volume.nL if set_volume is not None else 0,
+        bridge_flow_nL_per_day=bridge.flow_nL_per_day,
+        bridge_pulses=bridge.pulses,
+        start=start and rx.therapy.mode != "stopped",
+    )
 
 
 def wire_configuration(
@@ -220,7 +237,9 @@ def bridge_wanted(rx: Prescription) -> bool:
     return rx.bridge is not None and rx.bridge.plan == "auto" and has_therapy(rx)
 
 
-def _bridge_of_change(rx: Prescription, present: PresentPump, old: Configuration, profile: PumpProfile) -> BridgePlan:
+def _bridge_of_change(
+    rx: Prescription, present: PresentPump, old: Configuration, profile: PumpProfile, wired: Configuration | None
+) -> BridgePlan:
     if present.bridging:
         raise ConfigurationError(
             f"a bridge is in force: the path still holds {path_text(present)}", wait_text(present, profile), "bridge-pending"
@@ -238,7 +257,7 @@ def _bridge_of_change(rx: Prescription, present: PresentPump, old: Configuration
     if not bridge_wanted(rx):
         return BridgePlan(0, 0)
     old_flow = schedule_for(old, profile).mean_flow if present.is_treating else None
-    new = wire_configuration(rx, profile)
+    new = wired if wired is not None else wire_configuration(rx, profile)
     return plan_bridge(
         path_nL=old.path_volume_nL,
         pulse_nL=profile.pulse_volume.nL,

@@ -7,22 +7,21 @@ same label carries it on (`carried_bridge`). Pure. Not here: making configuratio
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from itbpump.errors import ConfigurationError
-from itbpump.quantity import MS_PER_DAY, Concentration, number_text
+from itbpump.history import History
+from itbpump.quantity import Concentration, number_text
 from itbpump.schedule import Schedule, schedule_of_configuration
 from itbpump.wire.messages import (
     AlarmNumber,
-    BolusKind,
     CommandKind,
     Configuration,
     LogEntry,
-    LogKind,
     Mode,
     RunState,
     Status,
@@ -43,8 +42,7 @@ __all__ = [
     "wait_text",
 ]
 
-STOPPED_A_THERAPY: Final = 2  # itbp1.toml, log_arguments.stop
-RECENT_MS: Final = 2 * MS_PER_DAY
+NO_HISTORY: Final = History()
 THERAPEUTIC: Final = frozenset({Mode.CONTINUOUS, Mode.FLEX, Mode.PERIODIC_BOLUS})
 
 
@@ -54,9 +52,8 @@ class PresentPump:
 
     `bridge_left_pulses` is what the pump has left of a bridge, whether it runs now or not: a stop, a safe state and the minimum rate
     only make it wait. `path_left_pulses` until the path is clear of an earlier label; `path_concentration_ng_per_mL` is the highest it
-    may hold. `alarms` are the numbers of the active ones (`AlarmNumber`). `untreated_since_ms`: uptime at which a stop, a safe state or a
-    stall ended delivery that has not begun again, None while the pump treats or where its recent log does not tell. `missed_nL`: what
-    stalls of the last two days kept from the patient, by the pump's own count. `primed_ms`: uptime of the last prime in its recent log.
+    may hold. `alarms` are the numbers of the active ones (`AlarmNumber`). `history` is what its newest log entries tell. `previous`: the
+    configuration before, read where the last change is less than a day old.
     """
 
     host_now: datetime
@@ -76,13 +73,19 @@ class PresentPump:
     last_change_ms: int
     last_change_kind: CommandKind
     alarms: tuple[int, ...] = ()
-    untreated_since_ms: int | None = None
-    missed_nL: int = 0
-    primed_ms: int | None = None
+    bolus_given_pulses: int = 0
+    bolus_left_ms: int = 0
+    history: History = NO_HISTORY
+    previous: Configuration | None = None
 
     @classmethod
     def from_status(
-        cls, status: Status, configuration: Configuration | None, host_now: datetime, recent_log: Iterable[LogEntry] = ()
+        cls,
+        status: Status,
+        configuration: Configuration | None,
+        host_now: datetime,
+        recent_log: Sequence[LogEntry] = (),
+        previous: Configuration | None = None,
     ) -> PresentPump:
         """From the pump's replies, `recent_log` oldest first; `host_now` needs an offset from UTC. ConfigurationError if status and
         configuration do not belong together."""
@@ -90,9 +93,6 @@ class PresentPump:
             raise ConfigurationError("the host's time has no offset from UTC", "pass an aware datetime")
         if configuration is not None and configuration_digest(configuration) != status.digest:
             raise ConfigurationError("the configuration read is not the one in force", "read the pump again")
-        recent = tuple(recent_log)
-        untreated_since, missed = _interruptions(status, recent)
-        primes = [entry.uptime_ms for entry in recent if entry.kind is LogKind.BOLUS_START and entry.b == BolusKind.PRIME]
         return cls(
             host_now=host_now,
             uptime_ms=status.uptime_ms,
@@ -111,15 +111,22 @@ class PresentPump:
             last_change_ms=status.last_change_ms,
             last_change_kind=status.last_change_kind,
             alarms=tuple(alarm.alarm for alarm in status.alarms),
-            untreated_since_ms=untreated_since,
-            missed_nL=missed,
-            primed_ms=primes[-1] if primes else None,
+            bolus_given_pulses=status.bolus_delivered if status.bolus_left_ms else 0,
+            bolus_left_ms=status.bolus_left_ms,
+            history=History.of_log(recent_log, status.uptime_ms, status.run_state, configuration, previous),
+            previous=previous,
         )
 
     @property
     def is_treating(self) -> bool:
         """A therapy proper is running: not stopped, not safe, not at the minimum rate."""
         return self.configuration is not None and self.run_state is RunState.RUNNING and self.mode in THERAPEUTIC
+
+    @property
+    def filled_on(self) -> date | None:
+        """Day of the last fill that the recent log shows, by the pump's uptime, which no setting of a clock moves."""
+        filled_ms = self.history.filled_ms
+        return None if filled_ms is None else (self.host_now - timedelta(milliseconds=self.uptime_ms - filled_ms)).date()
 
     @property
     def stalled(self) -> bool:
@@ -135,24 +142,6 @@ class PresentPump:
     def has_lost_its_configuration(self) -> bool:
         """It had one and has none now: what is in reservoir and path is known to nobody until it is measured."""
         return self.configuration is None and self.run_state is not RunState.UNCONFIGURED
-
-
-def _interruptions(status: Status, recent_log: Iterable[LogEntry]) -> tuple[int | None, int]:
-    """When delivery ended that has not begun again, and the volume that stalls of the last two days missed."""
-    ended: int | None = None
-    stalled: int | None = None
-    missed = 0
-    for entry in recent_log:
-        if entry.kind is LogKind.SAFE_STATE or (entry.kind is LogKind.STOP and entry.b == STOPPED_A_THERAPY):
-            ended = entry.uptime_ms
-        elif entry.kind is LogKind.STALL and stalled is None:
-            stalled = entry.uptime_ms
-        elif entry.kind is LogKind.STALL_RECOVERED:
-            stalled = None
-            missed += entry.b if status.uptime_ms - entry.uptime_ms < RECENT_MS else 0
-    if status.run_state is not RunState.RUNNING:
-        return ended, missed
-    return stalled, missed
 
 
 @dataclass(frozen=True, slots=True)

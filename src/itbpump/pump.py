@@ -30,7 +30,7 @@ from itbpump.hoststate import HostState, HostStateError, Intent, PumpKey
 from itbpump.link.errors import LinkError
 from itbpump.outcome import Applied, Interrupted, Outcome, Proof
 from itbpump.profiles import PumpProfile, load_profile, mismatches
-from itbpump.quantity import Concentration, Duration, Mass, Volume
+from itbpump.quantity import MS_PER_DAY, Concentration, Duration, Mass, Volume
 from itbpump.read_back import compare_bolus_read_back, compare_read_back
 from itbpump.refill import Refill
 from itbpump.session import PumpSession
@@ -46,6 +46,7 @@ from itbpump.wire.messages import (
     Event,
     Info,
     LogEntry,
+    LogKind,
     Mode,
     ResultScope,
     RunState,
@@ -168,7 +169,10 @@ class Pump:
         status = self.status()
         configuration = self.configuration() if status.revision else None
         recent = tuple(self.log(max(0, status.log_next_seq - RECENT_ENTRIES)))
-        return PresentPump.from_status(status, configuration, self.host_now(), recent)
+        changed = [entry.uptime_ms for entry in recent if entry.kind is LogKind.COMMITTED and entry.b >> 32 == CommandKind.CONFIGURE]
+        is_new = bool(changed) and status.uptime_ms - changed[-1] < MS_PER_DAY
+        previous = self.configuration(ConfigurationSlot.PREVIOUS) if is_new and status.revision > 1 else None
+        return PresentPump.from_status(status, configuration, self.host_now(), recent, previous)
 
     def log(self, from_seq: int = 0) -> Iterator[LogEntry]:
         """Log entries from `from_seq` on, oldest first, fetched page by page."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
@@ -76,7 +77,7 @@ class Segment(NamedTuple):
     @property
     def flow(self) -> Fraction:
         """Exact flow, nL/day."""
-        return Fraction(self.volume_units, self.duration_ms) if self.is_bolus else Fraction(self.flow_nL_per_day)
+        return Fraction(self.volume_units, self.duration_ms) if self.duration_ms else Fraction(self.flow_nL_per_day)
 
     @property
     def elapsed_units(self) -> int:
@@ -85,13 +86,13 @@ class Segment(NamedTuple):
 
     def units(self, into_ms: int) -> int:
         """Volume of the first `into_ms` of the segment; a bolus is rounded down from ITS start, so that pieces add up to the whole."""
-        if not self.is_bolus:
+        if not self.duration_ms:
             return self.flow_nL_per_day * into_ms
         return self.volume_units * (self.elapsed_ms + into_ms) // self.duration_ms - self.elapsed_units
 
     def time_of(self, units: int) -> int:
         """First whole ms into the segment at which at least `units` (1 or more, within the segment) have flowed."""
-        if not self.is_bolus:
+        if not self.duration_ms:
             return -(-units // self.flow_nL_per_day)
         return -(-(self.elapsed_units + units) * self.duration_ms // self.volume_units) - self.elapsed_ms
 
@@ -102,13 +103,13 @@ class Schedule:
     __slots__ = ("_before", "_largest", "_starts", "cycle_ms", "follows_week", "segments")
 
     def __init__(self, cycle_ms: int, segments: Sequence[Segment], *, follows_week: bool = False) -> None:
-        edges = [segment.start_ms for segment in segments] + [cycle_ms]
-        if not segments or edges[0] != 0 or any(segment.end_ms != edge for segment, edge in zip(segments, edges[1:], strict=True)):
+        starts = [segment.start_ms for segment in segments]
+        if not segments or [*starts, cycle_ms] != [0, *(segment.end_ms for segment in segments)]:
             raise ValueError("segments must cover the cycle in order, without a hole")
         self.cycle_ms = cycle_ms
         self.follows_week = follows_week  # a bolus every 7 days has the same cycle, but no weekday
         self.segments = tuple(segments)
-        self._starts = edges[:-1]
+        self._starts = starts
         self._largest: dict[int, tuple[int, int]] = {}  # of max_window_units, by window: asked for often, never changing
         self._before = [0, *accumulate(segment.units(segment.end_ms - segment.start_ms) for segment in segments)]
 
@@ -135,7 +136,7 @@ class Schedule:
     def periodic(cls, pulses: int, pulse_nL: int, duration_min: int, every_min: int, flow_nL_per_day: int) -> Schedule:
         """A bolus at the start of each interval, the background for the rest. ValueError if it lasts longer than the interval."""
         duration, cycle = duration_min * MS_PER_MINUTE, every_min * MS_PER_MINUTE
-        if not 0 < duration <= cycle:
+        if not 0 < duration_min <= every_min:
             raise ValueError(f"a bolus of {duration_min} min does not fit an interval of {every_min} min")
         bolus = Segment(0, duration, volume_units=pulses * pulse_nL * UNITS_PER_NL, duration_ms=duration)
         rest = (Segment(duration, cycle, flow_nL_per_day),) if duration < cycle else ()
@@ -233,16 +234,16 @@ class Schedule:
 
     def _largest_window(self, window_ms: int) -> tuple[int, int]:
         """In whole numbers: parts of a unit, so fine that every bolus has a whole number of them each ms."""
-        fineness = lcm(*{segment.duration_ms for segment in self.segments if segment.is_bolus})
+        fineness = lcm(*{segment.duration_ms for segment in self.segments if segment.duration_ms})
         turn = self.cycle_units * fineness
         slopes = [
-            segment.volume_units * (fineness // segment.duration_ms) if segment.is_bolus else segment.flow_nL_per_day * fineness
+            segment.volume_units * (fineness // segment.duration_ms) if segment.duration_ms else segment.flow_nL_per_day * fineness
             for segment in self.segments
         ]
         # A bolus that runs on from Sunday begins on Monday with the part of a unit that was rounded away before.
         heights = [
-            (units - segment.elapsed_units) * fineness + segment.elapsed_ms * slope
-            for units, segment, slope in zip(self._before, self.segments, slopes, strict=False)
+            (self._before[number] - segment.elapsed_units) * fineness + segment.elapsed_ms * slopes[number]
+            for number, segment in enumerate(self.segments)
         ]
 
         def height(at_ms: int) -> int:
@@ -250,10 +251,10 @@ class Schedule:
             number = bisect_right(self._starts, within) - 1
             return cycles * turn + heights[number] + (within - self._starts[number]) * slopes[number]
 
-        begins = [(height(start + window_ms) - low, -start) for start, low in zip(self._starts, heights, strict=True)]
+        begins = [(height(start + window_ms) - heights[number], -start) for number, start in enumerate(self._starts)]
         ends = [
-            (high - height(start - window_ms), -((start - window_ms) % self.cycle_ms))
-            for start, high in zip(self._starts, heights, strict=True)
+            (heights[number] - height(start - window_ms), -((start - window_ms) % self.cycle_ms))
+            for number, start in enumerate(self._starts)
         ]
         largest, negative_start = max(begins + ends)
         return -(-largest // fineness), -negative_start
@@ -261,8 +262,7 @@ class Schedule:
 
 def _week_segments(rates: list[tuple[int, int]], boluses: list[tuple[int, int, int]]) -> Iterator[Segment]:
     """Cut a week at rate steps and at both ends of each bolus; the bolus wins while it runs."""
-    pieces = [piece for start, length, units in boluses for piece in _within_week(start, length, units)]
-    pieces.sort(key=lambda piece: piece.start_ms)
+    pieces = sorted(piece for start, length, units in boluses for piece in _within_week(start, length, units))
     if any(earlier.end_ms > later.start_ms for earlier, later in pairwise(pieces)):
         raise ValueError("bolus steps overlap")
     rate_starts = [start for start, _ in rates]
@@ -318,6 +318,7 @@ def _day_plan(steps: Sequence[Step], concentration: Concentration, pulse_nL: int
     return plan
 
 
+@lru_cache(maxsize=32)
 def schedule_of_configuration(configuration: Configuration, pulse_nL: int, minimum_rate_nL_per_day: int) -> Schedule:
     """What a configuration read from a pump, or about to be sent to one, gives; patient boluses and the bridge are not in it.
 

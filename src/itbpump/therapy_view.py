@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from itbpump.configuration import mass_of_units, patient_allotment_units, schedule_for
@@ -90,15 +91,15 @@ class BolusView:
         return {"dose": self.dose.json(), "over": self.over.text(), **extra}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TherapyView:
-    """A configuration in doses. `days` has the steps of each weekday (one rate at 00:00 for a constant therapy, none for a periodic
-    one)."""
+    """A configuration in doses."""
 
+    configuration: Configuration
+    profile: PumpProfile
     mode: Mode
     drug: str
     concentration: Concentration
-    days: tuple[tuple[StepView, ...], ...]
     background: MassRate | None
     periodic: BolusView | None
     patient: BolusView | None
@@ -108,6 +109,11 @@ class TherapyView:
     empty_alarm: Volume
     schedule: Schedule
     allotment_units: int
+
+    @cached_property
+    def days(self) -> tuple[tuple[StepView, ...], ...]:
+        """The steps of each weekday: one rate at 00:00 for a constant therapy, none for a periodic one. Made when asked for."""
+        return _days(self.configuration, self.concentration, self.profile)
 
     @property
     def mode_text(self) -> str:
@@ -281,10 +287,11 @@ def view_configuration(configuration: Configuration, profile: PumpProfile) -> Th
     if configuration.bridge_pulses:
         bridge = (Flow(configuration.bridge_flow_nL_per_day), Volume(configuration.bridge_pulses * pulse))
     return TherapyView(
+        configuration=configuration,
+        profile=profile,
         mode=configuration.mode,
         drug=configuration.drug,
         concentration=concentration,
-        days=_days(configuration, concentration, profile),
         background=background,
         periodic=periodic,
         patient=patient,
@@ -308,10 +315,7 @@ def _days(configuration: Configuration, concentration: Concentration, profile: P
     pulse_nL = profile.pulse_volume.nL
     patterns = [(pattern.days, _pattern_steps(pattern, concentration, pulse_nL)) for pattern in configuration.patterns]
     by_day = {day: steps for weekdays, steps in patterns for day in range(7) if weekdays >> day & 1}
-    missing = [name for day, name in enumerate(DAY_NAMES) if day not in by_day]
-    if missing:
-        raise ValueError(f"no pattern for {', '.join(missing)}")
-    return tuple(by_day[day] for day in range(7))
+    return tuple(by_day[day] for day in range(7))  # all seven: a schedule has been made of them
 
 
 def _pattern_steps(pattern: Pattern, concentration: Concentration, pulse_nL: int) -> tuple[StepView, ...]:

@@ -34,6 +34,11 @@ class Told:
     err: str
 
     @property
+    def said(self) -> str:
+        """All prose on one line."""
+        return " ".join(f"{self.out} {self.err}".split())
+
+    @property
     def data(self) -> dict[str, Any]:
         found = json.loads(self.out)
         assert isinstance(found, dict)
@@ -44,7 +49,7 @@ class Program:
     """`itbpump` as a process, with a host state of its own."""
 
     def __init__(self, home: Path) -> None:
-        self.env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "ITBPUMP_HOME": str(home)}
+        self.env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "ITBPUMP_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
 
     def __call__(self, *arguments: str, answers: str = "") -> Told:
         command = [sys.executable, "-m", "itbpump.cli", *arguments]
@@ -79,8 +84,8 @@ def test_the_way_of_a_dose_over_a_pty(itbpump: Program, paired: PumpProcess) -> 
     assert itbpump("bench", bench, "advance", "30h").code == 0
     told = itbpump("bolus", url, "--dose", "25 mcg", "--over", "10m", "--yes", "--no-wait")
     assert told.code == 0, told.err
-    assert "single bolus RUNNING: 0 mcg of 25 mcg" in itbpump("status", url).out
-    assert "another bolus is under way" in itbpump("bolus", url, "--dose", "5 mcg", "--over", "10m", "--yes").out
+    assert "single bolus RUNNING: 0 mcg of 25 mcg" in itbpump("status", url).said
+    assert "another bolus is under way" in itbpump("bolus", url, "--dose", "5 mcg", "--over", "10m", "--yes").said
     itbpump("bench", bench, "advance", "4m")
     told = itbpump("stop", url, "--bolus", "--json")
     assert (told.code, told.data["bolus"]) == (0, {"state": "aborted", "requested_pulses": 25, "delivered_pulses": 10})
@@ -92,7 +97,7 @@ def test_the_way_of_a_dose_over_a_pty(itbpump: Program, paired: PumpProcess) -> 
     told = itbpump("refill", url, "--aspirated", drawn, "--filled", "38 mL", "--yes", "--json")
     assert told.code == 0, told.err
     assert itbpump("status", url, "--json").data["reservoir"]["volume"] == {"value": "39.4", "unit": "mL"}
-    assert "single bolus aborted after 10 pulses" in itbpump("log", url).out
+    assert "single bolus aborted after 10 pulses" in itbpump("log", url).said
 
 
 def test_a_bolus_followed_over_tcp_in_scaled_time(itbpump: Program) -> None:
@@ -143,14 +148,14 @@ def test_a_cut_state_file_is_refused_and_left_alone(itbpump: Program, paired: Pu
     path.write_bytes(half)
     told = itbpump("sim", "--state", str(path))
     assert told.code == 2
-    assert "cut short" in told.err
+    assert "cut short" in told.said
     assert path.read_bytes() == half
 
 
 def test_a_second_simulator_on_the_same_state(itbpump: Program, pump: PumpProcess, tmp_path: Path) -> None:
     told = itbpump("sim", "--state", str(tmp_path / "pump.state"))
     assert told.code == 2
-    assert "another simulator is using it" in told.err
+    assert "another simulator is using it" in told.said
 
 
 def test_a_second_programmer_is_told_busy_with_a_time(itbpump: Program, paired: PumpProcess, tmp_path: Path) -> None:
@@ -164,8 +169,8 @@ def test_a_second_programmer_is_told_busy_with_a_time(itbpump: Program, paired: 
     first.session.transport.close()  # it goes away without a good-bye: the pump keeps its session
     told = other("status", paired.link)
     assert told.code == 1
-    assert "another programmer is in session" in told.err
-    assert "try again in" in told.err
+    assert "another programmer is in session" in told.said
+    assert "try again in" in told.said
     assert itbpump("status", paired.link).code == 0  # the one in session comes back at any time
     state.close()
     assert other("status", paired.link).code == 0
@@ -177,15 +182,15 @@ def test_a_wrong_key(itbpump: Program, paired: PumpProcess) -> None:
     assert itbpump("bench", paired.bench, "pair", programmer, "clinician", "00" * 32).code == 0
     told = itbpump("status", paired.link)
     assert told.code == 1
-    assert "another key" in told.err
-    assert f"itbpump pair {paired.link}" in told.err
+    assert "another key" in told.said
+    assert f"itbpump pair {paired.link}" in told.said
 
 
 def test_line_and_provisioning_port_of_two_pumps(itbpump: Program, pump: PumpProcess, tmp_path: Path) -> None:
     with PumpProcess.run(["--bench", "127.0.0.1:0", "--speed", "manual", "--seed", "9"]) as other:
         told = itbpump("pair", pump.link, "--bench", other.bench)
     assert told.code == 1
-    assert "provisioning port of one pump" in told.err
+    assert "provisioning port of one pump" in told.said
     assert itbpump("status", pump.link).code == 1
 
 
@@ -241,8 +246,8 @@ class CuttingProxy:
         self._thread.join(timeout=30)
 
 
-# Answers of the pump to `bolus`: hello, confirm, info, status, configuration, others' results, staged, read-back, result.
-COMMIT_ANSWER = 9
+# Answers of the pump to `bolus`: hello, confirm, info, status, configuration, log, others' results, staged, read-back, result.
+COMMIT_ANSWER = 10
 
 
 @pytest.mark.sr("SR-42", "SR-43")
@@ -278,9 +283,10 @@ def wrong_rx(tmp_path: Path) -> list[str]:
         (lambda _: ["--profile", "P-99"], 2),
         (lambda _: ["--fill", "99 mL"], 2),
         (lambda _: ["--fill", "38"], 2),
-        (lambda _: ["--profile", "P-20", "--rx", FLEX], 1),
+        (lambda _: ["--profile", "P-20", "--rx", FLEX], 2),
         (wrong_rx, 2),
-        (lambda _: ["--tcp", "nowhere"], 1),
+        (lambda _: ["--tcp", "nowhere"], 2),
+        (lambda _: ["--tcp", "7001"], 2),
         (lambda path: ["--state", str(path / "no-folder" / "x.state")], 2),
         (lambda path: ["--link", str(path)], 1),
     ],
@@ -295,7 +301,7 @@ def test_options_of_a_new_pump_do_not_change_a_stored_one(itbpump: Program, pump
     pump.close()
     told = itbpump("sim", "--state", str(tmp_path / "pump.state"), "--profile", "V-40")
     assert told.code == 2
-    assert "holds a P-40" in told.err
+    assert "holds a P-40" in told.said
 
 
 @pytest.fixture(scope="module")
@@ -316,10 +322,10 @@ def test_the_bench_by_place_and_by_name(workbench: str) -> None:
     assert at(workbench, "advance", "for=1h", "--json").data == {"advanced_ms": 3_600_000, "uptime_ms": before + 3_600_000}
     assert at(workbench, "advance", "1h", "--json").data == {"advanced_ms": 3_600_000, "uptime_ms": before + 7_200_000}
     assert "uptime" in at(workbench, "time").out
-    assert "38 mL" in at(workbench, "truth").out
-    assert "advance for" in at(workbench, "help").out
+    assert "38 mL" in at(workbench, "truth").said
+    assert "advance for" in at(workbench, "help").said
     assert at(workbench, "battery", "250", "--json").data == {"battery_permille": 250}
-    assert "25 %" in at(workbench, "battery").out
+    assert "25 %" in at(workbench, "battery").said
     assert at(workbench, "pulses", "0", "1h", "--json").data == {"pulses": []}
 
 
@@ -328,7 +334,10 @@ def test_the_bench_by_place_and_by_name(workbench: str) -> None:
     [
         (["dance"], 2),
         (["advance"], 2),
-        (["advance", "77"], 0),
+        (["advance", "77"], 2),
+        (["advance", "77m"], 0),
+        (["magnet", "11000"], 0),
+        (["refill", "fill_nL=1mL", "concentration_ng_per_mL=2000mcg/mL"], 2),
         (["advance", "1y"], 2),
         (["advance", "1d", "2d"], 2),
         (["truth", "now"], 2),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from itbpump.history import History
 from itbpump.quantity import Volume
 from itbpump.safety import Severity
 from itbpump.therapy import Prescription
@@ -239,13 +240,17 @@ P20: dict[str, Any] = {"pump": {"profile": "P-20", "reservoir_volume": "18 mL", 
 CHILD = {"indication": "cerebral", "age_years": 9}
 OLD_DOSE = running("300 mcg/day", patient=CHILD, **P20)
 THREE_MONTHS = pump(OLD_DOSE, reservoir_nL=2_900_000)  # 1.5 mL expected above the residual
-STALLED_REFILL = {"aspirated": "19 mL", "filled": "18 mL", "present": THREE_MONTHS, "profile": "P-20"}
+STALLED_REFILL: dict[str, Any] = {"aspirated": "19 mL", "filled": "18 mL", "present": THREE_MONTHS, "profile": "P-20"}
 
 
 def untreated(rx: Prescription, hours: int) -> Any:
     """The pump of `rx`, stopped so many hours ago."""
     return pump(
-        rx, run_state=RunState.STOPPED, untreated_since_ms=UPTIME_MS - hours * HOUR_MS, mass_24h_ng=0, last_change_kind=CommandKind.STOP
+        rx,
+        run_state=RunState.STOPPED,
+        history=History(untreated_since_ms=UPTIME_MS - hours * HOUR_MS),
+        mass_24h_ng=0,
+        last_change_kind=CommandKind.STOP,
     )
 
 
@@ -290,7 +295,7 @@ ROWS_INTERRUPTED = (
     Accident(
         "a bolus to make up for a stall",
         "design 10: a missed dose is not doubled later",
-        bolus_review("50 mcg", "10m", running("200 mcg/day"), missed_nL=50_000),
+        bolus_review("50 mcg", "10m", running("200 mcg/day"), history=History(missed_nL=50_000)),
         SOFT,
         rules("catch-up"),
     ),
@@ -387,7 +392,7 @@ PRIMED = prescription(prime={"scope": "path"})
 JUST_PRIMED = pump(
     running("200 mcg/day"),
     mass_24h_ng=832_000,
-    primed_ms=UPTIME_MS - 2 * HOUR_MS,
+    history=History(primed_ms=UPTIME_MS - 2 * HOUR_MS),
     last_change_kind=CommandKind.BOLUS,
     last_change_ms=UPTIME_MS - 2 * HOUR_MS,
     bolus_counter=672,

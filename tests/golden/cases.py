@@ -51,7 +51,6 @@ def pump(rx: Prescription, **state: Any) -> PresentPump:
     """A pump that has been running this prescription for five weeks; `state` overrides what was read."""
     profile = load_profile(rx.pump.profile)
     configuration = wire_configuration(rx, profile)
-    held = {"path_concentration_ng_per_mL": configuration.concentration_ng_per_mL}
     day = schedule_for(configuration, profile).volume_units_between(UPTIME_MS - 24 * HOUR_MS, UPTIME_MS)
     present = PresentPump(
         host_now=rx.pump.as_of,
@@ -69,7 +68,7 @@ def pump(rx: Prescription, **state: Any) -> PresentPump:
         mass_24h_ng=int(mass_of_units(day, configuration.concentration_ng_per_mL)),
         last_change_ms=UPTIME_MS - 36 * 24 * HOUR_MS,
         last_change_kind=CommandKind.CONFIGURE,
-        **held,
+        path_concentration_ng_per_mL=configuration.concentration_ng_per_mL,
     )
     return replace(present, **state)
 

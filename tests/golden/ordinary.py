@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from itbpump.history import History
 from itbpump.quantity import Volume
 from itbpump.therapy import Prescription
 from itbpump.wire.messages import CommandKind, RunState
@@ -46,7 +47,9 @@ def first(dose: str, screening: str, effect: str, **tables: Any) -> Ordinary:
 
 
 def stopped_for(rx: Prescription, hours: int) -> Any:
-    return pump(rx, run_state=RunState.STOPPED, untreated_since_ms=UPTIME_MS - hours * HOUR_MS, last_change_kind=CommandKind.STOP)
+    return pump(
+        rx, run_state=RunState.STOPPED, history=History(untreated_since_ms=UPTIME_MS - hours * HOUR_MS), last_change_kind=CommandKind.STOP
+    )
 
 
 def refill_row(name: str, aspirated: str, reservoir_nL: int) -> Ordinary:
@@ -69,8 +72,17 @@ CATHETER = {
     "tubing_volume": "0.14 mL",
 }
 
-AN_HOUR_AGO: dict[str, Any] = {"last_change_kind": CommandKind.CONFIGURE, "last_change_ms": UPTIME_MS - HOUR_MS}
-AFTER_A_BOLUS: dict[str, Any] = {"last_change_kind": CommandKind.BOLUS, "last_change_ms": UPTIME_MS - 6 * HOUR_MS, "mass_24h_ng": 220_000}
+AN_HOUR_AGO: dict[str, Any] = {
+    "last_change_kind": CommandKind.CONFIGURE,
+    "last_change_ms": UPTIME_MS - HOUR_MS,
+    "history": History(therapy_since_ms=UPTIME_MS - 90 * HOUR_MS),
+}
+AFTER_A_BOLUS: dict[str, Any] = {
+    "last_change_kind": CommandKind.BOLUS,
+    "last_change_ms": UPTIME_MS - 6 * HOUR_MS,
+    "mass_24h_ng": 220_000,
+    "history": History(therapy_since_ms=0, boluses=((UPTIME_MS - 6 * HOUR_MS, 20),)),
+}
 
 ORDINARY: tuple[Ordinary, ...] = (
     *(Ordinary(f"{name} alone", EXAMPLE, rx_review(example(name))) for name in ALONE),

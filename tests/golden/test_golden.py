@@ -15,8 +15,7 @@ from tests.golden.ordinary import ORDINARY
 from tests.system.rig import DAY_MS, HOUR_MS, WHO, Rig, configuration
 
 
-def name_of(row: object) -> str:
-    assert isinstance(row, (Accident, Ordinary))
+def name_of(row: Accident | Ordinary) -> str:
     return row.name
 
 
@@ -41,7 +40,7 @@ def test_ordinary_work_is_not_stopped(row: Ordinary) -> None:
 
 
 def test_rows_are_named_once_and_each_names_its_source() -> None:
-    names = [row.name for row in (*ACCIDENTS, *ORDINARY)]
+    names = [row.name for row in ACCIDENTS] + [row.name for row in ORDINARY]
     assert len(set(names)) == len(names)
     assert all(row.source and row.rules for row in ACCIDENTS)
     assert all(row.source for row in ORDINARY)

@@ -39,11 +39,11 @@ def _alarms(present: PresentPump) -> list[str]:
 
 def _day(present: PresentPump, begins: datetime | None) -> str:
     now = present.host_now
-    here = f"this computer is at {offset_text(now)}"
     if present.configuration is None:
-        return "none yet" if begins is None else f"none yet; its days will be those at {offset_text(begins)}; {here}"
+        here = f"this computer is at {offset_text(now)}"
+        return "none yet" if begins is None else f"none yet; it will be the day at {offset_text(begins)}; {here}"
     week = (present.uptime_ms + present.configuration.week_offset_ms) % WEEK_MS
-    return f"{week_text(week)}; {gap_text(day_gap_s(week, now))} by this computer; {here}"
+    return f"{week_text(week)}, {gap_text(day_gap_s(week, now))} at {offset_text(now)}"
 
 
 # ------------------------------------------------------------------------------------------------ dates

@@ -30,12 +30,12 @@ def day_gap_s(pump_week_ms: int, now: datetime) -> int:
 
 
 def gap_text(gap_s: int) -> str:
-    """A gap of days in words."""
+    """How the pump's day stands to this computer's: `5 h behind this computer`."""
     from itbpump.quantity import Duration
 
     if abs(gap_s) < 60:
-        return "the same minute"
-    return f"the pump's day runs {Duration(abs(gap_s) // 60 * 60_000)} {'behind' if gap_s < 0 else 'ahead'}"
+        return "the same minute as this computer"
+    return f"{Duration(abs(gap_s) // 60 * 60_000)} {'behind' if gap_s < 0 else 'ahead of'} this computer"
 
 
 def offset_text(now: datetime) -> str:

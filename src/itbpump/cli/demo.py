@@ -107,10 +107,10 @@ class _Demo:
 
     # -------------------------------------------------------------------------------------------- helpers
     def _step(self, title: str) -> None:
-        self.out.say("", f"{title}")
+        self.out.say("", title)
 
     def _tell(self, *lines: str) -> None:
-        self.out.indented().say(*lines)
+        self.out.say(*lines)
 
     def _check(self, what: str, holds: bool) -> None:
         self.checks.append((what, holds))
@@ -154,7 +154,7 @@ class _Demo:
         decision = decide(found, {})
         if not decision.allowed:
             raise CommandError(f"the example does not pass its review: {'; '.join(decision.missing)}", decision.exit_code)
-        applied = require_applied(self.out.indented(), line.program(rx, present), self.process.link)
+        applied = require_applied(self.out, line.program(rx, present), self.process.link)
         self._check("the pump was proved to run what was prescribed", applied.proof is not None and applied.proof.holds)
         self.figures["mean_daily_dose"] = found.proposed["daily_dose"]["mean"]
 
@@ -171,7 +171,7 @@ class _Demo:
         found = review_bolus(dose, over, present, line.profile)
         if found.exit_code:
             raise CommandError(f"the bolus does not pass its review: {found.findings[0].message}", found.exit_code)
-        applied = require_applied(self.out.indented(), line.bolus(dose, over, present), self.process.link)
+        applied = require_applied(self.out, line.bolus(dose, over, present), self.process.link)
         asked = applied.bolus.requested
         now = line.status()
         while now.bolus_state is BolusState.RUNNING:
@@ -218,7 +218,7 @@ class _Demo:
         present = line.present()
         outcome, plan = line.refill(Volume(drawn), Volume.parse("38 mL"), None, present)
         self._tell(f"before: the pump believes {Volume(believed)}, really there are {Volume(truth)}", *refill_lines(plan))
-        require_applied(self.out.indented(), outcome, self.process.link)
+        require_applied(self.out, outcome, self.process.link)
         self._check("the syringe agrees with the pump's count, by both tests", not plan.discrepancy.suspicious)
         self.figures["refill"] = {**refill_json(plan), "believed": Volume(believed).json(), "true": Volume(truth).json()}
 

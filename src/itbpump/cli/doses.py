@@ -179,7 +179,9 @@ def stop(
                 f"the pump confirmed the stop but says that it is {state} and delivers; read it again", FAILED, outcome_json(outcome)
             )
         out.say(f"Stopped. The pump was read again: {state}, it delivers nothing.")
-        out.say(f"It starts only when it is told to: itbpump restore {url} or itbpump program RX --pump {url}")
+        out.say(
+            "It starts again only when it is told to, by one of:", f"  itbpump restore {url} --rx RX", f"  itbpump program RX --pump {url}"
+        )
         out.data({**outcome_json(outcome), "run_state": state})
 
 

@@ -70,23 +70,30 @@ def pump_forecast(line: Pump, implanted_on: date | None = None) -> Forecast:
 
 
 def forecast_lines(found: Forecast) -> list[str]:
-    """Dates as a table, on what they rest, and what is not in them."""
+    """Dates as tables, on what they rest, and what is not in them; for a screen of 80 columns."""
     from itbpump.forecast import day_text
     from itbpump.quantity import Volume
 
-    rows = [("from", f"{day_text(found.as_of)} {found.as_of:%H:%M}"), *found.rows()]
-    width = max(len(label) for label, _ in rows)
     rests = found.assumptions
     volume, fill, low, empty = (
         Volume.parse(f"{rests[name]['value']} mL") for name in ("reservoir_volume", "counted_from", "low_reservoir_alarm", "empty")
     )
-    lines = [
-        *(f"{label:<{width}}  {text}" for label, text in rows),
+    top = [("from", f"{day_text(found.as_of)} {found.as_of:%H:%M (%Z)}"), ("refill by", found.refill_text)]
+    bounds = [(f"low, at {low}", found.low_reservoir), (f"empty, at {empty}", found.empty)]
+    table = [("", "earliest", "nominal", "latest")]
+    table += [(label, day_text(dates.earliest), day_text(dates.nominal), day_text(dates.latest)) for label, dates in bounds]
+    return [
+        *(f"{label:<22}{text}" for label, text in top),
         "",
-        f"From {volume}, counted since {fill}; low at {low}, empty at {empty}.",
-        f"The flow may be {rests['flow_tolerance_percent']} % off either way; earliest also has every patient bolus allowed, and a prime.",
+        *(f"{label:<22}{first:<14}{second:<14}{third}".rstrip() for label, first, second, third in table),
+        "",
+        f"{'alarm, by the count':<22}{day_text(found.alarm)}",
+        *(f"{label:<22}{text}" for label, text in found.ends()),
+        "",
+        f"From {volume}, counted since {fill}; flow within {rests['flow_tolerance_percent']} %.",
+        "Earliest: with every patient bolus allowed and a prime still to come.",
+        *(f"Not checked: {text}" for text in found.not_checked),
     ]
-    return lines + [f"Not checked: {text}" for text in found.not_checked]
 
 
 def _day(text: str | None) -> date | None:

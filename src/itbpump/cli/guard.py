@@ -53,18 +53,13 @@ class Cancelled(CommandError):
 class Output:
     """Where a command writes: data on stdout as JSON, prose on stdout for people and on stderr beside JSON, notes always on stderr."""
 
-    def __init__(self, as_json: bool, indent: str = "") -> None:
+    def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
-        self._indent = indent
-
-    def indented(self) -> Output:
-        """The same, its prose set in."""
-        return Output(self.as_json, self._indent + "   ")
 
     def say(self, *lines: str) -> None:
         """Prose; a line that is too long for the screen goes on below."""
-        for line in (part for text in lines for part in text.split("\n")):
-            typer.echo(laid_out(self._indent + line), err=self.as_json)
+        for line in lines:
+            typer.echo(laid_out(line), err=self.as_json)
 
     def note(self, text: str) -> None:
         """Progress and warnings."""
@@ -84,6 +79,8 @@ class Output:
         typer.echo(laid_out(question) + " ", nl=False, err=True)
         try:
             answer = sys.stdin.readline()
+            if answer and not sys.stdin.isatty():  # nobody's Enter has ended the line
+                typer.echo("", err=True)
         except KeyboardInterrupt:
             answer = "\n"
             typer.echo("", err=True)
@@ -160,7 +157,7 @@ def _with_action(error: Exception) -> str:
 def _with_address(text: str, parameters: Mapping[str, Any]) -> str:
     """Advice such as `itbpump pair URL` with the address that was given, so that it can be typed as it stands."""
     url = parameters.get("url") or parameters.get("pump")
-    return re.sub(r"(itbpump [a-z-]+) URL\b", lambda found: f"{found[1]} {url}", text) if isinstance(url, str) else text
+    return re.sub(r"(itbpump [a-z-]+(?: RX --pump)?) URL\b", lambda found: f"{found[1]} {url}", text) if isinstance(url, str) else text
 
 
 def _tell(error: Exception, code: int, text: str, *, as_json: bool) -> None:

@@ -22,9 +22,11 @@ _GLUE = "\x00"
 
 _AMOUNT = re.compile(r"(?<=\d) (?:mcg|mg|mL|ng|h|min|d|s|days|pulses|%)(?: per (?:day|hour|mL|cm))?(?![A-Za-z])")
 _SHORT_AMOUNT = re.compile(r"(?<=\d) (?:mcg|mg|mL|ng|h|min|d|s|%)(?![A-Za-z])")
+_HEAD = re.compile(r"^error: \S")
 _COMMAND = re.compile(r"itbpump [a-z][a-z-]*(?: (?:--[a-z-]+|URL\b|RX\b|[^\s;,()]*[/:.][^\s;,()]*[^\s;,().]))*")
 _NARROW = 24
-_RATE = re.compile(r"\b(mcg|mg|mL|ng)/(day|hr|h|mL)\b")
+_RATE = re.compile(r"\b(mcg|mg|mL|ng)/(day|hr|h|mL|cm)\b")
+_ZEROS = re.compile(r"(\d\.\d*?)0+(?= (?:mcg|mg|mL|ng)\b)")
 _PER = {"h": "hour", "hr": "hour"}
 
 
@@ -53,7 +55,7 @@ def laid_out(text: str) -> str:
 def _glued(text: str, width: int) -> str:
     """The text with what belongs together held by a sign that is no space."""
     pattern = _AMOUNT if width >= _NARROW else _SHORT_AMOUNT
-    for held in (pattern, _COMMAND):
+    for held in (pattern, _COMMAND, _HEAD):
         text = held.sub(lambda found: found[0].replace(" ", _GLUE), text)
     return text
 
@@ -120,5 +122,6 @@ def screen_amount(text: str) -> str:
 
 
 def spelled_out(text: str) -> str:
-    """`mcg/h` as `mcg per hour`, in a text that quotes a source."""
-    return _RATE.sub(lambda found: f"{found[1]} per {_PER.get(found[2], found[2])}", text)
+    """`0.140 mL/h` as `0.14 mL per hour`, in a text that quotes a source."""
+    plain = _ZEROS.sub(lambda found: found[1].removesuffix("."), text)
+    return _RATE.sub(lambda found: f"{found[1]} per {_PER.get(found[2], found[2])}", plain)

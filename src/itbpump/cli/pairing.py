@@ -27,10 +27,19 @@ KEY_BYTES = 32
 _MAGNET_HOLD = "11s"  # the pump wants 10 s; an emergency pairing is met only near the pump
 
 
+def _roles() -> list[str]:
+    """For the shell."""
+    from itbpump.wire.messages import Role
+
+    return [role.name.lower() for role in Role if role]
+
+
 def pair(
     url: Annotated[str, typer.Argument(metavar="URL", help="The pump, on its patient line.")],
     bench: Annotated[str | None, typer.Option(metavar="BENCHURL", help="The pump's provisioning port: PATH or HOST:PORT.")] = None,
-    role: Annotated[str, typer.Option(help="What this computer may do: clinician, observer or emergency.")] = "clinician",
+    role: Annotated[
+        str, typer.Option(metavar="ROLE", help="What this computer may do: clinician, observer or emergency.", autocompletion=_roles)
+    ] = "clinician",
     key_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A key the pump holds already: 32 bytes, or 64 hexadecimal digits.")
     ] = None,

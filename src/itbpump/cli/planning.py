@@ -6,7 +6,7 @@ The arithmetic is `itbpump.plan`. Each file that `--out` writes is an ordinary p
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -37,7 +37,7 @@ Svg = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the charts
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
 
-@app.command(cls=GuardedCommand)
+@app.command(cls=GuardedCommand, short_help="Up to a daily dose, low and slow.")
 def titrate(
     rx: Rx,
     target: Annotated[str, typer.Option(help='Mean daily dose to reach, such as "300 mcg/day".')],
@@ -59,7 +59,7 @@ def titrate(
 
     present, goal = load_prescription(rx), MassRate.parse(target)
     first = None if start is None else MassRate.parse(start)
-    library = library_for(present.drug.name, clinic_library)
+    library, reasons = library_for(present.drug.name, clinic_library), read_overrides(override)
     _present_plan(
         lambda: plan(
             present,
@@ -68,16 +68,17 @@ def titrate(
             every=_duration(every),
             start=first,
             at=_time(at),
-            reasons=read_overrides(override),
+            reasons=reasons,
             library=library,
         ),
+        reasons,
         out,
         svg,
         as_json=as_json,
     )
 
 
-@app.command(cls=GuardedCommand)
+@app.command(cls=GuardedCommand, short_help="Down by small steps, no abrupt stop.")
 def taper(
     rx: Rx,
     to: Annotated[str, typer.Option(help="Mean daily dose to end at.")] = "0 mcg/day",
@@ -97,7 +98,7 @@ def taper(
     from itbpump.therapy import load_prescription
 
     present, goal = load_prescription(rx), MassRate.parse(to)
-    library = library_for(present.drug.name, clinic_library)
+    library, reasons = library_for(present.drug.name, clinic_library), read_overrides(override)
     _present_plan(
         lambda: plan(
             present,
@@ -105,16 +106,17 @@ def taper(
             step_percent=_percent(step),
             every=_duration(every),
             at=_time(at),
-            reasons=read_overrides(override),
+            reasons=reasons,
             library=library,
         ),
+        reasons,
         out,
         svg,
         as_json=as_json,
     )
 
 
-@app.command(cls=GuardedCommand)
+@app.command(cls=GuardedCommand, short_help="The same dose, another concentration.")
 def convert(
     rx: Rx,
     concentration: Annotated[str, typer.Option(help='The new concentration, such as "2000 mcg/mL".')],
@@ -139,7 +141,7 @@ def convert(
     present, new, volume = load_prescription(rx), Concentration.parse(concentration), Volume.parse(filled)
     drawn = None if aspirated is None else Volume.parse(aspirated)
     rinsing = _rinse(rinse, times, rinse_with, new.ng_per_mL)
-    library = library_for(present.drug.name, clinic_library)
+    library, reasons = library_for(present.drug.name, clinic_library), read_overrides(override)
     _present_plan(
         lambda: plan(
             present,
@@ -148,9 +150,10 @@ def convert(
             aspirated=drawn,
             rinse=rinsing,
             at=_time(at),
-            reasons=read_overrides(override),
+            reasons=reasons,
             library=library,
         ),
+        reasons,
         out,
         svg,
         as_json=as_json,
@@ -206,7 +209,7 @@ def _rinse(volume: str | None, times: int, fluid: str, new_ng_per_mL: int) -> Ri
 
 
 # ------------------------------------------------------------------------------------------------ showing and writing
-def _present_plan(make: Callable[[], Plan], folder: Path | None, svg: Path | None, *, as_json: bool) -> None:
+def _present_plan(make: Callable[[], Plan], reasons: Mapping[str, str], folder: Path | None, svg: Path | None, *, as_json: bool) -> None:
     """Make the plan, run it in the simulator, write the files, show it. Exit code 3 or 4 where a step does not pass its review."""
     from itbpump.plan import PlanLimitError, StepRefused
     from itbpump.plan.chart import svg_chart
@@ -222,6 +225,9 @@ def _present_plan(make: Callable[[], Plan], folder: Path | None, svg: Path | Non
     except PlanLimitError as limit:
         data = {"value": limit.value, "limit": limit.limit, "source": limit.source}
         raise CommandError(f"no plan: {limit}", HARD_LIMIT, data) from limit
+    idle = set(reasons) - {expected.finding.rule for entry in plan.entries for expected in entry.expected}
+    if idle:
+        raise CommandError(f"nothing to override for {', '.join(sorted(idle))} in this plan; leave it out", USAGE)
     csf = simulate(plan)
     written = [] if folder is None else _write_prescriptions(plan, folder)
     if svg is not None:

@@ -49,9 +49,10 @@ def restore(
         raise CommandError("the limits hang on the patient: give --rx RX, or --indication and --age", USAGE)
     with opened(url, dosing=True) as line:
         present = line.present()
+        if present.configuration is not None:
+            indication_of(library_for(present.configuration.drug, clinic_library), indication)
         stored, was_stopped = _stored(line, present)
         library = library_for(stored.drug, clinic_library)
-        indication_of(library, indication)
         former = _as_prescription(stored, line, present, _told(patient, line, indication, age))
         _require_same(former, stored, present, line)
         found = judge(former, present, profile=line.profile, library=library)
@@ -127,11 +128,12 @@ def _told(patient: Prescription | None, line: Pump, indication: str | None, age:
 
 def _as_prescription(old: Configuration, line: Pump, present: PresentPump, told: dict[str, Any]) -> Prescription:
     """A stored configuration as what could have been prescribed; its amounts are exactly what the pump gives."""
+    from itbpump.forecast import last_fill
     from itbpump.quantity import Volume
     from itbpump.therapy import SCHEMA, Prescription
     from itbpump.therapy_view import view_configuration
 
-    view = view_configuration(old, line.profile)
+    view, fill = view_configuration(old, line.profile), last_fill(line.log(), present)
     return Prescription.model_validate(
         {
             "schema": SCHEMA,
@@ -142,7 +144,7 @@ def _as_prescription(old: Configuration, line: Pump, present: PresentPump, told:
                 "as_of": present.host_now,
                 "low_reservoir_alarm": view.low_alarm,
             },
-            "drug": {"name": view.drug, "concentration": view.concentration},
+            "drug": {"name": view.drug, "concentration": view.concentration, "filled_on": fill.on if fill is not None else None},
             "catheter": {"path_volume": view.path},
             "therapy": _as_therapy(old, line),
         }

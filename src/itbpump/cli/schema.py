@@ -15,12 +15,14 @@ from itbpump.cli.guard import FAILED, USAGE, CommandError
 
 __all__ = ["schema", "schema_text"]
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"  # what pydantic writes
+
 
 def schema_text() -> str:
     """The schema as it is printed, and as it stands in docs/prescription.schema.json."""
     from itbpump.therapy import json_schema
 
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    return json.dumps({"$schema": DIALECT, **json_schema()}, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def schema(

@@ -221,7 +221,7 @@ def _hint(name: str, value: str) -> str:
     if not name.endswith("_ng_per_mL"):
         return ""
     try:
-        return f"; {value} is {name}={Concentration.parse(value).ng_per_mL}"
+        return f'; write "{name}={Concentration.parse(value).ng_per_mL}"'
     except QuantityError:
         return "; it counts ng in a mL: 2000 mcg per mL is 2000000"
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from itbpump.drugs import load_library
 from itbpump.forecast.closed_form import ClosedForm
-from itbpump.forecast.course import Drive, Side
+from itbpump.forecast.course import Side
 from itbpump.forecast.facts import Facts, facts_of_change, facts_of_prescription, facts_of_pump
 from itbpump.forecast.figures import load_figures
 from itbpump.forecast.model import Bounds, Forecast, ForecastDisagreement, ForecastError, instant
@@ -30,6 +30,7 @@ from itbpump.quantity import MS_PER_DAY, MS_PER_MINUTE, Volume, number_text
 if TYPE_CHECKING:
     from itbpump.drugs import DrugLibrary
     from itbpump.therapy import Prescription
+    from itbpump.wire.messages import Configuration
 
 __all__ = ["forecast"]
 
@@ -49,6 +50,7 @@ def forecast(
     implanted_on: date | None = None,
     eri_left_days: int | None = None,
     bolus_left_ms: int | None = None,
+    wired: Configuration | None = None,
 ) -> Forecast:
     """Alarm, low-reservoir, empty and refill-by dates from a prescription's `as_of`, or from the moment a pump was read.
 
@@ -56,22 +58,20 @@ def forecast(
     a pump alone. `refill`: all that is in the reservoir after a refill now. `filled`, `filled_on`: volume and day of the last fill (see
     `last_fill`); without the volume, a pump's count is taken to have run from a full reservoir, a file's volume to be measured.
     `eri_left_days`: days to end of service once the replacement alarm is raised. `bolus_left_ms`: how long a running bolus still takes.
+    `wired`: `wire_configuration(rx, profile)` where it was made before.
 
     Raises ForecastError for what contradicts itself, ForecastDisagreement where the two computations differ by over a minute, ProfileError
-    and LibraryError where there is nothing to judge by (SR-06).
+    and LibraryError where there is nothing to judge by (SR-06), ConfigurationError for a pump that tells of a bridge it does not have.
     """
+    profile = _profile_of(what, profile)
     if isinstance(what, PresentPump):
         if beside is not None:
             raise ForecastError("a pump is not forecast beside another", action="give a prescription beside a pump, or the pump alone")
-        if profile is None:
-            raise ForecastError("a pump as read does not name its profile", action="pass profile=")
         facts = facts_of_pump(what, profile, refill=refill, filled=filled, bolus_left_ms=bolus_left_ms)
+    elif beside is not None:
+        facts = facts_of_change(what, beside, profile, refill=refill, filled=filled, bolus_left_ms=bolus_left_ms, wired=wired)
     else:
-        profile = profile if profile is not None else load_profile(what.pump.profile)
-        if beside is not None:
-            facts = facts_of_change(what, beside, profile, refill=refill, filled=filled, bolus_left_ms=bolus_left_ms)
-        else:
-            facts = facts_of_prescription(what, profile, filled)
+        facts = facts_of_prescription(what, profile, refill=refill, filled=filled, wired=wired)
     library = library if library is not None else load_library(facts.course.configuration.drug)
     clock = _Clock(facts, profile)
     low, empty = clock.bounds("low reservoir", facts.low_nL), clock.bounds("empty", profile.residual.nL)
@@ -87,12 +87,6 @@ def forecast(
         ("battery", battery),
         ("service-life", service),
     )
-    assumptions = _assumptions(facts, profile) | {
-        "filled_on": filled_on.isoformat() if filled_on is not None else None,
-        "stability_days": str(library.stability_days.value),
-        "implanted_on": implanted_on.isoformat() if implanted_on is not None else None,
-        "service_life_days": str(profile.service_life_days),
-    }
     return Forecast(
         as_of=facts.as_of,
         alarm=low.nominal,
@@ -103,9 +97,22 @@ def forecast(
         service_until=service,
         refill_by=refill_by,
         limited_by=limited_by,
-        assumptions=assumptions,
+        assumptions={
+            **_assumptions(facts, profile),
+            "filled_on": filled_on.isoformat() if filled_on is not None else None,
+            "stability_days": str(library.stability_days.value),
+            "implanted_on": implanted_on.isoformat() if implanted_on is not None else None,
+        },
         not_checked=tuple(_not_checked(facts, stable=filled_on, service=service)),
     )
+
+
+def _profile_of(what: Prescription | PresentPump, profile: PumpProfile | None) -> PumpProfile:
+    if profile is not None:
+        return profile
+    if isinstance(what, PresentPump):
+        raise ForecastError("a pump as read does not name its profile", action="pass profile=")
+    return load_profile(what.pump.profile)
 
 
 # ------------------------------------------------------------------------------------------------ low and empty
@@ -132,7 +139,7 @@ class _Clock:
         return Bounds(
             self._date(what, Side.EARLIEST, (measured_nL - slack_nL) / (1 + tolerance) - counted_nL - slack_nL),
             self._date(what, Side.NOMINAL, Fraction(facts.volume_nL - to_nL)),
-            self._date(what, Side.LATEST, (max(0, measured_nL) + slack_nL) / (1 - tolerance) - counted_nL + slack_nL),
+            self._date(what, Side.LATEST, (measured_nL + slack_nL) / (1 - tolerance) - counted_nL + slack_nL),
         )
 
     def _date(self, what: str, side: Side, volume_nL: Fraction) -> datetime | None:
@@ -201,9 +208,10 @@ def _assumptions(facts: Facts, profile: PumpProfile) -> dict[str, Any]:
         "empty": profile.residual.json(),
         "flow_tolerance_percent": number_text(Fraction(profile.accuracy_ppm, 10_000)),
         "clock_tolerance_ppm": str(figures.clock_ppm),
+        "service_life_days": str(profile.service_life_days),
         "slack": Volume(figures.slack_pulses * course.pulse_nL).json(),
         "patient_boluses_per_day": Volume(course.patient_nL_per_day).json(),
         "prime": Volume(course.prime_nL).json(),
         "bolus_left": Volume(course.bolus_pulses * course.pulse_nL).json(),
-        "bridge_left": Volume(facts.bridge_nL).json() if course.drive is Drive.THERAPY else Volume(0).json(),
+        "bridge_left": Volume(course.bridge_pulses * course.pulse_nL).json(),
     }

@@ -15,12 +15,12 @@ from itbpump.errors import ConfigurationError
 from itbpump.forecast.course import Course, Drive
 from itbpump.forecast.figures import load_figures
 from itbpump.forecast.model import ForecastError, fixed_offset
+from itbpump.present import BridgePlan, PresentPump, carried_bridge
 from itbpump.quantity import MS_PER_MINUTE, Volume
 from itbpump.schedule import WEEK_MS
 from itbpump.wire.messages import Configuration, LogEntry, LogKind, Mode, RunState
 
 if TYPE_CHECKING:
-    from itbpump.present import PresentPump
     from itbpump.profiles import PumpProfile
     from itbpump.therapy import Prescription
 
@@ -51,10 +51,6 @@ class Facts:
     uptime_ms: int | None = None
     bridge_note: str = ""
 
-    @property
-    def bridge_nL(self) -> int:
-        return self.course.bridge_pulses * self.course.pulse_nL
-
 
 def last_fill(log: Iterable[LogEntry], present: PresentPump) -> LastFill | None:
     """The newest fill in the log (oldest first), its day by the pump's uptime, which no setting of a clock moves; None if the log no
@@ -70,19 +66,27 @@ def last_fill(log: Iterable[LogEntry], present: PresentPump) -> LastFill | None:
 
 
 # ------------------------------------------------------------------------------------------------ a prescription alone
-def facts_of_prescription(rx: Prescription, profile: PumpProfile, filled: Volume | None = None) -> Facts:
-    """As the file says: its volume was measured at `as_of` (or `filled` at the last fill), its therapy begins then, or began at `since`."""
+def facts_of_prescription(
+    rx: Prescription,
+    profile: PumpProfile,
+    *,
+    refill: Volume | None = None,
+    filled: Volume | None = None,
+    wired: Configuration | None = None,
+) -> Facts:
+    """As the file says: its volume was measured at `as_of` (or `refill` was, or `filled` at the last fill), its therapy begins then, or
+    began at `since`."""
     as_of = fixed_offset(rx.pump.as_of)
-    configuration = wire_configuration(rx, profile)
-    volume = rx.pump.reservoir_volume.nL
+    configuration = wired if wired is not None else wire_configuration(rx, profile)
+    volume = refill.nL if refill is not None else rx.pump.reservoir_volume.nL
     return Facts(
         source="prescription",
         as_of=as_of,
         course=_course(rx, configuration, profile, _place_of_file(rx, configuration, as_of)),
         volume_nL=volume,
-        filled_nL=volume if filled is None else filled.nL,
+        filled_nL=volume if filled is None or refill is not None else filled.nL,
         low_nL=configuration.low_alarm_nL,
-        filled_on=rx.drug.filled_on if rx.drug.filled_on is not None else as_of.date(),
+        filled_on=rx.drug.filled_on if rx.drug.filled_on is not None and refill is None else as_of.date(),
         implanted_on=rx.pump.implanted_on,
     )
 
@@ -117,12 +121,14 @@ def _allotment_nL(configuration: Configuration, profile: PumpProfile) -> int:
 def facts_of_pump(
     present: PresentPump, profile: PumpProfile, *, refill: Volume | None, filled: Volume | None, bolus_left_ms: int | None
 ) -> Facts:
-    """As the pump says: its count, its phase of the week, what is left of a bolus and a bridge. ForecastError without a configuration."""
+    """As the pump says: its count, its phase of the week, what is left of a bolus and a bridge. ForecastError without a configuration,
+    ConfigurationError for a bridge that the configuration does not have."""
     configuration = present.configuration
     if configuration is None:
         raise ForecastError("the pump has no configuration, so no volume to count from", action="program it: itbpump program RX --pump URL")
     drive = _drive(present)
     treats = drive is Drive.THERAPY
+    bridge = carried_bridge(present) if treats else BridgePlan(0, 0)
     course = Course(
         configuration=configuration,
         drive=drive,
@@ -131,8 +137,8 @@ def facts_of_pump(
         place_ms=_place_of_pump(present, configuration),
         bolus_pulses=present.bolus_left_pulses,
         bolus_ms=bolus_left_ms,
-        bridge_nL_per_day=configuration.bridge_flow_nL_per_day if treats else 0,
-        bridge_pulses=present.bridge_left_pulses if treats else 0,
+        bridge_nL_per_day=bridge.flow_nL_per_day,
+        bridge_pulses=bridge.pulses,
         bridge_slack=load_figures().slack_pulses,
         patient_nL_per_day=_allotment_nL(configuration, profile) if treats else 0,
     )
@@ -182,19 +188,20 @@ def facts_of_change(
     refill: Volume | None,
     filled: Volume | None,
     bolus_left_ms: int | None,
+    wired: Configuration | None = None,
 ) -> Facts:
     """As if the prescription were committed now: the pump's volume (`refill`: the new one), week and bridge, the prescription's therapy.
 
     A pump without a configuration takes the file's volume and day. A running bolus goes on.
     """
     host_now = present.host_now.astimezone(fixed_offset(rx.pump.as_of).tzinfo)
-    configuration = wire_configuration(rx, profile)
+    configuration = wired if wired is not None else wire_configuration(rx, profile)
     old = present.configuration
     if old is None and refill is None:
         volume, measured = rx.pump.reservoir_volume.nL, rx.pump.reservoir_volume.nL
     else:
         volume, measured = _volume(present, profile, refill, filled)
-    bridge_flow, bridge_pulses, note = _bridge(rx, present, profile, refill)
+    bridge_flow, bridge_pulses, note = _bridge(rx, present, profile, refill, configuration)
     course = replace(
         _course(rx, configuration, profile, _place_of_change(rx, configuration, present, old)),
         bolus_pulses=present.bolus_left_pulses,
@@ -202,7 +209,7 @@ def facts_of_change(
         bridge_nL_per_day=bridge_flow,
         bridge_pulses=bridge_pulses,
     )
-    is_new_fill = refill is not None or old is None
+    filled_on = host_now.date() if refill is not None or (old is None and rx.drug.filled_on is None) else rx.drug.filled_on
     return Facts(
         source="prescription for the pump",
         as_of=fixed_offset(host_now),
@@ -210,7 +217,7 @@ def facts_of_change(
         volume_nL=volume,
         filled_nL=measured,
         low_nL=configuration.low_alarm_nL,
-        filled_on=rx.drug.filled_on if rx.drug.filled_on is not None or not is_new_fill else host_now.date(),
+        filled_on=filled_on,
         implanted_on=rx.pump.implanted_on,
         uptime_ms=present.uptime_ms,
         bridge_note=note,
@@ -226,12 +233,14 @@ def _place_of_change(rx: Prescription, configuration: Configuration, present: Pr
     return (present.uptime_ms + offset) % WEEK_MS
 
 
-def _bridge(rx: Prescription, present: PresentPump, profile: PumpProfile, refill: Volume | None) -> tuple[int, int, str]:
+def _bridge(
+    rx: Prescription, present: PresentPump, profile: PumpProfile, refill: Volume | None, wired: Configuration
+) -> tuple[int, int, str]:
     """Flow and pulses of the bridge that comes first, and why there can be none: such a prescription is not sent, the review says so."""
     if rx.therapy.mode == "stopped":
         return 0, 0, ""
     try:
-        sent = to_configuration(rx, present, profile, refill=refill)
+        sent = to_configuration(rx, present, profile, refill=refill, wired=wired)
     except ConfigurationError as error:
         return 0, 0, str(error)
     return sent.bridge_flow_nL_per_day, sent.bridge_pulses, ""

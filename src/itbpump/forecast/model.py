@@ -22,12 +22,11 @@ __all__ = ["Bounds", "Forecast", "ForecastDisagreement", "ForecastError", "day_t
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LIMITS = {
-    "low-reservoir": "the low reservoir",
-    "empty": "the empty reservoir",
-    "drug-stability": "the stability of the drug",
-    "battery": "the battery",
-    "service-life": "the pump's service life",
-    "none": "nothing known",
+    "low-reservoir": "low reservoir",
+    "empty": "empty reservoir",
+    "drug-stability": "drug stability",
+    "battery": "battery",
+    "service-life": "service life",
 }
 
 
@@ -78,7 +77,7 @@ def day_text(at: datetime | None) -> str:
 
 def _iso(at: datetime | None) -> str | None:
     """To the minute, rounded down."""
-    return None if at is None else at.replace(second=0, microsecond=0).isoformat(timespec="minutes")
+    return None if at is None else at.isoformat(timespec="minutes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +92,10 @@ class Bounds:
         return {"earliest": _iso(self.earliest), "nominal": _iso(self.nominal), "latest": _iso(self.latest)}
 
     def __str__(self) -> str:
-        if self.earliest is None and self.latest is None:
-            return "no date: nothing flows"
-        return f"{day_text(self.earliest)} at the earliest; {day_text(self.nominal)} nominal; {day_text(self.latest)} at the latest"
+        """`12 Mar 2027 to 18 Apr 2027`, earliest to latest."""
+        if self.earliest is None:
+            return "no date"
+        return f"{day_text(self.earliest)} to {day_text(self.latest)}" if self.latest is not None else f"from {day_text(self.earliest)} on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +138,14 @@ class Forecast:
         }
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """Label and text of each date, for a screen or a review's table."""
+        """Label and text of each date, for a review's table; short enough to stand beside another."""
         yield "refill by", self.refill_text
-        yield "low-reservoir alarm (the pump's count)", day_text(self.alarm)
+        yield "alarm, by the count", day_text(self.alarm)
         yield "low reservoir", str(self.low_reservoir)
         yield "empty reservoir", str(self.empty)
+
+    def ends(self) -> Iterator[tuple[str, str]]:
+        """Label and text of the ends that are known beside the reservoir's."""
         for label, at in (
             ("drug stable until", self.stable_until),
             ("battery until", self.battery_until),
@@ -153,5 +156,5 @@ class Forecast:
 
     @property
     def refill_text(self) -> str:
-        """`19 Aug 2026, limited by the low reservoir`."""
-        return f"{day_text(self.refill_by)}, limited by {LIMITS[self.limited_by]}" if self.refill_by is not None else "no date"
+        """`19 Aug 2026 (low reservoir)`."""
+        return f"{day_text(self.refill_by)} ({LIMITS[self.limited_by]})" if self.refill_by is not None else "no date"

@@ -19,6 +19,7 @@ from itbpump.plan.model import (
     PlanInputError,
     PlanLimitError,
     Reminder,
+    RunsDryError,
     StepRefused,
 )
 from itbpump.plan.taper import taper
@@ -36,6 +37,7 @@ __all__ = [
     "PlanLimitError",
     "Reminder",
     "Rinse",
+    "RunsDryError",
     "StepRefused",
     "convert",
     "mixed_concentration",

@@ -5,6 +5,7 @@ Exact figures in, characters out; both kinds share scale and ticks. Not here: wh
 
 from __future__ import annotations
 
+import textwrap
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,7 +57,8 @@ class Series:
 def plan_series(plan: Plan, csf: CsfCourse) -> tuple[Series, Series]:
     """Daily dose and amount in the CSF over the same span."""
     begin, end = csf.points[0].at, csf.points[-1].at
-    doses = tuple((max(at, begin), Fraction(dose.ng_per_day) / 1000) for at, dose in plan.doses())
+    present, *steps = ((at, Fraction(dose.ng_per_day) / 1000) for at, dose in plan.doses())
+    doses = ((begin, present[1]), *steps)
     amounts = tuple((point.at, Fraction(point.amount.ng) / 1000) for point in csf.points)
     return (
         Series("Daily dose, mean", "mcg per day", doses, begin, end),
@@ -102,16 +104,20 @@ def _day(at: datetime) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ SVG
-WIDTH, PANEL, LEFT, TOP, BETWEEN = 860, 200, 70, 60, 70
+WIDTH, PANEL, LEFT, TOP, BETWEEN, LINE = 860, 200, 70, 60, 70, 18
+SVG_COLUMNS = 110  # characters of small print that fit the width in any usual font
 
 
 def svg_chart(plan: Plan, csf: CsfCourse) -> str:
     """One self-contained SVG with both panels, the model in words, and what it is not."""
     panels = [_panel(series, TOP + number * (PANEL + BETWEEN)) for number, series in enumerate(plan_series(plan, csf))]
-    height = TOP + 2 * (PANEL + BETWEEN) + 20
+    below = [line for text in (csf.model, DISCLAIMER) for line in textwrap.wrap(text, SVG_COLUMNS)]
+    bottom = TOP + 2 * (PANEL + BETWEEN)
+    height = bottom + LINE * len(below)
     patient = f"Plan ({plan.kind}) for patient {plan.present.patient.id}, {plan.present.drug.name}, from {date_text(plan.start)}"
-    texts = [(24, 15, patient), (height - 32, 11, csf.model), (height - 14, 11, DISCLAIMER)]
-    lines = [f'<text x="{LEFT}" y="{y}" font-size="{size}">{escape(text)}</text>' for y, size, text in texts]
+    lines = [f'<text x="{LEFT}" y="24" font-size="15">{escape(patient)}</text>']
+    for number, text in enumerate(below):
+        lines.append(f'<text x="{LEFT}" y="{bottom + LINE * number}" font-size="11">{escape(text)}</text>')
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12" role="img">'
     title = f"<title>{escape(patient)}</title>"
     return "\n".join([head, title, f'<rect width="{WIDTH}" height="{height}" fill="white"/>', *lines, *panels, "</svg>", ""])

@@ -33,6 +33,7 @@ __all__ = [
     "PlanInputError",
     "PlanLimitError",
     "Reminder",
+    "RunsDryError",
     "StepRefused",
     "date_text",
     "time_text",
@@ -49,6 +50,10 @@ class PlanError(ItbPumpError):
 
 class PlanInputError(PlanError, InputError):
     """What was asked makes no plan: a target on the wrong side, a missing figure."""
+
+
+class RunsDryError(PlanInputError):
+    """The reservoir does not last until a step."""
 
 
 class PlanLimitError(PlanError):
@@ -162,7 +167,8 @@ class Conversion:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps in order of time. `present` is the therapy before the first, `start` when it is known to run."""
+    """Steps in order of time. `present` is the therapy before the first, `start` when it is known to run. `reaches_goal`: the last step is
+    what was asked for; else the notes say why the plan ends before."""
 
     kind: Kind
     present: Prescription
@@ -174,6 +180,7 @@ class Plan:
     reminders: tuple[Reminder, ...]
     profile: PumpProfile
     library: DrugLibrary
+    reaches_goal: bool = True
     conversion: Conversion | None = None
 
     @property

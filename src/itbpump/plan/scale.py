@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from itbpump.configuration import wire_configuration
-from itbpump.quantity import Concentration, Exact, Mass, MassRate, Volume
+from itbpump.quantity import Concentration, Mass, MassRate, Volume, mass_of_pulses, pulses_for_mass
 from itbpump.schedule import schedule_of_prescription
 from itbpump.therapy import Continuous, Flex, PatientBolus, PeriodicBolus, Prescription, Step, Therapy
 from itbpump.therapy_view import TherapyView, view_configuration
@@ -25,7 +25,6 @@ __all__ = ["Scaled", "prescribed_mean", "scaled", "view_of"]
 RATE_GRID = {"mcg/day": 100, "mcg/h": 240}
 
 Scaled = Continuous | Flex | PeriodicBolus
-_Amount = TypeVar("_Amount", Mass, MassRate)
 
 
 def view_of(rx: Prescription, profile: PumpProfile) -> TherapyView:
@@ -42,22 +41,22 @@ def prescribed_mean(rx: Prescription) -> Fraction:
     return schedule_of_prescription(at_one_to_one, 1, 0).mean_flow
 
 
-def scaled(therapy: Therapy, share: Fraction, pulse: Mass, *, up: bool, with_patient: bool) -> Scaled:
-    """Every rate and dose times `share`, rounded up or down: rates to the grid, boluses to whole pulses, as these are what a pump can give.
+def scaled(therapy: Therapy, share: Fraction, concentration: Concentration, pulse_nL: int, *, up: bool, with_patient: bool) -> Scaled:
+    """Every rate and dose times `share`, rounded up or down: rates to the grid, boluses to whole pulses of those that the pump gives now.
 
-    `pulse` is the drug in one pulse; `with_patient` scales the patient's bolus too, else it stays. TypeError for a therapy without a rate
-    to scale: stopped, minimum rate.
+    `with_patient` scales the patient's bolus too, else it stays. TypeError for a therapy without a rate to scale: stopped, minimum rate.
     """
 
-    def amount(value: _Amount, grid: Exact) -> _Amount:
-        whole = Fraction(value.value) * share / grid
-        return type(value)((-(-whole // 1) if up else whole // 1) * grid, value.unit)
+    def whole(value: Fraction) -> int:
+        return -(-value // 1) if up else value // 1
 
     def rate(value: MassRate) -> MassRate:
-        return amount(value, RATE_GRID[value.unit])
+        grid = RATE_GRID[value.unit]
+        return MassRate(whole(value.ng_per_day * share / grid) * grid, value.unit)
 
     def dose(value: Mass) -> Mass:
-        return amount(value, pulse.ng)
+        pulses = pulses_for_mass(value, concentration, pulse_nL)
+        return Mass(mass_of_pulses(whole(pulses * share), concentration, pulse_nL).ng, value.unit)
 
     if not isinstance(therapy, (Continuous, Flex, PeriodicBolus)):
         raise TypeError(f"a therapy of mode {therapy.mode} has nothing to scale")

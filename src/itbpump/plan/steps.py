@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from itbpump.plan.model import Entry, Expected, PlanInputError, Reminder, StepRefused, date_text, time_text
-from itbpump.plan.scale import view_of
-from itbpump.quantity import MS_PER_DAY, Duration, Mass, MassRate, Volume, mass_of_pulses, number_text
+from itbpump.plan.model import Entry, Expected, PlanInputError, Reminder, RunsDryError, StepRefused, date_text, time_text
+from itbpump.plan.scale import Scaled, scaled, view_of
+from itbpump.quantity import MS_PER_DAY, Duration, MassRate, Volume, number_text
 from itbpump.safety import Finding, Review, Severity, review
 from itbpump.schedule import UNITS_PER_NL, Schedule, schedule_of_prescription
 from itbpump.therapy import SCHEMA, Prescription, Therapy
@@ -23,7 +23,19 @@ if TYPE_CHECKING:
     from itbpump.profiles import PumpProfile
     from itbpump.refill import Refill
 
-__all__ = ["MAX_STEPS", "Ground", "carried", "is_treating", "later", "milliseconds", "percent", "reminders", "soft_low", "span"]
+__all__ = [
+    "MAX_STEPS",
+    "Ground",
+    "carried",
+    "is_treating",
+    "later",
+    "milliseconds",
+    "percent",
+    "reminders",
+    "soft_low",
+    "span",
+    "until_the_refill",
+]
 
 MAX_STEPS = 100  # a plan longer than that is not read to its end
 
@@ -36,11 +48,13 @@ ADVICE: Mapping[str, str] = {
     "first-period": "begin later",
     "flow-range": "plan a change of concentration first: itbpump plan convert",
     "increase": "choose a smaller step",
+    "dates": "refill first, and plan from there",
     "reservoir": "plan up to the refill, and from there on again",
     "restart": "begin again as at a start, with the screening dose",
     "start": "choose a lower start",
 }
-ON_RECORD = frozenset({"alarm-volume", "catheter-trim", "condition", "interaction", "repeated-bolus"})
+ON_RECORD = frozenset({"achievable", "alarm-volume", "catheter-trim", "condition", "interaction", "repeated-bolus"})
+REFILL_RULES = frozenset({"dates", "reservoir", "stability"})  # with these a step says that a refill comes first
 OTHER_ADVICE = "change the prescription, and review it: itbpump review"
 
 
@@ -70,11 +84,11 @@ class Ground:
         return at.weekday() * MS_PER_DAY + milliseconds(at - midnight)
 
     def reservoir_at(self, rx: Prescription, at: datetime) -> Volume:
-        """What is left at `at` by the count. PlanInputError if the therapy would have emptied the reservoir before."""
+        """What is left at `at` by the count. RunsDryError if the therapy would have emptied the reservoir before."""
         used = self.used(rx, at)
         if used >= rx.pump.reservoir_volume:
             held = f"the {rx.pump.reservoir_volume} of {date_text(rx.pump.as_of)}"
-            raise PlanInputError(f"{held} do not last until {date_text(at)}; refill first, and plan from there")
+            raise RunsDryError(f"{held} do not last until {date_text(at)}; refill first, and plan from there")
         return Volume(rx.pump.reservoir_volume.nL - used.nL)
 
     def place(self, before: Prescription, therapy: Therapy, at: datetime, **changes: Any) -> Prescription:
@@ -117,9 +131,10 @@ class Ground:
         """Largest dose in any 24 h, every patient bolus included, ng; what increases and decreases are measured by."""
         return Fraction(view_of(rx, self.profile).highest_24h_exact.ng_per_day)
 
-    def pulse(self, rx: Prescription) -> Mass:
-        """Drug in one pulse."""
-        return mass_of_pulses(1, rx.drug.concentration, self.profile.pulse_volume.nL)
+    def scaled(self, base: Prescription, share: Fraction, *, up: bool, with_patient: bool) -> Scaled:
+        """The therapy of `base` times `share`, in amounts that this pump can give."""
+        pulse = self.profile.pulse_volume.nL
+        return scaled(base.therapy, share, base.drug.concentration, pulse, up=up, with_patient=with_patient)
 
     def change(self, before: Prescription, rx: Prescription) -> Fraction | None:
         """Share by which the highest 24 h changes; None where no therapy was running."""
@@ -148,6 +163,14 @@ def _advice(finding: Finding) -> str:
     """What to change; a soft finding may also be accepted beforehand."""
     accept = f", or let it stand with --override {finding.rule}=REASON" if finding.severity is Severity.SOFT else ""
     return ADVICE.get(finding.rule, OTHER_ADVICE) + accept
+
+
+def until_the_refill(entries: list[Entry], error: StepRefused | RunsDryError) -> str:
+    """The note of a plan that ends where the reservoir does. Raises the error where it is another, or where there is no step before."""
+    if not entries or (isinstance(error, StepRefused) and error.finding.rule not in REFILL_RULES):
+        raise error
+    why = error.finding.message if isinstance(error, StepRefused) else str(error)
+    return f"the plan ends before its goal, at {entries[-1].daily_dose}, as a refill comes first: {why}; plan on from the refill"
 
 
 def is_treating(rx: Prescription) -> bool:

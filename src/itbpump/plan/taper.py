@@ -13,9 +13,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from itbpump.drugs import load_library
-from itbpump.plan.model import Entry, Milestone, Plan, PlanError, PlanInputError, PlanLimitError, StepRefused
-from itbpump.plan.scale import RATE_GRID, prescribed_mean, scaled, view_of
-from itbpump.plan.steps import MAX_STEPS, Ground, carried, is_treating, later, percent, reminders, soft_low, span
+from itbpump.plan.model import Entry, Milestone, Plan, PlanError, PlanInputError, PlanLimitError, RunsDryError, StepRefused
+from itbpump.plan.scale import RATE_GRID, prescribed_mean, view_of
+from itbpump.plan.steps import MAX_STEPS, Ground, carried, is_treating, later, percent, reminders, soft_low, span, until_the_refill
 from itbpump.profiles import load_profile
 from itbpump.quantity import Concentration, Duration, Flow, MassRate, rate_of_flow
 from itbpump.safety import Finding, Severity
@@ -53,7 +53,7 @@ def taper(
     `step_percent` (of the dose before) defaults to the low end of the library's range for decreases; neither it nor `every` may be
     laxer than the library's taper, nor steep enough for a decrease finding. The plan ends in a stop only from a dose below any
     maintenance known; else at the least that the pump can carry, and says so. `at` is the time of the first step, by default `as_of`.
-    Raises PlanInputError, PlanLimitError, StepRefused; ProfileError, LibraryError.
+    Raises PlanInputError, PlanLimitError, RunsDryError, StepRefused; ProfileError, LibraryError.
     """
     profile = profile if profile is not None else load_profile(present.pump.profile)
     library = library if library is not None else load_library(present.drug.name)
@@ -64,7 +64,7 @@ def taper(
         raise PlanInputError(f"{goal} is not below the present {view_of(present, profile).mean_day}; to go up: plan titrate")
     ground = Ground(profile, library, present.therapy.since or present.pump.as_of, _expects(present, profile, library), reasons or {})
     descent = _Descent(ground, present, goal, step, wait, later(present, at))
-    entries, notes = descent.run()
+    entries, notes, reached = descent.run()
     return Plan(
         kind="taper",
         present=present,
@@ -76,6 +76,7 @@ def taper(
         reminders=reminders(library, "withdrawal_care", "stop_confirmation"),
         profile=profile,
         library=library,
+        reaches_goal=reached,
     )
 
 
@@ -108,8 +109,11 @@ def _expects(present: Prescription, profile: PumpProfile, library: DrugLibrary) 
             return None
         if finding.rule == "stop":
             return "the end of the taper, from a dose below maintenance; it is programmed with the reason: acknowledged"
-        if finding.rule == "daily-total" and view_of(rx, profile).highest_24h_exact < soft_low(library, rx):
+        view, low = view_of(rx, profile), soft_low(library, rx)
+        if finding.rule == "daily-total" and view.highest_24h_exact < low:
             return "a taper goes through doses below maintenance"
+        if finding.rule == "field-swap" and view.mean_day < low:
+            return "near its end a taper has doses as small as a bolus"
         return own.get(finding.rule)
 
     return expects
@@ -127,31 +131,39 @@ class _Descent:
     wait: timedelta
     at: datetime
 
-    def run(self) -> tuple[list[Entry], Sequence[str]]:
-        """The steps, and what is to be said of their end."""
-        goal, share = self.goal.ng_per_day / prescribed_mean(self.present), Fraction(1)
-        last, entries = self.present, list[Entry]()
+    def run(self) -> tuple[list[Entry], Sequence[str], bool]:
+        """The steps, what is to be said of their end, and whether that is the goal."""
+        entries: list[Entry] = []
+        try:
+            notes, reached = self._run(entries)
+        except (StepRefused, RunsDryError) as error:
+            return entries, (until_the_refill(entries, error),), False
+        return entries, notes, reached
+
+    def _run(self, entries: list[Entry]) -> tuple[Sequence[str], bool]:
+        """Fills `entries` up to the goal, or to what the pump cannot go below."""
+        goal, share, last = self.goal.ng_per_day / prescribed_mean(self.present), Fraction(1), self.present
         while share > goal:
             if len(entries) == MAX_STEPS:
                 raise PlanInputError(f"more than {MAX_STEPS} steps; choose a larger step, or an end that is nearer")
             if goal == 0 and view_of(last, self.ground.profile).highest_24h_exact <= soft_low(self.ground.library, last):
                 entries.append(self._stop(last))
-                return entries, ("with the last step nothing is given any more; a stopped pump sounds its alarm, and still needs care",)
+                return ("with the last step nothing is given any more; a stopped pump sounds its alarm, and still needs care",), True
             found = self._next(last, share, max(share * (1 - self.step), goal), goal)
             if found is None:
                 lost = f"a step of {percent(self.step)} from here is lost in what the pump can tell apart"
-                return self._end(last, entries, PlanInputError(f"{lost}; choose a larger step, or one rate all day"), lost)
+                return self._end(last, entries, PlanInputError(f"{lost}; choose a larger step, or one rate all day"), lost), False
             rx, share = found
+            reason = "down to the end asked for" if share == goal else f"down by {percent(self.step)} at most"
             try:
-                reason = "down to the end asked for" if share == goal else f"down by {percent(self.step)} at most"
                 entry = self.ground.judged(last, rx, reason)
             except StepRefused as refused:
                 if refused.finding.rule not in FLOOR_RULES:
                     raise
-                return self._at_the_floor(last, entries, refused)
+                return self._at_the_floor(last, entries, refused), False
             entries.append(entry)
             last, self.at = rx, self.at + self.wait
-        return entries, ()
+        return (), True
 
     def _stop(self, last: Prescription) -> Entry:
         rx = self.ground.place(last, Stopped(mode="stopped"), self.at)
@@ -162,7 +174,7 @@ class _Descent:
         is left."""
         for nudge in range(NUDGES):
             aimed = wanted + (share - wanted) * nudge / NUDGES
-            therapy = scaled(self.present.therapy, aimed, self.ground.pulse(last), up=True, with_patient=True)
+            therapy = self.ground.scaled(self.present, aimed, up=True, with_patient=True)
             if aimed == goal and isinstance(therapy, Continuous):
                 therapy = therapy.model_copy(update={"dose": self.goal})
             rx = self.ground.place(last, therapy, self.at)
@@ -170,22 +182,24 @@ class _Descent:
                 return rx, aimed
         return None
 
-    def _at_the_floor(self, last: Prescription, entries: list[Entry], refused: StepRefused) -> tuple[list[Entry], Sequence[str]]:
+    def _at_the_floor(self, last: Prescription, entries: list[Entry], refused: StepRefused) -> Sequence[str]:
         """The least that the pump can carry, where the therapy is one rate; and what it means that the plan ends there."""
         if refused.finding.rule == "flow-range" and isinstance(last.therapy, Continuous):
             least = _least(self.ground.profile.flow_min, last.drug.concentration)
-            rx = self.ground.place(last, last.therapy.model_copy(update={"dose": least}), self.at)
+            share = Fraction(least.ng_per_day) / last.therapy.dose.ng_per_day
+            therapy = self.ground.scaled(last, share, up=True, with_patient=True)
+            rx = self.ground.place(last, therapy.model_copy(update={"dose": least}), self.at)
             if -self.step <= (self.ground.change(last, rx) or Fraction(0)) < 0:
                 entries.append(self.ground.judged(last, rx, "down to the least that the pump can carry"))
                 last = rx
         return self._end(last, entries, refused, refused.finding.message)
 
-    def _end(self, last: Prescription, entries: list[Entry], error: PlanError, why: str) -> tuple[list[Entry], Sequence[str]]:
+    def _end(self, last: Prescription, entries: list[Entry], error: PlanError, why: str) -> Sequence[str]:
         """The plan ends above its goal, and says what that means. Raises the error if there is no step at all."""
         if not entries:
             raise error
         dose = view_of(last, self.ground.profile).mean_day
-        return entries, (
+        return (
             f"the plan ends at {dose}, above the {self.goal} asked for: {why}",
             f"a stop from {dose} would be abrupt, and is no step of this plan",
             *self._lower(last),

@@ -12,9 +12,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from itbpump.drugs import load_library
-from itbpump.plan.model import Entry, Milestone, Plan, PlanInputError, PlanLimitError, time_text
-from itbpump.plan.scale import prescribed_mean, scaled, view_of
-from itbpump.plan.steps import MAX_STEPS, Ground, carried, is_treating, later, percent, reminders, soft_low, span
+from itbpump.plan.model import Entry, Milestone, Plan, PlanInputError, PlanLimitError, RunsDryError, StepRefused, time_text
+from itbpump.plan.scale import prescribed_mean, view_of
+from itbpump.plan.steps import MAX_STEPS, Ground, carried, is_treating, later, percent, reminders, soft_low, span, until_the_refill
 from itbpump.profiles import load_profile
 from itbpump.quantity import Duration, MassRate
 from itbpump.safety import Finding, Severity
@@ -68,7 +68,8 @@ def titrate(
     mean = prescribed_mean(last)
     if mean == 0 or target.ng_per_day < mean or (target.ng_per_day == mean and not entries):
         raise PlanInputError(f"the target of {target} is not above the present {view_of(last, profile).mean_day}; to go down: plan taper")
-    entries += _Ascent(ground, last, target, step, wait, begin).run()
+    more, ends = _Ascent(ground, last, target, step, wait, begin).run(entries)
+    entries += more
     if not entries:
         raise PlanInputError(f"the target of {target} is the present dose, as far as this pump can tell them apart")
     return Plan(
@@ -77,11 +78,12 @@ def titrate(
         present_dose=view_of(present, profile).mean_day,
         start=present.pump.as_of,
         entries=tuple(entries),
-        notes=(*NOTES, *_since_note(present), *_patient_note(entries), *_landing_note(entries, target)),
+        notes=(*NOTES, *_since_note(present), *_patient_note(entries), *(ends or _landing_note(entries, target))),
         milestones=(Milestone(entries[-1].at + wait, "the last step has run its time: judge its effect"),),
         reminders=reminders(library, "overdose", "withdrawal_care"),
         profile=profile,
         library=library,
+        reaches_goal=not ends,
     )
 
 
@@ -168,28 +170,32 @@ class _Ascent:
     wait: timedelta
     at: datetime
 
-    def run(self) -> list[Entry]:
-        """The steps; none where the target is the present dose but for rounding."""
+    def run(self, before: Sequence[Entry]) -> tuple[list[Entry], Sequence[str]]:
+        """The steps after those `before`, and what is to be said where they end below the target: at the refill."""
         goal, share = self.target.ng_per_day / prescribed_mean(self.first), Fraction(1)
         last, entries = self.first, list[Entry]()
         while share < goal:
             if len(entries) == MAX_STEPS:
                 raise PlanInputError(f"the target is more than {MAX_STEPS} steps away; choose a larger step, or a nearer target")
-            found = self._next(last, share, goal)
-            if found is None:
-                break
-            rx, share = found
-            reason = f"up by {percent(self.step)} at most" if share < goal else "up to the target"
-            entries.append(self.ground.judged(last, rx, reason))
+            try:
+                found = self._next(last, share, goal)
+                if found is None:
+                    break
+                rx, share = found
+                reason = f"up by {percent(self.step)} at most" if share < goal else "up to the target"
+                entry = self.ground.judged(last, rx, reason)
+            except (StepRefused, RunsDryError) as error:
+                return entries, (until_the_refill([*before, *entries], error),)
+            entries.append(entry)
             last, self.at = rx, self.at + self.wait
-        return entries
+        return entries, ()
 
     def _next(self, last: Prescription, share: Fraction, goal: Fraction) -> tuple[Prescription, Fraction] | None:
         """The next prescription and its share of the first; None when the target is reached but for rounding."""
         whole = min(share * (1 + self.step), goal)
         for nudge in range(NUDGES):
             aimed = whole - (whole - share) * nudge / NUDGES
-            therapy = scaled(self.first.therapy, aimed, self.ground.pulse(last), up=False, with_patient=False)
+            therapy = self.ground.scaled(self.first, aimed, up=False, with_patient=False)
             if aimed == goal and isinstance(therapy, Continuous):
                 therapy = therapy.model_copy(update={"dose": self.target})
             rx = self.ground.place(last, therapy, self.at)

@@ -109,6 +109,7 @@ def plan_json(plan: Plan, csf: CsfCourse) -> dict[str, Any]:
         "present": {"at": plan.start.isoformat(), "daily_dose": plan.present_dose.json(), "prescription": prescription_json(plan.present)},
         "steps": [_entry_json(entry) for entry in plan.entries],
         "milestones": [milestone.json() for milestone in plan.milestones],
+        "reaches_goal": plan.reaches_goal,
         "notes": list(plan.notes),
         "reminders": [reminder.json() for reminder in plan.reminders],
         "csf": csf.json(),

@@ -13,9 +13,24 @@ from fractions import Fraction
 
 from itbpump.configuration import mass_of_units
 from itbpump.quantity import MS_PER_DAY, MassRate
-from itbpump.schedule import Schedule
+from itbpump.schedule import UNITS_PER_NL, Schedule
 
-__all__ = ["NOTHING", "Course", "Past", "Phase", "anywhere_in", "begun", "highest_24h_across", "ran_until", "sum_of_last_24h"]
+__all__ = [
+    "NOTHING",
+    "Course",
+    "Past",
+    "Phase",
+    "anywhere_in",
+    "begun",
+    "ended",
+    "given_at",
+    "highest_24h_across",
+    "ran_until",
+    "sum_of_last_24h",
+    "together",
+]
+
+NG = UNITS_PER_NL * 1_000_000  # one ng in the unit of `Phase.mass`
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +128,31 @@ def begun(past: Past, age_ms: int) -> Past:
     return Past(lambda back_ms: past.mass(min(back_ms, age_ms)), (*(edge for edge in past.edges if edge < age_ms), age_ms))
 
 
+def ended(past: Past, idle_ms: int) -> Past:
+    """The same of a therapy that ended `idle_ms` ago, wherever it then was."""
+    if not idle_ms:
+        return past
+    edges = (edge + idle_ms for edge in past.edges if edge + idle_ms <= MS_PER_DAY)
+    return Past(lambda back_ms: past.mass(back_ms - idle_ms) if back_ms > idle_ms else 0, (*edges, min(idle_ms, MS_PER_DAY)))
+
+
+def given_at(boluses: Sequence[tuple[int, int]]) -> Past:
+    """Boluses that ended so many ms ago, and their ng; each counts whole from its end on."""
+
+    def mass(back_ms: int) -> int:
+        return sum(ng for back, ng in boluses if back < back_ms) * NG
+
+    return Past(mass, tuple(min(back + 1, MS_PER_DAY) for back, _ in boluses))
+
+
+def together(one: Past, other: Past) -> Past:
+    """Both."""
+    return Past(lambda back_ms: one.mass(back_ms) + other.mass(back_ms), one.edges + other.edges)
+
+
 def sum_of_last_24h(mass_ng: int) -> Past:
     """Only the pump's sum is known: all of it may have been given just before the commit."""
-    numerator = mass_ng * 86_400_000 * 1_000_000
+    numerator = mass_ng * NG
     return Past(lambda back_ms: numerator if back_ms else 0, (1,))
 
 

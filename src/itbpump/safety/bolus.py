@@ -134,7 +134,7 @@ def catch_up(c: BolusContext) -> Iterator[Hit]:
 @RULES.rule("repeated-bolus", "SR-10", "SR-08", worst=SOFT)
 def repeated_bolus(c: BolusContext) -> Iterator[Hit]:
     """Boluses of one day add up: together they raise it as a change of the therapy would, and are asked about from the same share on."""
-    before, day = c.current.unexplained, c.view.highest_scheduled_24h
+    before, day = c.current.given_by_hand, c.view.highest_scheduled_24h
     if not before.ng or not day.ng_per_day:
         return
     together = Mass(before.ng + c.given.ng).rounded()
@@ -246,7 +246,7 @@ def bolus_review(c: BolusContext, findings: tuple[Finding, ...], rows: Callable[
         "concentration": c.view.concentration.json(),
         "highest_24h": c.highest_24h.rounded().json(),
     }
-    difference = percent_text(Fraction(c.given.ng) / c.dose.ng - 1)
+    difference = percent_text(Fraction(c.given.ng) / c.dose.ng - 1) if c.dose.ng else "0"
     content = {
         "bolus": c.name,
         "order": proposed,

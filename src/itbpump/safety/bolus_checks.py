@@ -42,14 +42,15 @@ def delivery_hits(profile: PumpProfile, where: str, prescribed: Mass, pulses: in
         message = f"{where}: {prescribed} is half a pulse of this pump or less; prescribe more, or a lower concentration"
         yield Hit(HARD, message, prescribed.text(), "1 pulse", profile.sources["pulse_volume"].source)
         return
-    flow = Flow(Fraction(pulses * profile.pulse_volume.nL * MS_PER_DAY, over.ms))
-    shown = f"{where}: {prescribed} over {over} is {flow.rounded()}"
-    if flow > profile.flow_max:
+    volume_a_day = pulses * profile.pulse_volume.nL * MS_PER_DAY
+    if volume_a_day > profile.flow_max.nL_per_day * over.ms:
+        shown, flow = _shown_flow(where, prescribed, over, volume_a_day)
         message = f"{shown}, above the pump's highest flow of {profile.flow_max}; give it over a longer time"
-        yield Hit(HARD, message, flow.rounded().text(), profile.flow_max.text(), profile.sources["flow_max"].source)
-    if flow < profile.flow_min:
+        yield Hit(HARD, message, flow, profile.flow_max.text(), profile.sources["flow_max"].source)
+    if volume_a_day < profile.flow_min.nL_per_day * over.ms:
+        shown, flow = _shown_flow(where, prescribed, over, volume_a_day)
         message = f"{shown}, below the pump's lowest flow of {profile.flow_min}; give it over a shorter time"
-        yield Hit(HARD, message, flow.rounded().text(), profile.flow_min.text(), profile.sources["flow_min"].source)
+        yield Hit(HARD, message, flow, profile.flow_min.text(), profile.sources["flow_min"].source)
     shortest, longest = profile.bolus_min_duration, profile.bolus_max_duration
     if over < shortest:
         message = f"{where}: {over} is shorter than the pump's shortest bolus of {shortest}"
@@ -57,3 +58,9 @@ def delivery_hits(profile: PumpProfile, where: str, prescribed: Mass, pulses: in
     if over > longest:
         message = f"{where}: {over} is longer than the pump's longest bolus of {longest}; use a rate"
         yield Hit(HARD, message, over.text(), longest.text(), profile.sources["bolus_max_duration"].source)
+
+
+def _shown_flow(where: str, prescribed: Mass, over: Duration, volume_a_day: int) -> tuple[str, str]:
+    """The bolus with the flow it would be, and that flow as text."""
+    flow = Flow(Fraction(volume_a_day, over.ms)).rounded()
+    return f"{where}: {prescribed} over {over} is {flow}", flow.text()

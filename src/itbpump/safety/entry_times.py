@@ -31,12 +31,10 @@ LONGEST_BOLUS = Duration(MS_PER_DAY)
 def duration_hits(c: Context, slips: EntrySlips) -> Iterator[Hit]:
     """Interval, duration and lockout, each told once."""
     yield from _interval(c, slips)
-    told: set[str] = set()
     for bolus in _timed(c, slips):
-        why = _other_duration(c, bolus, slips)
-        if why is not None and bolus.where not in told:
-            told.add(bolus.where)
-            yield why
+        hit = _other_duration(c, bolus, slips)
+        if hit is not None:
+            yield hit
     yield from _lockout(c, slips)
 
 

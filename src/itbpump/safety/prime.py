@@ -78,7 +78,7 @@ def full_path(c: BolusContext) -> Iterator[Hit]:
 @RULES.rule("prime-repeat", "SR-13", worst=HARD)
 def repeat(c: BolusContext) -> Iterator[Hit]:
     """One prime within its lockout."""
-    limit, last = c.profile.prime_lockout, c.present.primed_ms
+    limit, last = c.profile.prime_lockout, c.present.history.primed_ms
     ago = None if last is None else c.present.uptime_ms - last
     if ago is not None and ago < limit.ms:
         message = f"the pump was primed {ago // MS_PER_HOUR} h ago; a second prime would give all that the path now holds"
@@ -127,7 +127,7 @@ def review_prime(
     library = library if library is not None else load_library(configuration.drug)
     pulses = wanted.nL // profile.pulse_volume.nL
     context = PrimeContext(
-        dose=mass_of_volume(wanted.nL, view.concentration).rounded(),
+        dose=mass_of_volume(wanted.nL, view.concentration),
         over=over,
         pulses=pulses,
         configuration=configuration,

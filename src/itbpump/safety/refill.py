@@ -82,12 +82,12 @@ def alarm_volume(c: RefillContext) -> Iterator[Hit]:
         yield Hit(INFO, message, c.view.low_alarm.text(), safe.text(), "(V t + r) / (1 + t), domain 0.3")
 
 
-@RULES.rule("not-running", "SR-33", worst=INFO)
+@RULES.rule("not-running", "SR-33", worst=SOFT)
 def not_running(c: RefillContext) -> Iterator[Hit]:
     """A refill starts nothing."""
     if not c.present.is_treating:
         state = c.present.run_state.name.lower()
-        yield Hit(INFO, f"the pump is {state} and gives no therapy; a refill starts nothing: itbpump restore or program does")
+        yield Hit(SOFT, f"the pump is {state} and gives no therapy; a refill starts nothing: itbpump restore or program does")
 
 
 @RULES.rule("stability", "SR-36", worst=INFO)

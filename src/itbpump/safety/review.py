@@ -25,6 +25,7 @@ from itbpump.therapy_view import count_in_words, view_configuration
 
 if TYPE_CHECKING:
     from itbpump.therapy import Prescription
+    from itbpump.wire.messages import Configuration
 
 __all__ = ["all_rules", "review"]
 
@@ -116,18 +117,29 @@ def _context(
         refill=refill if isinstance(refill, Refill) else None,
         now=now,
         course=course_after(rx, view, present, profile, now if now is not None else rx.pump.as_of),
-        forecast=_forecast(rx, pump, profile, library, volume if refill is not None else None),
+        forecast=_forecast(rx, pump, profile, library, volume if refill is not None else None, configuration),
     )
 
 
 def _forecast(
-    rx: Prescription, pump: PresentPump | None, profile: PumpProfile, library: DrugLibrary, refill: Volume | None
+    rx: Prescription, pump: PresentPump | None, profile: PumpProfile, library: DrugLibrary, refill: Volume | None, wired: Configuration
 ) -> Forecast | ForecastError:
     """Dates of the proposal, or why there are none: a rule tells."""
+    filled_nL, filled_on, bolus_left_ms = None, None, None
+    if pump is not None:
+        filled_nL, filled_on, bolus_left_ms = pump.history.filled_nL, pump.filled_on, pump.bolus_left_ms or None
     try:
-        if pump is None and refill is not None:
-            rx = rx.model_copy(update={"pump": rx.pump.model_copy(update={"reservoir_volume": refill})})
-        return forecast(rx, beside=pump, profile=profile, library=library, refill=refill if pump is not None else None)
+        return forecast(
+            rx,
+            beside=pump,
+            profile=profile,
+            library=library,
+            refill=refill,
+            filled=Volume(filled_nL) if filled_nL is not None else None,
+            filled_on=filled_on,
+            bolus_left_ms=bolus_left_ms,
+            wired=wired,
+        )
     except ForecastError as error:
         return error
 

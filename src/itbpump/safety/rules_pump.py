@@ -59,17 +59,20 @@ def bolus_delivery(c: Context) -> Iterator[Hit]:
 @RULES.rule("achievable", "SR-01", "SR-05", worst=SOFT)
 def achievable(c: Context) -> Iterator[Hit]:
     """Whole pulses and whole nL/day change no dose by more than the library's limit; a bolus of no pulse is another rule's."""
-    limit, ng_per_mL, pulse = c.library.rounding_soft_percent, c.rx.drug.concentration.ng_per_mL, c.profile.pulse_volume.nL
-    amounts: list[tuple[str, Amount, Exact, Exact]] = [
-        (rate.where, rate.prescribed, rate.prescribed.ng_per_day, rate.flow.nL_per_day) for rate in c.rates()
-    ]
-    amounts += [(bolus.where, bolus.prescribed, bolus.prescribed.ng, bolus.pulses * pulse) for bolus in c.all_boluses() if bolus.pulses]
-    for where, prescribed, wanted_ng, given_nL in amounts:
-        # Both sides times a million, as whole numbers are compared much faster than fractions.
-        wanted, given = wanted_ng * 1_000_000, given_nL * ng_per_mL
-        if wanted and abs(given - wanted) * 100 > limit.value * wanted:
-            share = percent_text(Fraction(given) / wanted - 1)
-            yield Hit(SOFT, f"{where}: the pump can give {prescribed} only to {share} %", f"{share} %", f"{limit.value} %", limit.origin)
+    for rate in c.rates():
+        yield from _rounding_hits(c, rate.where, rate.prescribed, rate.prescribed.ng_per_day, rate.flow.nL_per_day)
+    for bolus in c.all_boluses():
+        if bolus.pulses:
+            given_nL = bolus.pulses * c.profile.pulse_volume.nL
+            yield from _rounding_hits(c, bolus.where, bolus.prescribed, bolus.prescribed.ng, given_nL)
+
+
+def _rounding_hits(c: Context, where: str, prescribed: Amount, wanted_ng: Exact, given_nL: Exact) -> Iterator[Hit]:
+    # Both sides times a million: whole numbers are compared much faster than fractions.
+    limit, wanted, given = c.library.rounding_soft_percent, wanted_ng * 1_000_000, given_nL * c.rx.drug.concentration.ng_per_mL
+    if wanted and not -limit.value * wanted <= (given - wanted) * 100 <= limit.value * wanted:
+        share = percent_text(Fraction(given) / wanted - 1)
+        yield Hit(SOFT, f"{where}: the pump can give {prescribed} only to {share} %", f"{share} %", f"{limit.value} %", limit.origin)
 
 
 @RULES.rule("reservoir", "SR-39", "SR-35", worst=HARD)

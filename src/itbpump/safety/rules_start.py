@@ -121,8 +121,8 @@ def missed_hits(current: Current, what: str, library: DrugLibrary) -> Iterator[H
     present, view = current.present, current.view
     if present is None or view is None:
         return
-    if present.missed_nL:
-        missed = mass_of_volume(present.missed_nL, view.concentration).rounded()
+    if present.history.missed_nL:
+        missed = mass_of_volume(present.history.missed_nL, view.concentration).rounded()
         message = f"{what}, while stalls of the last two days kept {missed} from the patient: a missed dose is never made up"
         yield Hit(SECOND, message, missed.text(), "", NO_CATCH_UP)
         return

@@ -157,7 +157,10 @@ def _other_mode(location: Location, mode: str) -> str:
 # ------------------------------------------------------------------------------------------------ writing
 def prescription_json(prescription: Prescription) -> dict[str, Any]:
     """Canonical JSON form: amounts as text with their unit, absent tables left out; digests are taken over it."""
-    return prescription.model_dump(mode="json", by_alias=True, exclude_none=True)
+    data = prescription.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if not data["patient"]["conditions"]:
+        del data["patient"]["conditions"]
+    return data
 
 
 def json_schema() -> dict[str, Any]:
@@ -167,7 +170,7 @@ def json_schema() -> dict[str, Any]:
 
 def dump_prescription(prescription: Prescription) -> str:
     """TOML text that loads to an equal prescription, amounts in the units they were typed in."""
-    data = prescription.model_dump(mode="json", by_alias=True, exclude_none=True)
+    data = prescription_json(prescription)
     data["pump"]["as_of"] = prescription.pump.as_of
     for table, key, value in (
         ("pump", "implanted_on", prescription.pump.implanted_on),

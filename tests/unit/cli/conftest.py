@@ -23,6 +23,11 @@ class Told:
     err: str
 
     @property
+    def said(self) -> str:
+        """All prose on one line: where a screen breaks it is no matter."""
+        return " ".join(f"{self.out} {self.err}".split())
+
+    @property
     def data(self) -> dict[str, Any]:
         """Stdout as JSON: it must be nothing else."""
         found = json.loads(self.out)
@@ -47,8 +52,10 @@ class Cli:
 
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
-    """The command line with a host state of its own."""
+    """The command line with a host state of its own, and no clinic's library."""
     monkeypatch.setenv("ITBPUMP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("ITBPUMP_CLINIC_LIBRARY", raising=False)
     return Cli()
 
 
@@ -106,5 +113,22 @@ def advance() -> Callable[[str, int], None]:
         transport = SimTransport.open(url)
         transport.device.advance(ms)
         transport.close()
+
+    return run
+
+
+def accepting(missing: list[str]) -> list[str]:
+    """Options that accept what a review says is missing."""
+    words = {line.partition(":")[0]: "acknowledged" if "acknowledged" in line else "monitored" for line in missing}
+    return [f"--override={rule}={word}: on the ward" for rule, word in words.items()] + ["--user", "dr-1", "--second", "rn-2"]
+
+
+@pytest.fixture
+def insist(cli: Cli) -> Callable[..., Told]:
+    """Run a command, and again with every override it asks for."""
+
+    def run(*arguments: str) -> Told:
+        told = cli(*arguments, "--yes", "--json")
+        return cli(*arguments, "--yes", "--json", *accepting(told.data["missing"])) if told.code == 3 else told
 
     return run

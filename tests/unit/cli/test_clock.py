@@ -81,8 +81,8 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_clock_shows_label_day_and_gap(cli: Any, running: str) -> None:
     told = cli("clock", running)
     assert told.code == 0
-    assert "not set" in told.out
-    assert "the same minute" in told.out
+    assert "not set" in told.said
+    assert "the same minute" in told.said
     data = cli("clock", running, "--set", "--json").data
     assert abs(data["clock"]["gap_s"]) <= 1
     assert cli("status", running, "--json").data["therapy"]["revision"] == 1
@@ -98,7 +98,7 @@ def test_the_label_moves_no_dose_and_the_day_moves_only_on_purpose(cli: Any, run
     assert cli("clock", running, "--json").data["clock"]["pump_day"] == before["clock"]["pump_day"]
     told = cli("clock", running, "--rebase", answers="no\n")
     assert told.code == 1
-    assert "the changed day lasts" in told.out
+    assert "the changed day lasts" in told.said
     told = cli("clock", running, "--rebase", "--json", answers="yes\n")
     assert told.code == 0, told.err
     assert abs(told.data["day_gap_s"]) <= 60

@@ -41,7 +41,7 @@ def line_lost_at_commit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_bolus_is_followed_to_its_end(cli: Any, running: str) -> None:
     told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", answers="25 mcg\n")
     assert told.code == 0, told.err
-    assert "Given: 25 mcg of 25 mcg, 25 of 25 pulses, done." in told.out
+    assert "Given: 25 mcg of 25 mcg, 25 of 25 pulses, done." in told.said
     status = cli("status", running, "--json").data
     assert status["bolus"] == {
         "kind": "single",
@@ -59,7 +59,7 @@ def test_a_bolus_that_a_reset_ended_is_told_as_such(cli: Any, running: str) -> N
     """A pump in a state file is reset between two commands: a single bolus is never resumed."""
     told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes", "--no-wait", "--json")
     assert (told.code, told.data["outcome"]) == (0, "applied")
-    assert "interrupted: 0 mcg of 25 mcg" in cli("status", running).out
+    assert "interrupted: 0 mcg of 25 mcg" in cli("status", running).said
     assert cli("stop", running, "--bolus").code == 1
 
 
@@ -73,7 +73,8 @@ def test_a_bolus_that_a_reset_ended_is_told_as_such(cli: Any, running: str) -> N
         ("25", "10m", 2),
         ("25 mcg", "10", 2),
         ("25 mL", "10m", 2),
-        ("0 mcg", "10m", 1),
+        ("0 mcg", "10m", 2),
+        ("25 mcg", "0m", 2),
     ],
 )
 def test_limits_and_unreadable_amounts(cli: Any, running: str, dose: str, over: str, code: int) -> None:
@@ -82,7 +83,7 @@ def test_limits_and_unreadable_amounts(cli: Any, running: str, dose: str, over: 
 
 
 def test_a_bolus_above_the_usual_with_a_reason(cli: Any, running: str) -> None:
-    told = cli("bolus", running, "--dose", "60 mcg", "--over", "10m", "--yes", "--json", "--override", "bolus-size=monitored")
+    told = cli("bolus", running, "--dose", "60 mcg", "--over", "10m", "--yes", "--json", "--override", "bolus-size=monitored: on the ward")
     assert (told.code, told.data["overrides"][0]["reason"]) == (0, "monitored")
 
 
@@ -90,10 +91,10 @@ def test_a_bolus_above_the_usual_with_a_reason(cli: Any, running: str) -> None:
 def test_no_bolus_without_a_therapy(cli: Any, paired: str) -> None:
     told = cli("bolus", paired, "--dose", "25 mcg", "--over", "10m", "--yes")
     assert told.code == 1
-    assert "program a therapy first" in told.err
+    assert "program a therapy first" in told.said
 
 
-@pytest.mark.parametrize("answers", ["no\n", "26 mcg\n", "25\n"])
+@pytest.mark.parametrize("answers", ["no\n", "26 mcg\n", "25\n", "yes\n"])
 def test_another_answer_cancels(cli: Any, running: str, answers: str) -> None:
     told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", answers=answers)
     assert told.code == 1
@@ -109,7 +110,7 @@ def test_an_unknown_outcome_blocks_dosing_but_not_reading_and_stopping(
         told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes", "--json")
     assert (told.code, told.data["outcome"], told.data["exit_code"]) == (5, "unknown", 5)
     for word in ("known:", "unknown:", "blocked:", f"itbpump reconcile {running}"):
-        assert word in told.err
+        assert word in told.said
     for blocked in (
         ("bolus", running, "--dose", "5 mcg", "--over", "10m", "--yes"),
         ("program", flex, "--pump", running, "--yes"),
@@ -118,13 +119,13 @@ def test_an_unknown_outcome_blocks_dosing_but_not_reading_and_stopping(
     ):
         told = cli(*blocked)
         assert told.code == 5
-        assert f"itbpump reconcile {running}" in told.err
+        assert f"itbpump reconcile {running}" in told.said
     assert cli("status", running).code == 0
     assert cli("log", running).code == 0
     assert cli("stop", running, "--yes").code == 0
     told = cli("reconcile", running)
     assert told.code == 0
-    assert "a bolus of 25 mcg: APPLIED" in told.out
+    assert "a bolus of 25 mcg: APPLIED" in told.said
     assert cli("program", flex, "--pump", running, "--yes").code in (0, 3)
     assert "Nothing was open" in cli("reconcile", running).out
 
@@ -136,8 +137,8 @@ def test_an_unknown_outcome_blocks_dosing_but_not_reading_and_stopping(
 def test_stop_tells_of_withdrawal_and_asks(cli: Any, running: str, answers: str, code: int, state: str) -> None:
     told = cli("stop", running, answers=answers)
     assert told.code == code
-    assert "withdrawal" in told.out
-    assert "kill" in told.out
+    assert "withdrawal" in told.said
+    assert "kill" in told.said
     assert cli("status", running, "--json").data["run_state"] == state
 
 
@@ -149,14 +150,14 @@ def test_prime(cli: Any, running: str, variant: Callable[..., str]) -> None:
     assert "632 mcg" in told.out  # 0.316 mL of 2,000 mcg per mL
     told = cli("prime", running, "--rx", with_prime, "--over", "30m", "--yes")
     assert told.code == 0, told.err
-    assert "0.316 mL of 0.316 mL, 632 of 632 pulses, done" in told.out
+    assert "0.316 mL of 0.316 mL, 632 of 632 pulses, done" in told.said
 
 
 @pytest.mark.sr("SR-13")
 def test_prime_needs_to_be_prescribed(cli: Any, running: str, flex: str) -> None:
     told = cli("prime", running, "--rx", flex, "--over", "30m", "--yes")
     assert told.code == 4
-    assert "[prime]" in told.err
+    assert "[prime]" in told.said
 
 
 @pytest.mark.sr("SR-42")
@@ -171,7 +172,7 @@ def test_what_the_pump_no_longer_knows_stays_unknown(cli: Any, running: str, mon
         patch.setattr(PumpSession, "result_of", too_old)
         told = cli("reconcile", running, "--json")
     assert (told.code, told.data["answers"][0]["outcome"]) == (5, "unknown")
-    assert "still unknown: a bolus of 25 mcg" in told.err
+    assert "still unknown: a bolus of 25 mcg" in told.said
     assert cli("bolus", running, "--dose", "5 mcg", "--over", "10m", "--yes").code == 5
 
 
@@ -189,5 +190,5 @@ def test_a_bolus_that_is_lost_sight_of_goes_on(
     monkeypatch.setattr(PumpSession, "listen", listen)
     told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes", "--json")
     assert (told.code, told.data["outcome"]) == (1, "applied")
-    assert words in told.err
-    assert f"itbpump status {running}" in told.err
+    assert words in told.said
+    assert f"itbpump status {running}" in told.said

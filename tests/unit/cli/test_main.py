@@ -14,7 +14,7 @@ from firmware_sim.bench import BenchError
 from firmware_sim.endpoints.device import EndpointError
 from firmware_sim.state_file import StateFileError
 from itbpump.cli.guard import CommandError, exit_code
-from itbpump.errors import ConfigurationError, PrescriptionError, QuantityError
+from itbpump.errors import ConfigurationError, LibraryError, PrescriptionError, QuantityError
 from itbpump.hoststate import HostStateError
 from itbpump.link.errors import NoReply, NotPaired, PumpBusy, PumpRefused
 from itbpump.link.transaction import CommandFailed
@@ -39,10 +39,15 @@ COMMANDS = [
     "prime",
     "stop",
     "refill",
+    "forecast",
     "log",
     "reconcile",
     "clock",
     "alarm-test",
+    "schema",
+    "plan titrate",
+    "plan taper",
+    "plan convert",
 ]
 
 
@@ -79,8 +84,9 @@ def test_every_command_has_help_and_json(cli: Any) -> None:
     told = cli("--help")
     assert told.code == 0
     for command in COMMANDS:
-        assert f"  {command} " in told.out
-        help_of = cli(command, "--help")
+        words = command.split()
+        assert f"  {words[0]} " in told.out
+        help_of = cli(*words, "--help")
         assert help_of.code == 0
         assert "--json" in help_of.out
 
@@ -89,6 +95,15 @@ def test_shell_completion_offers_commands_and_options() -> None:
     code = "import sys; sys.argv = ['itbpump']\nfrom itbpump.cli.main import run\nrun()"
     done = python(code, _ITBPUMP_COMPLETE="complete_bash", COMP_WORDS="itbpump re", COMP_CWORD="1")
     assert done.stdout.split() == ["review", "restore", "refill", "reconcile"]
+    values = {
+        "itbpump sim --profile ": {"P-20", "P-40", "V-20", "V-40"},
+        "itbpump bolus /dev/pump --indication ": {"spinal", "cerebral", "pain"},
+        "itbpump log /dev/pump --kind ": {"therapy", "alarm", "session", "pump", "stop", "alarm-raised"},
+        "itbpump pair /dev/pump --role ": {"clinician", "observer", "emergency"},
+    }
+    for typed, offered in values.items():
+        done = python(code, _ITBPUMP_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=str(len(typed.split())))
+        assert offered <= set(done.stdout.split()), done.stdout
     done = python(code, _ITBPUMP_COMPLETE="complete_bash", COMP_WORDS="itbpump status --j", COMP_CWORD="2")
     assert "--json" in done.stdout
     done = python(code, _ITBPUMP_COMPLETE="source_bash")
@@ -122,6 +137,7 @@ CODES: list[tuple[BaseException, int | None]] = [
     (OverrideError("text"), 2),
     (ConfigurationError("program it first"), 1),
     (ConfigurationError("other drug", rule="label"), 4),
+    (LibraryError("looser than the library"), 2),
     (RefillError("too much"), 4),
     (DosingBlocked([]), 5),
     (HostStateError("state.db", "damaged"), 1),
@@ -138,6 +154,7 @@ CODES: list[tuple[BaseException, int | None]] = [
     (wrapped(SimulatorError("sim://", "cut", "restore"), StateFileError(None, "cut", "restore")), 2),
     (StateFileError(None, "cut short", "restore"), 2),
     (EndpointError("taken", "free it"), 1),
+    (wrapped(EndpointError("no such model", "name another"), ValueError("P-99")), 2),
     (BenchError("unknown", kind="bad-command"), 2),
     (BenchError("not there", kind="connection"), 1),
     (ZeroDivisionError(), None),
@@ -160,7 +177,7 @@ def test_usage_errors_end_with_2(cli: Any, command: str) -> None:
 def test_advice_names_the_address_that_was_given(cli: Any, url: str) -> None:
     told = cli("status", url)
     assert told.code == 1
-    assert f"itbpump pair {url}" in told.err
+    assert f"itbpump pair {url}" in told.said
 
 
 def test_an_error_is_data_too(cli: Any, url: str) -> None:

@@ -47,7 +47,7 @@ def test_a_wrong_key_is_not_kept(cli: Any, url: str, tmp_path: Path) -> None:
     (tmp_path / "wrong.key").write_bytes(bytes(32))
     told = cli("pair", url, "--key-file", str(tmp_path / "wrong.key"))
     assert told.code == 1
-    assert "another key" in told.err
+    assert "another key" in told.said
     assert cli("status", url).code == 1
     assert "no pairing stored" in cli("status", url).err
 
@@ -65,13 +65,13 @@ def test_an_observer_may_read_but_not_dose(cli: Any, url: str, flex: str) -> Non
     assert cli("status", url, "--json").data["link"]["role"] == "observer"
     told = cli("program", flex, "--pump", url, "--yes")
     assert told.code == 1
-    assert "clinician" in told.err
+    assert "clinician" in told.said
 
 
 def test_one_pairing_for_a_pump(cli: Any, paired: str) -> None:
     told = cli("pair", paired, "--role", "observer")
     assert told.code == 1
-    assert "as clinician" in told.err
+    assert "as clinician" in told.said
     assert cli("pair", paired, "--role", "observer", "--replace").code == 0
     assert cli("pair", paired, "--role", "observer").code == 0
 
@@ -81,4 +81,4 @@ def test_what_cannot_be_paired(cli: Any, url: str) -> None:
     assert cli("pair", "sim://P-40?fill=38mL").code == 2
     told = cli("pair", "/dev/no-such-port")
     assert told.code == 2
-    assert "--bench" in told.err
+    assert "--bench" in told.said

@@ -40,14 +40,14 @@ def test_an_outcome_is_settled_by_hand(cli: Any, forgotten: tuple[str, int], wor
     url, cmd_id = forgotten
     told = cli("reconcile", url)
     assert told.code == 5
-    assert f"itbpump reconcile {url} --settle {cmd_id}=applied (or =not-applied) --by ID --reason TEXT" in told.err
+    assert f"itbpump reconcile {url} --settle {cmd_id}=applied (or =not-applied) --by ID --reason TEXT" in told.said
     told = cli("alarm-test", url)
     assert told.code == 5
-    assert "nothing but a stop is sent" in told.err
+    assert "nothing but a stop is sent" in told.said
     told = cli("reconcile", url, "--settle", f"{cmd_id}={word}", *SEEN)
     assert told.code == 0, told.err
     for words in ("your word in place of the pump's", "volume in the reservoir first", f"settled by n1 as {outcome}", "dosing is possible"):
-        assert words in told.out
+        assert words in told.said
     assert cli("alarm-test", url).code == 0
     assert "Nothing was open" in cli("reconcile", url).out
 
@@ -89,7 +89,7 @@ def test_only_what_is_open_can_be_settled(cli: Any, forgotten: tuple[str, int]) 
     url, cmd_id = forgotten
     told = cli("reconcile", url, "--settle", f"{cmd_id}=applied", "--settle", "1=not-applied", *SEEN)
     assert told.code == 1
-    assert "command 1 is not open" in told.err
+    assert "command 1 is not open" in told.said
     assert cli("alarm-test", url).code == 5
 
 
@@ -101,8 +101,8 @@ def test_the_word_of_the_pump_stands(cli: Any, running: str, tmp_path: Path) -> 
     cmd_id = state.begin(key, 0, 2, bytes(32), b"", "a bolus of 25 mcg")
     told = cli("reconcile", running, "--settle", f"{cmd_id}=applied", *SEEN)
     assert told.code == 0
-    assert "a bolus of 25 mcg: NOT applied" in told.out
-    assert "the pump itself has told what became of it, and that stands" in told.out
+    assert "a bolus of 25 mcg: NOT applied" in told.said
+    assert "the pump itself has told what became of it, and that stands" in told.said
     assert state.intents(key)[-1].state == "not_applied"
     state.close()
 
@@ -135,7 +135,7 @@ def test_ctrl_c_in_a_command_says_that_its_outcome_is_unknown(
         told = cli(command[0], running, *command[1:], "--json")
     assert (told.code, told.data["outcome"], told.data["command"]) == (5, "unknown", 2)
     for words in ("OUTCOME UNKNOWN of command 2", "interrupted from the keyboard", f"itbpump reconcile {running}"):
-        assert words in told.err
+        assert words in told.said
     assert "command 2, " in cli("reconcile", running).out
 
 
@@ -145,8 +145,8 @@ def test_ctrl_c_after_the_outcome_is_known_tells_it(cli: Any, running: str, monk
         interrupted_after(patch, ConfirmResult)
         told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes")
     assert told.code == 1
-    assert "interrupted: command 2, a bolus of 25 mcg, was applied" in told.err
-    assert f"itbpump status {running}" in told.err
+    assert "interrupted: command 2, a bolus of 25 mcg, was applied" in told.said
+    assert f"itbpump status {running}" in told.said
     assert "Nothing was open" in cli("reconcile", running).out
 
 
@@ -157,7 +157,7 @@ def test_ctrl_c_outside_a_command_is_an_interrupt_like_any_other(cli: Any, runni
     monkeypatch.setattr(PumpSession, "status", interrupt)
     told = cli("status", running)
     assert told.code not in (0, 5)
-    assert "UNKNOWN" not in told.err
+    assert "UNKNOWN" not in told.said
 
 
 # ------------------------------------------------------------------------------------------------ notes
@@ -174,9 +174,9 @@ def test_a_memory_fault_is_not_called_nothing_changed(cli: Any, running: str, mo
     monkeypatch.setattr(SimTransport, "open", worn)
     told = cli("alarm-test", running, "--json")
     assert told.code == 1
-    assert "not applied as ordered: " in told.err
-    assert "nothing changed" not in told.err
-    assert "ATTENTION: the pump was read again: its run state is " in told.err
+    assert "not applied as ordered: " in told.said
+    assert "nothing changed" not in told.said
+    assert "ATTENTION: the pump was read again: its run state is " in told.said
     assert "its run state is" in told.data["note"]
 
 
@@ -193,10 +193,10 @@ def test_a_stop_from_a_full_disk_is_told_loudly(cli: Any, running: str, monkeypa
         patch.setattr(HostState, "open", unwritable)
         told = cli("stop", running, "--yes")
         assert told.code == 0, told.err
-        assert "ATTENTION: this stop was sent though no record of it could be written" in told.err
-        assert "Stopped." in told.out
+        assert "ATTENTION: this stop was sent though no record of it could be written" in told.said
+        assert "Stopped." in told.said
         told = cli("alarm-test", running)
         assert told.code == 1
-        assert "cannot be written" in told.err
-        assert "Traceback" not in told.err
+        assert "cannot be written" in told.said
+        assert "Traceback" not in told.said
     assert cli("status", running, "--json").data["run_state"] == "stopped"

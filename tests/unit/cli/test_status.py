@@ -21,9 +21,9 @@ def amounts(value: object) -> list[dict[str, object]]:
 def test_a_fresh_pump_in_process_needs_no_pairing(cli: Any) -> None:
     told = cli("status", "sim://P-40?fill=38mL&seed=1")
     assert told.code == 0
-    assert "SIMULATED" in told.out
-    assert "unconfigured (no therapy programmed)" in told.out
-    assert "not entered (capacity 40 mL)" in told.out
+    assert "SIMULATED" in told.said
+    assert "unconfigured (no therapy programmed)" in told.said
+    assert "not entered (capacity 40 mL)" in told.said
     data = cli("status", "sim://V-20?seed=3", "--json").data
     assert data["pump"]["profile"] == "V-20"
     assert data["reservoir"]["volume"] is None
@@ -46,10 +46,10 @@ def test_a_running_pump(cli: Any, running: str) -> None:
 @pytest.mark.sr("SR-17")
 def test_the_screen_is_printed_by_the_ismp_rules(cli: Any, running: str) -> None:
     told = cli("status", running)
-    assert "baclofen 2,000 mcg per mL" in told.out
-    assert "mcg/day" not in told.out
+    assert "baclofen 2,000 mcg per mL" in told.said
+    assert "mcg/day" not in told.said
     assert "ug" not in told.out.replace("drug", "")
-    assert "38 mL of 40 mL, estimated by counting pulses" in told.out
+    assert "38 mL of 40 mL, estimated by counting pulses" in told.said
 
 
 def test_a_configured_pump_from_a_prescription(cli: Any, flex: str) -> None:
@@ -67,7 +67,7 @@ def test_alarms_stand_on_top_with_what_to_do(cli: Any, running: str, advance: Ca
     lines = cli("status", running).out.splitlines()
     assert lines[1].startswith("ALARM")
     assert "reservoir is low" in lines[1]
-    assert "to do: arrange the refill" in lines[2]
+    assert "to do: arrange the refill" in lines[3]
 
 
 @pytest.mark.sr("SR-33")
@@ -84,7 +84,7 @@ def test_a_pump_in_its_safe_state_says_that_the_therapy_does_not_run(cli: Any, r
     with opened(running) as line:
         line._commands.direct(CommandKind.MINIMUM_RATE, lambda cmd_id: MinimumRate(cmd_id=cmd_id), "minimum rate")
     told = cli("status", running)
-    assert "SAFE STATE: the programmed therapy does not run" in told.out
+    assert "SAFE STATE: the programmed therapy does not run" in told.said
     assert cli("status", running, "--json").data["running"] is False
 
 
@@ -141,16 +141,16 @@ def test_a_cut_state_file_is_named_and_left_alone(cli: Any, running: str, tmp_pa
     path.write_bytes(half)
     told = cli("status", running)
     assert told.code == 2
-    assert "cut short" in told.err
-    assert str(path) in told.err
+    assert "cut short" in told.said
+    assert str(path) in told.said
     assert path.read_bytes() == half
 
 
 @pytest.mark.parametrize(
-    ("url", "code"), [("/dev/no-such-port", 1), ("sim://P-99", 1), ("sim://P-40?fill=99mL", 1), ("nonsense:1", 2), ("sim://P-40?x=1", 2)]
+    ("url", "code"), [("/dev/no-such-port", 1), ("sim://P-99", 2), ("sim://P-40?fill=99mL", 2), ("nonsense:1", 2), ("sim://P-40?x=1", 2)]
 )
 def test_pumps_that_are_not_there(cli: Any, url: str, code: int) -> None:
     told = cli("status", url)
     assert told.code == code
     assert told.err.startswith("error: ")
-    assert "Traceback" not in told.err
+    assert "Traceback" not in told.said

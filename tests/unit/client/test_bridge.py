@@ -14,7 +14,7 @@ from itbpump.errors import ConfigurationError
 from itbpump.outcome import Applied, Outcome
 from itbpump.pump import Pump
 from itbpump.quantity import Duration, Mass, MassRate, Volume
-from itbpump.safety import Severity, review, review_bolus
+from itbpump.safety import Review, Severity, review, review_bolus
 from itbpump.therapy import Prescription
 from itbpump.therapy_view import DeliveryView
 from itbpump.wire.messages import CommandKind, LogKind, MinimumRate, RunState, Status
@@ -194,7 +194,11 @@ def test_a_second_change_is_bridged_once_the_path_is_clear(old: int, new: int) -
 
 # ------------------------------------------------------------------------------------------------ boluses out of an old path
 def judged_bolus(pump: Pump, present: PresentPump) -> Severity:
-    return review_bolus(Mass.parse("20 mcg"), Duration.parse("10m"), present, pump.profile, indication="spinal", age_years=46).severity
+    return review_of_a_bolus(pump, present).severity
+
+
+def review_of_a_bolus(pump: Pump, present: PresentPump) -> Review:
+    return review_bolus(Mass.parse("20 mcg"), Duration.parse("10m"), present, pump.profile, indication="spinal", age_years=46)
 
 
 @pytest.mark.sr("SR-12", "SR-02")
@@ -204,7 +208,10 @@ def test_a_bolus_out_of_an_old_path_is_judged_by_what_it_pushes_out(old: int, ne
     through(line, pump, PATH_PULSES // 8)
     assert judged_bolus(pump, pump.present()) is expected
     through(line, pump, PATH_PULSES)
-    assert judged_bolus(pump, pump.present()) is Severity.INFO
+    rules = {finding.rule: finding.severity for finding in review_of_a_bolus(pump, pump.present()).findings}
+    assert "path" not in rules
+    # while four times the dose of the last hours is still told, and asked about
+    assert rules.get("repeated-bolus") is (Severity.SOFT if old > new else None)
 
 
 @pytest.mark.sr("SR-12")

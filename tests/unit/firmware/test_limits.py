@@ -202,7 +202,7 @@ CASES: dict[LimitCode, list[tuple[Callable[[], LimitCode | None], Callable[[], L
         (configured(refill(concentration_ng_per_mL=2_000_001)), configured(refill(concentration_ng_per_mL=3_000_000))),
     ],
     LimitCode.DRUG: [
-        (configured(refill(drug="morphine")), configured(refill(drug="baclofen"))),
+        (configured(refill(drug="saline")), configured(refill(drug="baclofen"))),
         (bolus(10, present=FRESH), bolus(10)),
     ],
     LimitCode.CAPACITY: [
@@ -549,7 +549,7 @@ any_step = st.builds(
 any_configuration = st.builds(
     Configuration,
     layout=st.just(1),
-    drug=st.sampled_from(["baclofen", "morphine", ""]),
+    drug=st.sampled_from(["baclofen", "morphine", "saline", ""]),
     concentration_ng_per_mL=st.sampled_from([1, WEAK, STRONG, 100_000_000]),
     reservoir_set=st.booleans(),
     reservoir_volume_nL=st.sampled_from([0, 38_000_000, 100_000_000]),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace as alter
 
 from firmware_sim.device import SimulatedPump
+from itbpump.errors import ConfigurationError
 from itbpump.forecast import Forecast, ForecastError, forecast, last_fill
 from itbpump.outcome import Applied
 from itbpump.present import PresentPump
@@ -247,12 +249,22 @@ def test_a_stopped_pump_has_no_dates_but_its_ends() -> None:
 def test_what_flows_is_what_the_pump_tells(run_state: RunState, mode: Mode, delivering: str) -> None:
     """A bridge and patient boluses wait wherever it is not the therapy."""
     present = Rig(rx(continuous("200 mcg/day", patient_bolus=PATIENT))).pump.present()
-    present = replace(present, run_state=run_state, mode=mode, bridge_left_pulses=100)
-    found = forecast(present, profile=P40).assumptions
+    assert present.configuration is not None
+    bridged = alter(present.configuration, bridge_flow_nL_per_day=50_000, bridge_pulses=200)
+    present = replace(present, configuration=bridged, run_state=run_state, mode=mode, bridge_left_pulses=100)
+    dates = forecast(present, profile=P40)
+    found = dates.assumptions
     assert found["delivering"] == delivering
+    assert (dates.alarm is None) is (delivering == "nothing")
     treats = delivering == "therapy"
     assert (found["bridge_left"]["value"] != "0") is treats
     assert (found["patient_boluses_per_day"]["value"] != "0") is treats
+
+
+def test_a_bridge_that_the_configuration_does_not_have_gives_no_date() -> None:
+    present = replace(Rig(rx(continuous("200 mcg/day"))).pump.present(), bridge_left_pulses=100)
+    with pytest.raises(ConfigurationError, match="read the pump again"):
+        forecast(present, profile=P40)
 
 
 def test_service_life_is_counted_by_the_age_of_the_pump() -> None:
@@ -260,6 +272,10 @@ def test_service_life_is_counted_by_the_age_of_the_pump() -> None:
     found = forecast(present, profile=P40, filled_on=present.host_now.date())
     assert found.service_until == found.as_of + timedelta(days=6)
     assert found.limited_by == "service-life"
+    sooner = forecast(present, profile=P40, implanted_on=found.as_of.date() - timedelta(days=2_553))
+    assert sooner.service_until is not None
+    assert sooner.service_until.date() == found.as_of.date() + timedelta(days=3)
+    assert forecast(present, profile=P40, implanted_on=found.as_of.date()).service_until == found.service_until
 
 
 def test_the_last_fill_is_found_in_the_log_by_uptime() -> None:
@@ -320,9 +336,9 @@ def test_what_cannot_be_forecast_is_an_error(what: str, arguments: dict[str, Any
 # ------------------------------------------------------------------------------------------------ a prescription for that pump
 def test_a_change_counts_from_the_pump_not_from_the_file() -> None:
     """Volume and week of the pump, therapy of the file; the file's own volume and time are those of its writing."""
-    rig = Rig(rx(continuous("400 mcg/day")))
+    rig = Rig(rx(WEEKLY), hours=31)
     rig.device.advance(2 * DAY_MS)
-    more = prescription(continuous("500 mcg/day"), pump={"reservoir_volume": "39 mL"})
+    more = prescription(flex(rate("00:00", "9 mcg/h"), bolus("06:00", "35 mcg", "1h")), pump={"reservoir_volume": "39 mL"})
     present = rig.pump.present()
     fill = last_fill(rig.pump.log(), present)
     assert fill is not None
@@ -344,6 +360,58 @@ def test_a_first_therapy_takes_the_volume_and_the_day_of_its_file() -> None:
     assert isinstance(pump.program(first, present), Applied)
     proved = forecast(pump.present(), profile=P40, filled=Volume.parse("8 mL"))
     assert (proved.low_reservoir, proved.empty) == (found.low_reservoir, found.empty)
+    assert found.assumptions["filled_on"] == found.as_of.date().isoformat()
+
+
+@pytest.mark.sr("SR-36")
+def test_a_bolus_that_runs_goes_on_beneath_a_change() -> None:
+    rig = Rig(rx(continuous("100 mcg/day")))
+    present = rig.pump.present()
+    more = rx(continuous("120 mcg/day"))
+    plain = forecast(more, beside=present).alarm
+    running = forecast(more, beside=replace(present, bolus_left_pulses=24), bolus_left_ms=0).alarm
+    assert plain is not None
+    assert running is not None
+    assert plain - running == timedelta(hours=4, minutes=48)  # 12 µL at 60 µL a day
+
+
+def test_a_stop_leaves_a_bridge_waiting() -> None:
+    """A prescription that stops: nothing flows, whatever is left of a bridge."""
+    present = Rig(rx(continuous("200 mcg/day"))).pump.present()
+    assert present.configuration is not None
+    bridged = alter(present.configuration, bridge_flow_nL_per_day=50_000, bridge_pulses=200)
+    present = replace(present, configuration=bridged, bridge_left_pulses=100)
+    found = forecast(rx({"mode": "stopped"}), beside=present)
+    assert found.alarm is None
+    assert found.assumptions["bridge_left"]["value"] == "0"
+    assert forecast(rx(continuous("210 mcg/day")), beside=present).assumptions["bridge_left"]["value"] == "0.05"
+
+
+@pytest.mark.sr("SR-36")
+def test_the_drug_is_as_old_as_its_fill() -> None:
+    """The log's day, else the file's, else today for a new fill; without a new fill an unknown age is said, not guessed."""
+    rig = Rig(rx(continuous("200 mcg/day"), "38 mL"))
+    present = rig.pump.present()
+    today = present.host_now.astimezone(prescription().pump.as_of.tzinfo).date()
+    dated, undated = rx(continuous("210 mcg/day"), drug={"filled_on": "2026-11-01"}), rx(continuous("210 mcg/day"))
+    refill = Volume.parse("30 mL")
+
+    def filled_on(change: Prescription, **arguments: Any) -> str | None:
+        found = forecast(change, beside=present, **arguments)
+        assert found.service_until is not None  # the pump tells its age
+        day: str | None = found.assumptions["filled_on"]
+        assert any(text.startswith("drug stability") for text in found.not_checked) is (day is None)
+        return day
+
+    assert filled_on(undated) is None
+    assert filled_on(dated) == "2026-11-01"
+    assert filled_on(undated, filled_on=date(2026, 10, 5)) == filled_on(dated, filled_on=date(2026, 10, 5)) == "2026-10-05"
+    assert (
+        filled_on(dated, refill=refill)
+        == filled_on(undated, refill=refill)
+        == filled_on(undated, refill=refill, filled_on=date(2026, 10, 5))
+        == today.isoformat()
+    )
 
 
 def test_a_change_that_the_pump_would_not_take_still_has_dates_and_says_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from datetime import UTC, date, datetime, timedelta, timezone
 from fractions import Fraction
@@ -11,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itbpump.errors import LibraryError
+from itbpump.errors import DataError, LibraryError
 from itbpump.forecast import Bounds, Forecast, ForecastError, day_text, forecast
-from itbpump.forecast.figures import load_figures
-from itbpump.profiles import PumpProfile, load_profile
+from itbpump.forecast.figures import load_figures, read_figures
+from itbpump.profiles import load_profile
 from itbpump.quantity import Volume
 from itbpump.therapy import Prescription
 from tests.unit.therapy.prescriptions import WEEK, bolus, continuous, example, flex, periodic, prescription, prescriptions, rate
@@ -58,7 +59,7 @@ def test_a_pump_within_its_tolerance_is_dry_before_its_alarm(
     profile: str, volume: str, alarm_day: int, dry_residual: str, dry_day: str
 ) -> None:
     """Domain 0.3 and 7 [D]: 2 mL alarm, 0.25 mL a day, +14.5 %."""
-    dry = vars_with(load_profile(profile), residual=Volume.parse(dry_residual))
+    dry = dataclasses.replace(load_profile(profile), residual=Volume.parse(dry_residual))
     found = forecast(rx(QUARTER_ML, volume, "2 mL", profile), profile=dry)
     assert days_to(found.alarm) == alarm_day
     assert days_to(found.low_reservoir.nominal) == alarm_day
@@ -66,10 +67,6 @@ def test_a_pump_within_its_tolerance_is_dry_before_its_alarm(
     assert found.empty.earliest is not None
     assert found.alarm is not None
     assert found.empty.earliest < found.alarm
-
-
-def vars_with(profile: PumpProfile, **changes: Any) -> PumpProfile:
-    return type(profile)(**{**{name: getattr(profile, name) for name in profile.__dataclass_fields__}, **changes})
 
 
 @pytest.mark.sr("SR-35", "SR-36")
@@ -96,6 +93,33 @@ def test_each_figure_of_the_forecast_has_a_source() -> None:
     assert (figures.slack_pulses, figures.clock_ppm) == (2, 20)
     assert all(found.mark in {"R", "R2", "M", "D"} and found.source for found in figures.sources.values())
     assert set(figures.sources) == {"slack_pulses", "clock_ppm"}
+
+
+FIGURES = """schema = "itbpump.forecast-figures/1"
+[figures]
+slack_pulses = { count = 2, mark = "D", source = "here" }
+clock_ppm = { count = 20, mark = "M", source = "there" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("figures/1", "figures/2"),
+        ("clock_ppm", "clock"),
+        ("count = 20", "count = -1"),
+        ("count = 20", "count = 0.5"),
+        ("count = 20", "count = true"),
+        ('mark = "D"', 'mark = "X"'),
+        ('source = "here"', 'source = ""'),
+        ('mark = "D", ', ""),
+        ("[figures]", "[figures"),
+    ],
+)
+def test_damaged_figures_give_no_dates(old: str, new: str) -> None:
+    assert read_figures(FIGURES).clock_ppm == 20
+    with pytest.raises(DataError):
+        read_figures(FIGURES.replace(old, new))
 
 
 # ------------------------------------------------------------------------------------------------ the week's pattern
@@ -154,6 +178,8 @@ def test_a_periodic_therapy_begins_with_its_bolus_or_where_it_is_since() -> None
     fresh = forecast(rx(therapy, "6.51 mL"))
     assert days_to(fresh.alarm) * 24 == 1
     running = forecast(rx({**therapy, "since": AS_OF - timedelta(hours=13)}, "6.51 mL"))
+    to_come = forecast(rx({**therapy, "since": AS_OF + timedelta(hours=1)}, "6.51 mL"))
+    assert to_come.alarm == fresh.alarm
     assert days_to(running.alarm) * 24 == 5  # one hour after a bolus of 12 h ago ended: five hours of background come first
 
 
@@ -166,7 +192,7 @@ def test_zero_flow_gives_no_date(mode: str) -> None:
     assert found.low_reservoir == found.empty == Bounds(None, None, None)
     assert found.json()["low_reservoir"] == {"earliest": None, "nominal": None, "latest": None}
     assert found.limited_by == "drug-stability"  # the drug ages in a stopped pump too
-    assert str(found.low_reservoir) == "no date: nothing flows"
+    assert str(found.low_reservoir) == "no date"
 
 
 def test_the_minimum_rate_has_dates_of_its_own() -> None:
@@ -243,6 +269,12 @@ def test_refill_by_is_the_first_of_all_ends(
         assert found.refill_by == bound.earliest.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+def test_where_nothing_limits_there_is_no_date() -> None:
+    """A stopped pump whose drug keeps beyond the calendar."""
+    found = forecast(rx({"mode": "stopped"}), filled_on=date(9999, 12, 1))
+    assert (found.limited_by, found.refill_by, found.json()["refill_by"], found.refill_text) == ("none", None, None, "no date")
+
+
 def test_what_is_not_known_is_said() -> None:
     assert [text.partition(":")[0] for text in forecast(rx(QUARTER_ML)).not_checked] == ["battery", "service life"]
     known = forecast(rx(QUARTER_ML, pump={"implanted_on": "2020-01-01"}))
@@ -276,6 +308,12 @@ def test_a_counted_volume_is_less_certain_than_a_measured_one() -> None:
         assert before <= sure
     assert close(days_to(at_fill.low_reservoir.earliest), days_to(counted.low_reservoir.earliest), Fraction(1, 100))
     assert close(days_to(at_fill.low_reservoir.latest), days_to(counted.low_reservoir.latest), Fraction(1, 100))
+
+
+def test_a_refill_of_a_prescription_counts_from_its_volume_and_its_as_of() -> None:
+    told = rx(QUARTER_ML, "20 mL", drug={"filled_on": "2026-06-15"})
+    found = forecast(told, refill=Volume.parse("38 mL"), filled=Volume.parse("21 mL"), filled_on=date(2026, 6, 15))
+    assert found == forecast(rx(QUARTER_ML, "38 mL"))
 
 
 # ------------------------------------------------------------------------------------------------ properties
@@ -331,8 +369,13 @@ def test_json_has_the_form_of_the_design() -> None:
 def test_screens_show_the_day() -> None:
     found = forecast(rx(QUARTER_ML))
     rows = dict(found.rows())
-    assert rows["low-reservoir alarm (the pump's count)"] == "28 Mar 2027"
-    assert rows["refill by"] == "12 Mar 2027, limited by the low reservoir"
+    assert rows["alarm, by the count"] == "28 Mar 2027"
+    assert rows["refill by"] == "12 Mar 2027 (low reservoir)"
+    assert rows["low reservoir"] == "12 Mar 2027 to 18 Apr 2027"
+    assert str(Bounds(AS_OF, None, None)) == "from 22 Nov 2026 on"
+    assert dict(found.ends()) == {"drug stable until": "21 May 2027"}
+    everything = forecast(rx(QUARTER_ML), eri_left_days=12, implanted_on=date(2020, 1, 1))
+    assert list(dict(everything.ends())) == ["drug stable until", "battery until", "service life until"]
     assert day_text(datetime(2026, 8, 9, 23, 59, tzinfo=UTC)) == "9 Aug 2026"
     assert day_text(None) == "no date"
 

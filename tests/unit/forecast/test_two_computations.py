@@ -58,6 +58,30 @@ def test_both_name_the_same_minute(course: Course, side: Side, volume: Fraction)
         assert min(closed, stepped) >= 0
 
 
+@pytest.mark.sr("SR-37")
+@given(
+    starts=st.lists(st.sets(st.integers(1, 287), max_size=47), min_size=7, max_size=7),
+    place_ms=st.integers(0, 604_799_999),
+    patient=st.sampled_from([0, 7_500]),
+    volume=st.fractions(1, 45_000_000, max_denominator=1145),
+)
+def test_both_walk_the_longest_weeks(starts: list[set[int]], place_ms: int, patient: int, volume: Fraction) -> None:
+    """Up to 7 × 48 steps, every third a bolus of a length of its own."""
+    patterns = []
+    for day, name in enumerate(WEEK):
+        steps = [rate("00:00", f"{100 + 10 * day} mcg/day")]
+        for number, slot in enumerate(sorted(starts[day])):
+            at = f"{slot // 12:02d}:{slot % 12 * 5:02d}"
+            steps.append(bolus(at, "2 mcg", f"{1 + number % 5}m") if number % 3 == 2 else rate(at, f"{97 + number % 11} mcg/day"))
+        patterns.append({"days": [name], "steps": steps})
+    what = course(prescription({"mode": "flex", "pattern": patterns}), place_ms=place_ms, patient_nL_per_day=patient)
+    side = Side.EARLIEST if patient else Side.NOMINAL
+    closed, stepped = ClosedForm(what).time_of(side, volume), Stepper(what).time_of(side, volume)
+    assert closed is not None
+    assert stepped is not None
+    assert abs(closed - stepped) <= 1
+
+
 @given(course=courses(), volume=st.integers(1, 45_000_000))
 def test_the_sides_are_in_order(course: Course, volume: int) -> None:
     times = [ClosedForm(course).time_of(side, Fraction(volume)) for side in (Side.EARLIEST, Side.NOMINAL, Side.LATEST)]
@@ -114,6 +138,7 @@ def course(rx: Prescription, **changes: Any) -> Course:
 HOURS = 3_600_000
 FLAT = prescription({"mode": "continuous", "dose": "480 mcg/day"})  # 0.24 mL a day: 10,000 nL an hour
 SUNDAY_BOLUS = flex(rate("00:00", "0 mcg/day"), bolus("23:00", "40 mcg", "2h"), days=(WEEK[6],))
+HALF_DAYS = flex(rate("00:00", "480 mcg/day"), rate("12:00", "0 mcg/day"))
 BY_HAND: dict[str, tuple[Course, Side, int, int | None]] = {
     "a bolus replaces the flow under it": (course(FLAT, bolus_pulses=40, bolus_ms=2 * HOURS), Side.NOMINAL, 30_000, 3 * HOURS),
     "within the bolus": (course(FLAT, bolus_pulses=40, bolus_ms=2 * HOURS), Side.NOMINAL, 5_000, HOURS // 2),
@@ -165,6 +190,8 @@ BY_HAND: dict[str, tuple[Course, Side, int, int | None]] = {
         20_000,
         6 * HOURS,
     ),
+    "a whole week that ends without flow": (course(prescription(HALF_DAYS)), Side.NOMINAL, 7 * 120_000, (6 * 24 + 12) * HOURS),
+    "and its first flow again": (course(prescription(HALF_DAYS)), Side.NOMINAL, 7 * 120_000 + 10_000, (7 * 24 + 1) * HOURS),
     "a bolus from Sunday into Monday": (course(prescription(SUNDAY_BOLUS), place_ms=0), Side.NOMINAL, 16_250, 4 * HOURS),
 }
 

@@ -49,8 +49,8 @@ def test_golden_mixes_in_a_20_mL_pump() -> None:
     """605 mcg/mL (+21 %) and 1895 (-5 %): domain 2.2."""
     down = figures(change("2000 mcg/mL", "500 mcg/mL", "18.6 mL", profile="P-20", volume="19 mL", alarm="4 mL"))
     up = figures(change("500 mcg/mL", "2000 mcg/mL", "18.6 mL", profile="P-20", volume="19 mL", alarm="4 mL"))
-    assert (down.mix, down.mix_share) == (605_000, Fraction(21, 100))
-    assert (up.mix, up.mix_share) == (1_895_000, Fraction(-525, 10_000))
+    assert (down.mix, down.mix_share) == (Fraction(605_000), Fraction(21, 100))
+    assert (up.mix, up.mix_share) == (Fraction(1_895_000), Fraction(-525, 10_000))
     assert down.advised_rinses == 1
 
 
@@ -102,6 +102,15 @@ def test_what_was_drawn_out_is_compared() -> None:
     with pytest.raises(StepRefused) as caught:
         change("500 mcg/mL", "2000 mcg/mL", "38 mL", at=at, aspirated=Volume.parse("36 mL"))
     assert caught.value.finding.rule in {"under-delivery", "refill-discrepancy"}
+
+
+@pytest.mark.sr("SR-34")
+def test_what_is_expected_follows_the_week() -> None:
+    """From Sunday 10:00 to Wednesday 15:00: 84 mcg on Sunday, 174 on Monday and on Tuesday, 124 on Wednesday; at 2000 mcg/mL 0.278 mL."""
+    at = AS_OF + timedelta(days=3, hours=5)
+    left = Volume.parse("36.322 mL")  # 38 - 0.278 - 1.4
+    plan = convert(example("flex-weekday-weekend"), Concentration.parse("1000 mcg/mL"), Volume.parse("38 mL"), at=at, aspirated=left)
+    assert any("expected 36.322 mL by the count" in note for note in plan.notes)
 
 
 @pytest.mark.sr("SR-02")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from itbpump.plan import PlanInputError, PlanLimitError, StepRefused, titrate
+from itbpump.plan import PlanInputError, PlanLimitError, RunsDryError, StepRefused, titrate
 from itbpump.quantity import Duration, MassRate, Volume
 from itbpump.safety import Severity
 from itbpump.therapy import Continuous, Flex, PeriodicBolus
@@ -152,12 +152,27 @@ def test_the_reservoir_of_each_step_is_what_the_steps_before_left() -> None:
         assert volume == Volume(left)
 
 
-def test_a_plan_that_would_run_the_reservoir_low_is_refused() -> None:
-    with pytest.raises(StepRefused, match="refill") as caught:
-        titrate(present(continuous("200 mcg/day"), volume="6.7 mL"), rate("300 mcg/day"))
-    assert caught.value.finding.rule == "reservoir"
-    assert caught.value.review.severity is Severity.HARD
-    with pytest.raises(PlanInputError, match="do not last"):
+@pytest.mark.sr("SR-34")
+def test_a_part_of_a_nanolitre_counts_as_used() -> None:
+    """33,333 nL a day, 7 h: 9,722.125 nL."""
+    rx = present(continuous("100 mcg/day"), concentration="3000 mcg/mL", profile="V-40", since=AS_OF - timedelta(days=9))
+    entry = titrate(rx, rate("110 mcg/day"), at=AS_OF + timedelta(hours=7)).entries[0]
+    assert entry.rx.pump.reservoir_volume == Volume(38_000_000 - 9_723)
+
+
+@pytest.mark.sr("SR-36")
+def test_a_plan_ends_at_the_refill_and_says_so() -> None:
+    plan = titrate(present(continuous("200 mcg/day"), volume="6.8 mL"), rate("300 mcg/day"))
+    assert not plan.reaches_goal
+    assert [entry.daily_dose for entry in plan.entries] == [rate("220 mcg/day"), rate("242 mcg/day")]
+    assert "a refill comes first" in plan.notes[-1]
+    assert titrate(present(continuous("200 mcg/day")), rate("300 mcg/day")).reaches_goal
+
+
+def test_a_plan_whose_first_step_comes_after_the_refill_is_none() -> None:
+    with pytest.raises(StepRefused, match="refill"):
+        titrate(present(continuous("200 mcg/day"), volume="6.55 mL"), rate("300 mcg/day"))
+    with pytest.raises(RunsDryError, match="do not last"):
         titrate(present(continuous("200 mcg/day")), rate("300 mcg/day"), at=AS_OF + timedelta(days=400))
 
 

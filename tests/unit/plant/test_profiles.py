@@ -142,7 +142,6 @@ def test_unknown_profile_names_the_known_ones() -> None:
         ("[500000, 1000000,", "[500000, 0,", "drug.baclofen.concentrations_ng_per_mL", "list"),
         ("drift_step_ppm = { value = 5000", "drift_step_ppm = { value = 20001", "plant.drift_step_ppm", "above"),
         ("[drug.baclofen]", "[drug]\nbaclofen = 3\n[variant.P-40.plant]", "drug.baclofen", "table of limits"),
-        ("[drug.baclofen]", "[variant.P-20.drug.baclofen]", "drug", "at least one"),
         ("\n[firmware]", "\nplant = 3\n[firmware]", "file", "not TOML"),
         ("\n[plant]", "\n[variant.P-40]\nplant = 3\n[variant.P-20.plant]", "plant", "must be a table"),
         ("[variant.P-40.firmware]", "[variant.P-40.firmware]\nresidual_nL = 3", "firmware.residual_nL", "keep one"),

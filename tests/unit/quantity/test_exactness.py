@@ -68,6 +68,12 @@ def test_json_has_value_as_text_and_the_default_unit() -> None:
     assert MassRate(156_000, "mcg/h").json() == {"value": "156", "unit": "mcg/day"}
 
 
+@pytest.mark.parametrize("text", ["2h", "1h30m", "45m", "0m"])
+def test_a_duration_in_a_file_has_no_part_of_nothing(text: str) -> None:
+    minutes = {"2h": 120, "1h30m": 90, "45m": 45, "0m": 0}[text]
+    assert Duration.of_minutes(minutes).text() == text
+
+
 def test_durations_print_with_words() -> None:
     assert str(Duration.parse("1h30m")) == "1 h 30 min"
     assert str(Duration(45_000)) == "45 s"

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itbpump.configuration import mass_of_units, wire_configuration
+from itbpump.history import History
 from itbpump.profiles import load_profile
 from itbpump.quantity import MS_PER_DAY, MS_PER_HOUR, MassRate
 from itbpump.safety.across import NOTHING, Course, Past, Phase, anywhere_in, begun, highest_24h_across, ran_until, sum_of_last_24h
@@ -107,11 +108,14 @@ def test_what_ran_until_the_stop_counts_and_what_ended_a_day_ago_does_not() -> N
     configuration = wire_configuration(prescription(continuous("960 mcg/day")), P40)
     again = prescription(continuous("960 mcg/day"))
     stopped = pump(configuration, run_state=RunState.STOPPED)
-    hour_ago = changed(stopped, untreated_since_ms=stopped.uptime_ms - MS_PER_HOUR, mass_24h_ng=920_000)
+    hour_ago = changed(stopped, history=History(untreated_since_ms=stopped.uptime_ms - MS_PER_HOUR), mass_24h_ng=920_000)
     assert of(again, "daily-total", hour_ago) is None  # 23 h of the old and the rest of the day never come together with 24 h of the new
     unknown = changed(stopped, mass_24h_ng=920_000)
     assert "up to 1,880 mcg per day in some 24 h across the change" in message(review(again, unknown), "daily-total")
-    assert of(again, "daily-total", changed(stopped, untreated_since_ms=stopped.uptime_ms - MS_PER_DAY, mass_24h_ng=0)) is None
+    assert (
+        of(again, "daily-total", changed(stopped, history=History(untreated_since_ms=stopped.uptime_ms - MS_PER_DAY), mass_24h_ng=0))
+        is None
+    )
 
 
 @pytest.mark.sr("SR-12", "SR-07")

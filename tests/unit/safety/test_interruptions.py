@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from itbpump.configuration import wire_configuration
+from itbpump.history import History
 from itbpump.present import PresentPump
 from itbpump.profiles import load_profile
 from itbpump.quantity import MS_PER_HOUR, Duration, Mass, Volume
@@ -26,12 +27,12 @@ RUNNING = pump(wire_configuration(AGAIN, P40))
 
 def stopped(hours: float | None, *, given: int = 0) -> PresentPump:
     since = None if hours is None else RUNNING.uptime_ms - int(hours * MS_PER_HOUR)
-    return changed(RUNNING, run_state=RunState.STOPPED, untreated_since_ms=since, mass_24h_ng=given)
+    return changed(RUNNING, run_state=RunState.STOPPED, history=History(untreated_since_ms=since), mass_24h_ng=given)
 
 
 def stalled(hours: float) -> PresentPump:
     since = RUNNING.uptime_ms - int(hours * MS_PER_HOUR)
-    return changed(RUNNING, alarms=(AlarmNumber.MOTOR_STALL,), untreated_since_ms=since)
+    return changed(RUNNING, alarms=(AlarmNumber.MOTOR_STALL,), history=History(untreated_since_ms=since))
 
 
 # ------------------------------------------------------------------------------------------------ restart
@@ -86,7 +87,7 @@ def test_more_than_before_the_interruption_needs_a_second_person() -> None:
 def test_a_missed_dose_is_not_made_up() -> None:
     more = prescription(continuous("210 mcg/day"))
     assert of(more, "catch-up", RUNNING) is None
-    missed = changed(RUNNING, missed_nL=20_000)
+    missed = changed(RUNNING, history=History(missed_nL=20_000))
     assert "kept 40 mcg from the patient" in message(review(more, missed), "catch-up")
     short = changed(RUNNING, mass_24h_ng=150_000)
     assert "gave 150 mcg of 200 mcg programmed" in message(review(more, short), "catch-up")
@@ -201,8 +202,8 @@ def test_a_prime_fills_what_the_pump_stores_and_only_once() -> None:
     assert prime(catheter={"path_volume": "0.3 mL"})["prime-volume"] is Severity.SECOND
     assert prime(catheter={"path_volume": "0.342 mL"})["prime-volume"] is Severity.HARD
     day = 24 * MS_PER_HOUR
-    assert prime(changed(RUNNING, primed_ms=RUNNING.uptime_ms - day + 1))["prime-repeat"] is Severity.HARD
-    assert "prime-repeat" not in prime(changed(RUNNING, primed_ms=RUNNING.uptime_ms - day))
+    assert prime(changed(RUNNING, history=History(primed_ms=RUNNING.uptime_ms - day + 1)))["prime-repeat"] is Severity.HARD
+    assert "prime-repeat" not in prime(changed(RUNNING, history=History(primed_ms=RUNNING.uptime_ms - day)))
 
 
 @pytest.mark.sr("SR-13", "SR-22", "SR-39")

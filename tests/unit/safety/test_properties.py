@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from itbpump.configuration import PresentPump, configuration_digest, to_configuration, wire_configuration
 from itbpump.errors import ConfigurationError, LibraryError, ProfileError
+from itbpump.history import History
 from itbpump.profiles import load_profile
 from itbpump.quantity import Duration, Mass, Volume
 from itbpump.refill import Refill, RefillError
@@ -26,7 +27,8 @@ from itbpump.safety import Review, Severity, all_rules, review, review_bolus, re
 from itbpump.therapy import Prescription
 from itbpump.wire.messages import AlarmNumber, CommandKind, LogEntry, LogKind, Mode, RunState
 from tests.unit.safety.test_beside_the_pump import plausible
-from tests.unit.therapy.prescriptions import fits_wire, instants, prescriptions
+from tests.unit.safety.test_review import pump
+from tests.unit.therapy.prescriptions import continuous, fits_wire, instants, prescription, prescriptions
 
 # What each judge may raise instead of judging; anything else is a crash.
 DOCUMENTED = (ConfigurationError, LibraryError, ProfileError, RefillError)
@@ -75,9 +77,13 @@ def pumps(draw: st.DrawFn, held: Prescription) -> PresentPump:
         last_change_ms=draw(st.integers(0, uptime)),
         last_change_kind=draw(st.sampled_from(list(CommandKind))),
         alarms=tuple(draw(st.sets(st.sampled_from(list(AlarmNumber)), max_size=3))),
-        untreated_since_ms=draw(st.none() | st.integers(0, uptime)),
-        missed_nL=draw(st.sampled_from([0, 0, 50_000])),
-        primed_ms=draw(st.none() | st.integers(0, uptime)),
+        history=History(
+            untreated_since_ms=draw(st.none() | st.integers(0, uptime)),
+            therapy_since_ms=draw(st.none() | st.integers(0, uptime)),
+            boluses=tuple(draw(st.lists(st.tuples(st.integers(max(0, uptime - 80_000_000), uptime), st.integers(1, 400)), max_size=3))),
+            missed_nL=draw(st.sampled_from([0, 0, 50_000])),
+            primed_ms=draw(st.none() | st.integers(0, uptime)),
+        ),
     )
 
 
@@ -200,3 +206,18 @@ def test_another_present_is_another_digest(rx: Prescription, present: PresentPum
     """What the clinician has confirmed is not confirmed for a pump that has moved on."""
     moved = changed(present, **{field: getattr(present, field) + 1_000_000})
     assert (review(rx, present).digest == review(rx, moved).digest) is (field == "reservoir_nL" and present.configuration is None)
+
+
+# ------------------------------------------------------------------------------------------------ what the properties once found
+ALMOST_WATER = {"concentration": "0.001 mcg/mL"}
+
+
+def test_a_therapy_that_no_wire_can_carry_is_judged_all_the_same() -> None:
+    before = prescription(continuous("0.101 mcg/day"), drug=ALMOST_WATER)  # 101 mL a day
+    is_a_judgement(review(prescription(), before))
+
+
+def test_a_prime_of_next_to_no_drug_is_judged_all_the_same() -> None:
+    held = wire_configuration(prescription(continuous("0.05 mcg/day"), drug=ALMOST_WATER), load_profile("P-40"))
+    rx = prescription(prime={"scope": "path"}, catheter={"path_volume": "0.001 mL"})
+    is_a_judgement(review_prime(rx, Duration.of_minutes(60), pump(held), load_profile("P-40")))

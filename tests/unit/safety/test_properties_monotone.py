@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from itbpump.configuration import PresentPump, wire_configuration
 from itbpump.drugs import DrugLibrary, Figure, load_library
+from itbpump.history import History
 from itbpump.profiles import load_profile
 from itbpump.quantity import Duration, Mass, MassRate
 from itbpump.safety import Review, Severity, review, review_bolus, review_prime, review_refill
@@ -200,7 +201,7 @@ def usual_pairs(draw: st.DrawFn) -> tuple[Prescription, PresentPump | Prescripti
         host_now=rx.pump.as_of,
         reservoir_nL=rx.pump.reservoir_volume.nL,
         last_change_ms=(900 - hours) * 3_600_000,
-        untreated_since_ms=None if state is RunState.RUNNING else (900 - hours) * 3_600_000,
+        history=History(untreated_since_ms=None if state is RunState.RUNNING else (900 - hours) * 3_600_000),
         mass_24h_ng=draw(st.integers(0, 1_500_000)),
     )
     return rx, present

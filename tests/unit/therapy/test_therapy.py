@@ -60,7 +60,7 @@ def test_amounts_keep_the_unit_they_were_typed_in() -> None:
         ('mode = "flex"', 'mode = "flexi"', "[therapy]", "therapy", "did you mean 'flex'"),
         ('mode = "flex"', 'mode = "flex"\ndose = "3 mcg/day"', 'dose = "3', "therapy.dose", "belongs to mode continuous or periodic-bolus"),
         ('mode = "flex"', "", "[therapy]", "therapy", "mode is missing"),
-        ('"spinal"', '"spinl"', "indication", "patient.indication", "did you mean 'spinal'"),
+        ('"spinal"', '"Spinal origin"', "indication", "patient.indication", "pattern"),
         ('"38 mL"', "38", "reservoir_volume", "pump.reservoir_volume", "text with its unit"),
         ('"38 mL"', '"38.0 mL"', "reservoir_volume", "pump.reservoir_volume", "write 38"),
         ('dose = "40 mcg"', 'dose = "40 mcg/h"', "40 mcg/h", "therapy.pattern[1].steps[2].dose", "a dose is needed"),

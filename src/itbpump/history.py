@@ -1,0 +1,119 @@
+"""What a pump's newest log entries tell of its last days: boluses, interruptions, since when the therapy has run, the last fill.
+
+Pure. The log read is short, and every answer is for that stretch alone; what it does not reach is not known. Not here: `present`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec.structs import replace
+
+from itbpump.quantity import MS_PER_DAY
+from itbpump.wire.messages import BolusKind, CommandKind, Configuration, LogEntry, LogKind, RunState
+
+__all__ = ["History", "same_therapy"]
+
+STOPPED_A_THERAPY: Final = 2  # itbp1.toml, log_arguments.stop
+RECENT_MS: Final = 2 * MS_PER_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Times are pump uptime, ms.
+
+    `untreated_since_ms`: when a stop, a safe state or a stall ended delivery that has not begun again. `therapy_since_ms`: the latest time
+    at which the therapy in force can have begun. `boluses`: end and pulses of those that ended in the last 24 h. `missed_nL`: what stalls
+    of the last two days kept from the patient. `primed_ms`: the last prime. `filled_ms`, `filled_nL`: the last fill, and all that was in
+    the reservoir then.
+    """
+
+    untreated_since_ms: int | None = None
+    therapy_since_ms: int | None = None
+    boluses: tuple[tuple[int, int], ...] = ()
+    missed_nL: int = 0
+    primed_ms: int | None = None
+    filled_ms: int | None = None
+    filled_nL: int | None = None
+
+    @classmethod
+    def of_log(
+        cls,
+        log: Sequence[LogEntry],
+        now_ms: int,
+        run_state: RunState,
+        configuration: Configuration | None,
+        previous: Configuration | None,
+    ) -> History:
+        """From the newest entries, oldest first."""
+        primes = [entry.uptime_ms for entry in log if entry.kind is LogKind.BOLUS_START and entry.b == BolusKind.PRIME]
+        fills = [entry for entry in log if entry.kind is LogKind.REFILL]
+        ended = [entry for entry in log if entry.kind is LogKind.BOLUS_END and now_ms - entry.uptime_ms < MS_PER_DAY]
+        missed = [entry.b for entry in log if entry.kind is LogKind.STALL_RECOVERED and now_ms - entry.uptime_ms < RECENT_MS]
+        return cls(
+            untreated_since_ms=_untreated_since(log, run_state),
+            therapy_since_ms=_therapy_since(log, configuration, previous) if configuration is not None else None,
+            boluses=tuple((entry.uptime_ms, entry.a) for entry in ended if entry.a),
+            missed_nL=sum(missed),
+            primed_ms=primes[-1] if primes else None,
+            filled_ms=fills[-1].uptime_ms if fills else None,
+            filled_nL=fills[-1].a if fills else None,
+        )
+
+
+def _untreated_since(log: Sequence[LogEntry], run_state: RunState) -> int | None:
+    ended: int | None = None
+    stalled: int | None = None
+    for entry in log:
+        if _interrupts(entry):
+            ended = entry.uptime_ms
+        elif entry.kind is LogKind.STALL and stalled is None:
+            stalled = entry.uptime_ms
+        elif entry.kind is LogKind.STALL_RECOVERED:
+            stalled = None
+    return stalled if run_state is RunState.RUNNING else ended
+
+
+def _interrupts(entry: LogEntry) -> bool:
+    return entry.kind is LogKind.SAFE_STATE or (entry.kind is LogKind.STOP and entry.b == STOPPED_A_THERAPY)
+
+
+def _therapy_since(log: Sequence[LogEntry], configuration: Configuration, previous: Configuration | None) -> int | None:
+    """A commit of the same therapy, such as a refill, begins nothing, unless it ended an interruption."""
+    if not log:
+        return None
+    commits: list[int] = []
+    for entry in log:
+        if _interrupts(entry):
+            commits = []
+        elif entry.kind is LogKind.COMMITTED and entry.b >> 32 == CommandKind.CONFIGURE:
+            commits.append(entry.uptime_ms)
+    interrupted = any(_interrupts(entry) for entry in log)
+    if not commits:  # it began before the stretch of log that was read
+        return log[0].uptime_ms
+    if previous is None or not same_therapy(previous, configuration):
+        return commits[-1]
+    if len(commits) > 1:
+        return commits[-2]
+    return commits[-1] if interrupted else log[0].uptime_ms
+
+
+def same_therapy(one: Configuration, other: Configuration) -> bool:
+    """The same drug at the same times; volumes, alarms, start and bridge aside."""
+
+    def therapy(configuration: Configuration) -> Configuration:
+        return replace(
+            configuration,
+            reservoir_set=False,
+            reservoir_volume_nL=0,
+            path_volume_nL=0,
+            low_alarm_nL=0,
+            empty_alarm_nL=0,
+            start=False,
+            bridge_flow_nL_per_day=0,
+            bridge_pulses=0,
+        )
+
+    return therapy(one) == therapy(other)

@@ -179,7 +179,7 @@ def wait_text(present: PresentPump, profile: PumpProfile) -> str:
     flow = Fraction(0)
     if old is not None and present.run_state is RunState.RUNNING:
         flow = Fraction(old.bridge_flow_nL_per_day) if present.bridging else schedule_for(old, profile).mean_flow
-    elif present.run_state is RunState.SAFE and present.mode is not Mode.STOPPED:
+    elif present.run_state is RunState.SAFE and present.mode is Mode.MINIMUM_RATE:  # without delivery it tells the programmed mode
         flow = Fraction(profile.minimum_rate.whole_nL_per_day)
     amount = f"wait until {pulses:,} more pulses have passed"
     if flow == 0:

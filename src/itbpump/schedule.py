@@ -72,7 +72,7 @@ class Segment(NamedTuple):
 
     @property
     def is_bolus(self) -> bool:
-        return self.duration_ms > 0
+        return bool(self.duration_ms)
 
     @property
     def flow(self) -> Fraction:
@@ -198,12 +198,21 @@ class Schedule:
 
     def segments_between(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int, Fraction]]:
         """(start, end, flow in nL/day) of every piece of a span, for charts."""
+        for at, end, segment in self._pieces(from_ms, to_ms):
+            yield at, end, segment.flow
+
+    def edges_between(self, from_ms: int, to_ms: int) -> Iterator[int]:
+        """Where the pieces of a span begin."""
+        for at, _, _ in self._pieces(from_ms, to_ms):
+            yield at
+
+    def _pieces(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int, Segment]]:
         at = from_ms
         while at < to_ms:
             cycles, within = divmod(at, self.cycle_ms)
             segment = self.segments[bisect_right(self._starts, within) - 1]
             end = min(to_ms, cycles * self.cycle_ms + segment.end_ms)
-            yield at, end, segment.flow
+            yield at, end, segment
             at = end
 
     @property

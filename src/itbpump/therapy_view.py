@@ -115,6 +115,16 @@ class TherapyView:
         """The steps of each weekday: one rate at 00:00 for a constant therapy, none for a periodic one. Made when asked for."""
         return _days(self.configuration, self.concentration, self.profile)
 
+    def bolus_durations(self, weekday: int) -> dict[int, Duration]:
+        """Minute of the day → how long the bolus step there takes; 0 is Monday."""
+        return {
+            step.start_min: Duration.of_minutes(step.duration_min)
+            for pattern in self.configuration.patterns
+            if pattern.days >> weekday & 1
+            for step in pattern.steps
+            if step.kind is StepKind.BOLUS
+        }
+
     @property
     def mode_text(self) -> str:
         return self.mode.name.lower().replace("_", "-")

@@ -31,7 +31,7 @@ def _roles() -> list[str]:
     """For the shell."""
     from itbpump.wire.messages import Role
 
-    return [role.name.lower() for role in Role if role]
+    return [role.name.lower() for role in Role]
 
 
 def pair(

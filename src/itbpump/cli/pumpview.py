@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from itbpump.cli.days import WEEK_MS
-from itbpump.cli.pumps import open_commands, who
+from itbpump.cli.pumps import who
 
 if TYPE_CHECKING:
     from itbpump.hoststate import Intent
@@ -64,8 +65,9 @@ class PumpView:
         return (" ".join(parts[:2]) or "less than a minute") + " ago by the pump's clock"
 
 
-def read_view(pump: Pump) -> PumpView:
-    """Read everything the screen shows. Raises LinkError, TransportError, HostStateError."""
+def read_view(pump: Pump, open_commands: Sequence[Intent] = ()) -> PumpView:
+    """Read everything the screen shows. `open_commands`: those of which this computer does not know what became. Raises LinkError,
+    TransportError."""
     from itbpump.therapy_view import view_configuration
     from itbpump.wire.messages import Role
 
@@ -82,7 +84,7 @@ def read_view(pump: Pump) -> PumpView:
         host_now=pump.host_now(),
         simulated=pump.info.simulated,
         changed_by=who(now.last_change_by, pump),
-        open=tuple(open_commands(pump)),
+        open=tuple(open_commands),
         last_dose_change=_last_dose_change(pump, now.log_next_seq) if hidden else None,
     )
 

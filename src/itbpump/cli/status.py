@@ -9,7 +9,7 @@ import typer
 from itbpump.cli.days import week_text
 from itbpump.cli.guard import Output
 from itbpump.cli.layout import row
-from itbpump.cli.pumps import opened
+from itbpump.cli.pumps import open_commands, opened
 from itbpump.cli.pumpview import PumpView, dose_kinds, read_view
 from itbpump.cli.statusdata import ERI_NOT_RAISED, status_json
 
@@ -27,7 +27,7 @@ def status(
     """Show what the pump says of itself: therapy, reservoir, alarms, battery, clock. Changes nothing in it."""
     out = Output(as_json)
     with opened(url) as pump:
-        view = read_view(pump)
+        view = read_view(pump, open_commands(pump))
     out.data(status_json(view))
     if not as_json:
         out.say(*status_lines(view))

@@ -147,10 +147,7 @@ def _expects(present: Prescription, profile: PumpProfile, library: DrugLibrary) 
 
     def expects(finding: Finding, rx: Prescription) -> str | None:
         if finding.severity > Severity.SOFT:
-            # It asks for a start from the bottom, and this is one.
-            return "the plan begins low, as a start; a second person signs it" if finding.rule == "restart" else None
-        if finding.rule == "restart":
-            return "the plan begins low, as a start"
+            return None
         if finding.rule == "daily-total" and view_of(rx, profile).highest_24h_exact < soft_low(library, rx):
             return "a start is lower than maintenance"
         return own.get(finding.rule)

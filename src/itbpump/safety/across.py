@@ -77,8 +77,8 @@ class Course:
         for phase in self._phases:
             end = until_ms if phase.length_ms is None else min(until_ms, at + phase.length_ms)
             if end > at:
-                pieces = phase.schedule.segments_between(phase.start_ms, phase.start_ms + end - at)
-                yield from (at + begins - phase.start_ms for begins, _, _ in pieces)
+                begins = phase.schedule.edges_between(phase.start_ms, phase.start_ms + end - at)
+                yield from (at + edge - phase.start_ms for edge in begins)
             at = end
         yield until_ms
 
@@ -105,8 +105,7 @@ def ran_until(schedule: Schedule, now_ms: int, ng_per_mL: int, idle_ms: int = 0)
     def mass(back_ms: int) -> int:
         return schedule.volume_units_between(now - back_ms, now - idle_ms) * ng_per_mL if back_ms > idle_ms else 0
 
-    pieces = schedule.segments_between(now - MS_PER_DAY, now - idle_ms)
-    return Past(mass, (*(now - begins for begins, _, _ in pieces), idle_ms))
+    return Past(mass, (*(now - edge for edge in schedule.edges_between(now - MS_PER_DAY, now - idle_ms)), idle_ms))
 
 
 def anywhere_in(schedule: Schedule, ng_per_mL: int) -> Past:

@@ -138,7 +138,7 @@ class Current:
     def _therapy_identity(self) -> str | None:
         """Of what was compared with, as text; a file may hold what no pump could be sent, so it need not fit the wire."""
         if self.rx is not None:
-            return self.rx.model_dump_json(by_alias=True, exclude_none=True)
+            return self.rx.canonical_json
         return None if self.configuration is None else msgspec.json.encode(self.configuration, order="deterministic").decode("ascii")
 
 

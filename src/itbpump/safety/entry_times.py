@@ -117,7 +117,7 @@ def _timed(c: Context, slips: EntrySlips) -> Iterator[_Timed]:
     elif therapy.mode == "flex":
         for pattern, wire in zip(therapy.pattern, c.configuration.patterns, strict=True):
             days = tuple(day for day in range(7) if wire.days >> day & 1)
-            before = {step.at.minute: step.over for step in old.days[days[0]]} if old is not None else {}
+            before = old.bolus_durations(days[0]) if old is not None else {}
             rate = MassRate(0)
             for step in pattern.steps:
                 rate = step.rate if step.rate is not None else rate

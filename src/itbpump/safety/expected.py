@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from itbpump.drugs import Figure
 from itbpump.profiles.slips import EntrySlips
 from itbpump.quantity import Exact, MassRate
 from itbpump.safety.context import Context
 
-__all__ = ["Expected", "expected_day", "start_limit"]
+__all__ = ["Expected", "expected_day", "screening_limit", "start_limit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,20 @@ def start_limit(c: Context) -> MassRate | None:
     or a therapy may be running."""
     if c.current is None or c.current.is_treating:
         return None
+    screened = screening_limit(c)
+    if c.library.start_factor is not None:
+        return screened[0] if screened is not None and screened[0].ng_per_day else None
+    return c.library.start_absolute_soft.value if c.library.start_absolute_soft is not None else None
+
+
+def screening_limit(c: Context) -> tuple[MassRate, Figure[int]] | None:
+    """The start dose that the screening dose carries, and the factor it rests on; None without a screening, or for a drug without one."""
     library, screening = c.library, c.rx.screening
     factor, long_effect, long_factor = library.start_factor, library.start_long_effect, library.start_long_factor
-    if factor is None or long_effect is None or long_factor is None:
-        return library.start_absolute_soft.value if library.start_absolute_soft is not None else None
-    if screening is None or screening.dose.ng == 0:
+    if screening is None or factor is None or long_effect is None or long_factor is None:
         return None
     used = long_factor if screening.effect > long_effect.value else factor
-    return MassRate(screening.dose.ng * used.value)
+    return MassRate(screening.dose.ng * used.value), used
 
 
 def _screening_ng(c: Context) -> Fraction | None:

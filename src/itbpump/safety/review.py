@@ -161,7 +161,7 @@ def _proposed(c: Context) -> dict[str, Any]:
 def _digest(c: Context, findings: tuple[Finding, ...]) -> str:
     return canonical_digest(
         {
-            "rx": c.rx.model_dump_json(by_alias=True, exclude_none=True),
+            "rx": c.rx.canonical_json,
             "refill": c.volume.json() if c.is_refill else None,
             "aspirated": None if c.refill is None else Volume(c.refill.aspirated_nL).json(),
             "current": c.current.identity() if c.current is not None else None,

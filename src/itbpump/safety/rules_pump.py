@@ -23,11 +23,14 @@ HARD, SECOND, SOFT, INFO = Severity.HARD, Severity.SECOND, Severity.SOFT, Severi
 def flow_range(c: Context) -> Iterator[Hit]:
     """Every rate lies within the pump's range; a dose that this concentration cannot carry names one that can."""
     low, high = c.profile.flow_min, c.profile.flow_max
+    lowest, highest = low.nL_per_day, high.nL_per_day
     for rate in c.rates():
+        if lowest <= rate.flow.nL_per_day <= highest:
+            continue
         if rate.flow < low:
             message = f"{rate.where}: {rate.prescribed} is {rate.flow}, below the pump's lowest flow of {low}; {_carriers(c, rate.flow)}"
             yield Hit(HARD, message, rate.flow.text(), low.text(), c.profile.sources["flow_min"].source)
-        elif rate.flow > high:
+        else:
             message = f"{rate.where}: {rate.prescribed} is {rate.flow}, above the pump's highest flow of {high}; {_carriers(c, rate.flow)}"
             yield Hit(HARD, message, rate.flow.text(), high.text(), c.profile.sources["flow_max"].source)
 

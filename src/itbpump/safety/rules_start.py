@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from itbpump.quantity import MS_PER_HOUR, Mass, MassRate, Volume, mass_of_volume
 from itbpump.safety.context import Context, percent_text
 from itbpump.safety.current import Current
+from itbpump.safety.expected import screening_limit, start_limit
 from itbpump.safety.model import Hit, RuleSet, Severity
 from itbpump.safety.rules_change import increase_share
 
@@ -42,51 +43,50 @@ def start(c: Context) -> Iterator[Hit]:
 
 
 def _screening_hits(c: Context) -> Iterator[Hit]:
-    library, screening = c.library, c.rx.screening
-    factor, long_effect, long_factor = library.start_factor, library.start_long_effect, library.start_long_factor
-    share = library.start_second_percent
-    if factor is None or long_effect is None or long_factor is None or share is None:
+    share, screening, carried = c.library.start_second_percent, c.rx.screening, screening_limit(c)
+    if share is None:
         return
-    if screening is None:
+    if screening is None or carried is None:
         yield Hit(INFO, "not checked: the start dose, as [screening] is missing")
         return
-    used = long_factor if screening.effect > long_effect.value else factor
-    limit = MassRate(screening.dose.ng * used.value)
+    limit, factor = carried
     second = MassRate(Fraction(limit.ng_per_day * share.value, 100))
     total = c.view.highest_24h_exact
     if total > limit:
-        rule = f"{used.value} times the screening dose of {screening.dose}"
-        above = f"a start at up to {total.rounded()} in 24 h is above {rule}, {limit}"
+        above = f"a start at up to {total.rounded()} in 24 h is above {factor.value} times the screening dose of {screening.dose}, {limit}"
         severity = SECOND if total > second else SOFT
         message = f"{above}, and above {second}" if severity is SECOND else above
-        yield Hit(severity, message, total.rounded().text(), limit.text(), used.origin)
+        yield Hit(severity, message, total.rounded().text(), limit.text(), factor.origin)
 
 
 @RULES.rule("restart", "SR-33", "SR-08", worst=SECOND)
 def restart(c: Context) -> Iterator[Hit]:
-    """After an interruption the patient is no longer used to the old dose; how long it was decides."""
+    """After an interruption the patient is no longer used to the old dose; how long it was decides. A dose to start with is one still."""
     current = c.current
     if not c.is_therapy or current is None or current.configuration is None:
         return
     stalled = current.present is not None and current.present.stalled
     if current.is_treating and not stalled:
         return
-    what = "the motor has not turned" if stalled else "the pump has given no therapy"
-    soft, second = c.library.restart_soft_after, c.library.restart_second_after
-    care = "tolerance is lost: begin low, as a start, and watch breathing"
-    idle = _untreated_ms(current)
-    if idle is None:
-        known_little = current.present is not None and current.present.mass_24h_ng == 0
-        since = "for at least 24 h" if known_little else "for a time that is not known"
-        yield Hit(SECOND, f"{what} {since}; {care}", "not known", second.value.text(), second.origin)
-        return
-    hours = idle // MS_PER_HOUR
-    text = f"{hours} h" if hours < 72 else f"{hours // 24:,} days"
-    for severity, limit in ((SECOND, second), (SOFT, soft)):
-        if idle >= limit.value.ms:
-            yield Hit(severity, f"{what} for {text}; {care}", text, limit.value.text(), limit.origin)
-            return
-    yield Hit(INFO, f"{what} for {text}")
+    idle, start, soft, second = _untreated_ms(current), start_limit(c), c.library.restart_soft_after, c.library.restart_second_after
+    what = f"{'the motor has not turned' if stalled else 'the pump has given no therapy'} {_how_long(current, idle)}"
+    if start is not None and c.view.highest_24h_exact <= start:
+        yield Hit(INFO, f"{what}; the dose is one to start with")
+    elif idle is not None and idle < soft.value.ms:
+        yield Hit(INFO, what)
+    else:
+        severity, limit = (SOFT, soft) if idle is not None and idle < second.value.ms else (SECOND, second)
+        value = "not known" if idle is None else f"{idle // MS_PER_HOUR:,} h"
+        message = f"{what}; tolerance is lost: begin low, as a start, and watch breathing"
+        yield Hit(severity, message, value, limit.value.text(), limit.origin)
+
+
+def _how_long(current: Current, idle_ms: int | None) -> str:
+    if idle_ms is None:
+        gave_nothing = current.present is not None and current.present.mass_24h_ng == 0
+        return "for at least 24 h" if gave_nothing else "for a time that is not known"
+    hours = idle_ms // MS_PER_HOUR
+    return f"for {hours} h" if hours < 72 else f"for {hours // 24:,} days"
 
 
 def _untreated_ms(current: Current) -> int | None:

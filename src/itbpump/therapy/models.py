@@ -6,6 +6,7 @@ Not modelled: the patient's record, appointments, oral drugs.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -354,6 +355,11 @@ class Prescription(_Table):
         if self.prime is not None and self.prime.scope == "catheter" and self.catheter.tubing_volume is None:
             raise ValueError("to prime the catheter alone, catheter.tubing_volume must be given")
         return self
+
+    @cached_property
+    def canonical_json(self) -> str:
+        """All that is prescribed, as JSON text; equal for equal prescriptions. Digests are taken over it, often of the same one."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)
 
     @property
     def patient_bolus(self) -> PatientBolus | None:

@@ -87,6 +87,70 @@ def test_a_bolus_above_the_usual_with_a_reason(cli: Any, running: str) -> None:
     assert (told.code, told.data["overrides"][0]["reason"]) == (0, "monitored")
 
 
+@pytest.mark.sr("SR-03")
+@pytest.mark.parametrize("answers", ["no\n", "60 mcg\n"])
+def test_overrides_are_shown_as_they_will_be_logged_before_the_question(cli: Any, running: str, answers: str) -> None:
+    given = ("--override", "bolus-size=monitored: on the ward", "--user", "dr-1", "--second", "rn-2")
+    told = cli("bolus", running, "--dose", "60 mcg", "--over", "10m", *given, answers=answers)
+    assert told.code == (0 if answers == "60 mcg\n" else 1)
+    shown = "bolus-size: 60 mcg against 50 mcg reason: monitored: on the ward by dr-1, second person rn-2"
+    assert f"Overrides, as they will be logged: {shown}" in told.said
+    assert "Overrides" in told.out.partition("Applied")[0]
+
+
+def test_without_an_override_nothing_is_said_of_one(cli: Any, running: str) -> None:
+    assert "Overrides" not in cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes").said
+
+
+# ------------------------------------------------------------------------------------------------ whose limits
+def judged(cli: Any, url: str, *patient: str, dose: str = "25 mcg") -> dict[str, Any]:
+    """The findings by rule."""
+    data = cli("bolus", url, "--dose", dose, "--over", "10m", "--yes", "--no-wait", "--json", *patient).data
+    return {finding["rule"]: finding for finding in data["review"]["findings"]}
+
+
+@pytest.mark.sr("SR-02")
+def test_a_bolus_is_judged_by_the_patients_limits(cli: Any, running: str, flex: str, variant: Callable[..., str], advance: Any) -> None:
+    """650 mcg per day with boluses: the hard limit of a child under 12 is lower than that of an adult."""
+    advance(running, 2 * 86_400_000)
+    assert "unknown-patient" in judged(cli, running)
+    advance(running, 2 * 86_400_000)
+    assert "unknown-patient" not in judged(cli, running, "--rx", flex)
+    advance(running, 2 * 86_400_000)
+    assert "age is not told" in judged(cli, running, "--indication", "spinal")["unknown-patient"]["message"]
+    child = variant(("age_years = 46", "age_years = 8"))
+    for patient in (("--rx", child), ("--indication", "spinal", "--age", "8")):
+        advance(running, 2 * 86_400_000)
+        assert "unknown-patient" not in judged(cli, running, *patient)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (("--indication", "spine"), 2, "write spinal or cerebral"),
+        (("--age", "131"), 2, ""),
+        (("--indication", "spinal", "--rx", "absent.toml"), 2, "the patient is told once"),
+        (("--rx", "absent.toml"), 2, "cannot be read"),
+    ],
+)
+def test_a_patient_that_cannot_be_read(cli: Any, running: str, options: tuple[str, ...], code: int, words: str) -> None:
+    told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes", *options)
+    assert told.code == code
+    assert words in told.said
+    assert cli("status", running, "--json").data["bolus"]["kind"] == "none"
+
+
+@pytest.mark.sr("SR-20")
+def test_another_patients_prescription_is_noticed(cli: Any, running: str, variant: Callable[..., str]) -> None:
+    for change in (("2000 mcg/mL", "1000 mcg/mL"), ('name = "baclofen"', 'name = "morphine"')):
+        told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes", "--rx", variant(change))
+        assert told.code == 1
+        assert "is it this patient's? nothing was sent" in told.said
+    told = cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes", "--rx", variant(('"P-40"', '"V-40"')))
+    assert told.code == 1
+    assert "V-40" in told.said
+
+
 @pytest.mark.sr("SR-23")
 def test_no_bolus_without_a_therapy(cli: Any, paired: str) -> None:
     told = cli("bolus", paired, "--dose", "25 mcg", "--over", "10m", "--yes")
@@ -151,6 +215,33 @@ def test_prime(cli: Any, running: str, variant: Callable[..., str]) -> None:
     told = cli("prime", running, "--rx", with_prime, "--over", "30m", "--yes")
     assert told.code == 0, told.err
     assert "0.316 mL of 0.316 mL, 632 of 632 pulses, done" in told.said
+
+
+@pytest.mark.sr("SR-13")
+@pytest.mark.parametrize(("answer", "code"), [("yes\n", 1), ("0.3 mL\n", 1), ("0.316 mL\n", 0), ("", 2)])
+def test_a_prime_is_confirmed_by_its_volume(cli: Any, running: str, variant: Callable[..., str], answer: str, code: int) -> None:
+    with_prime = variant(("[therapy]", '[prime]\nscope = "path"\n\n[therapy]'))
+    assert cli("prime", running, "--rx", with_prime, "--over", "30m", "--no-wait", answers=answer).code == code
+    assert cli("status", running, "--json").data["bolus"]["kind"] == ("none" if code else "prime")
+
+
+@pytest.mark.sr("SR-13")
+def test_a_prime_is_reviewed_and_not_repeated(cli: Any, running: str, variant: Callable[..., str]) -> None:
+    with_prime = variant(("[therapy]", '[prime]\nscope = "path"\n\n[therapy]'))
+    assert cli("prime", running, "--rx", with_prime, "--over", "30m", "--yes").code == 0
+    override = ("--override", "prime-repeat=specialist: asked", "--user", "dr-1", "--second", "rn-2")
+    told = cli("prime", running, "--rx", with_prime, "--over", "30m", "--yes", "--json", *override)
+    assert told.code == 4
+    assert "prime-repeat: a hard limit, which nobody can override" in told.data["missing"]
+
+
+@pytest.mark.sr("SR-13")
+def test_a_pump_without_a_therapy_is_not_primed_and_nobody_is_asked(cli: Any, paired: str, variant: Callable[..., str]) -> None:
+    with_prime = variant(("[therapy]", '[prime]\nscope = "path"\n\n[therapy]'))
+    told = cli("prime", paired, "--rx", with_prime, "--over", "30m", answers="0.316 mL\n")
+    assert told.code == 1
+    assert "Type" not in told.said
+    assert "program a therapy first" in told.said
 
 
 @pytest.mark.sr("SR-13")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -96,6 +97,89 @@ def test_the_log_in_words_and_from_a_number(cli: Any, running: str) -> None:
     assert later[0]["seq"] == 4
     assert "no entries" in cli("log", running, "--from", "999").out
     assert cli("log", running, "--from", "-1").code == 2
+
+
+def test_the_log_by_kind_and_the_newest_first(cli: Any, running: str) -> None:
+    cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes")
+    cli("alarm-test", running)
+    numbers = [int(line[:6]) for line in cli("log", running).out.splitlines() if line[:6].strip().isdecimal()]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(numbers) > 10
+    kinds = {entry["kind"] for entry in cli("log", running, "--kind", "therapy", "--json").data["entries"]}
+    assert kinds == {"committed", "bolus_start", "bolus_end", "refill"}
+    texts = [entry["text"] for entry in cli("log", running, "--kind", "therapy", "--json").data["entries"]]
+    assert not any("alarm test" in text for text in texts)
+    alarms = cli("log", running, "--kind", "alarm", "--kind", "bolus-end", "--json").data["entries"]
+    assert [entry["kind"] for entry in alarms] == ["bolus_end", "alarm_test"]
+    assert "no entries of stall from number 0 on" in cli("log", running, "--kind", "stall").said
+    told = cli("log", running, "--kind", "nothing")
+    assert told.code == 2
+    assert "therapy, alarm, session, pump" in told.said
+
+
+def test_every_kind_of_entry_is_in_a_group_or_always_shown() -> None:
+    from itbpump.cli.words import log_groups
+    from itbpump.wire.messages import LogKind
+
+    grouped = {name for group in log_groups().values() for name in group} - {"dose_command"}
+    assert grouped == {kind.name.lower() for kind in LogKind} - {"gap"}
+
+
+def test_the_log_tells_the_clock_where_it_was_set(cli: Any, running: str, advance: Callable[[str, int], None]) -> None:
+    assert "clock (UTC)" not in cli("log", running).out
+    assert cli("clock", running, "--set").code == 0
+    advance(running, 77 * DAY_MS)
+    cli("alarm-test", running)
+    lines = cli("log", running).out.splitlines()
+    assert lines[0].split() == ["number", "pump's", "uptime", "clock", "(UTC)", "newest", "first"]
+    (tested,) = [line for line in lines if "tone tested" in line]
+    assert " 77 d " in tested
+    assert re.search(r" \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d ", tested)
+
+
+@pytest.mark.sr("SR-42")
+def test_an_open_outcome_stands_on_the_screen(cli: Any, running: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.unit.cli.test_doses import line_lost_at_commit
+
+    assert cli("status", running, "--json").data["open_outcomes"] == []
+    with line_lost_at_commit(monkeypatch):
+        assert cli("bolus", running, "--dose", "25 mcg", "--over", "10m", "--yes").code == 5
+    assert cli("status", running, "--json").data["open_outcomes"] == [{"command": 2, "what": "a bolus of 25 mcg"}]
+    told = cli("status", running)
+    assert told.out.splitlines()[1].startswith("UNKNOWN         what became of a bolus of 25 mcg (command 2):")
+    assert f"itbpump reconcile {running}" in told.out
+    cli("reconcile", running)
+    assert "UNKNOWN" not in cli("status", running).out
+
+
+def test_an_alarm_test_does_not_hide_when_the_therapy_changed(
+    cli: Any, running: str, advance: Callable[[str, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance(running, 3 * DAY_MS)
+    before = cli("status", running, "--json").data["last_dose_change"]
+    assert before["kind"] == "configure"
+    cli("alarm-test", running)
+    told = cli("status", running)
+    assert "Last change therapy, volume or day programmed, 3 d ago" in told.said
+    assert "Last command alarm test by this companion" in told.said
+    data = cli("status", running, "--json").data
+    assert (data["last_change"]["kind"], data["last_dose_change"]["kind"]) == ("alarm_test", "configure")
+    monkeypatch.setattr("itbpump.pump.RECENT_ENTRIES", 1)
+    assert "Last change none in the newest log entries; all of them: itbpump log" in cli("status", running).said
+
+
+@pytest.mark.sr("SR-20", "SR-53", "SR-55")
+def test_a_review_beside_a_pump_says_which_what_it_sounds_and_what_day_it_has(
+    cli: Any, paired: str, flex: str, advance: Callable[[str, int], None]
+) -> None:
+    first = cli("review", flex, "--pump", paired).said
+    assert "Pump P4000001, P-40, SIMULATED Alarms none Pump's day none yet; it will be the day at UTC−05:00" in first
+    assert cli("program", flex, "--pump", paired, "--yes").code == 0
+    advance(paired, 400 * DAY_MS)
+    lines = cli("review", flex, "--pump", paired).out.splitlines()
+    assert lines[2].startswith("ALARM           the reservoir is low")
+    (day,) = [line for line in lines if line.startswith("Pump's day")]
+    assert re.match(r"Pump's day      [A-Z][a-z]{2} \d\d:\d\d, .* this computer", day)
 
 
 def test_reconcile_with_nothing_open(cli: Any, running: str) -> None:

@@ -105,11 +105,13 @@ def test_a_start_above_the_screening_rule_is_refused() -> None:
     assert caught.value.review.severity is Severity.SECOND
 
 
-def test_a_restart_says_that_a_second_person_is_needed() -> None:
+def test_a_restart_by_the_screening_dose_is_a_start_and_any_other_needs_a_second_person() -> None:
     stopped = present({"mode": "stopped"}, screening={"dose": "75 mcg", "effect": "6h"}, since=AS_OF - timedelta(days=4))
-    first = titrate(stopped, rate("200 mcg/day")).entries[0]
-    assert [(item.finding.rule, item.finding.severity) for item in first.expected] == [("restart", Severity.SECOND)]
-    assert first.verdict == "second"
+    assert titrate(stopped, rate("200 mcg/day")).entries[0].verdict == "ok"
+    unscreened = present({"mode": "stopped"}, since=AS_OF - timedelta(days=4))
+    with pytest.raises(StepRefused) as caught:
+        titrate(unscreened, rate("200 mcg/day"), start=rate("100 mcg/day"))
+    assert caught.value.finding.rule == "restart"
 
 
 def test_a_pattern_is_scaled_as_a_whole_and_ends_at_or_below_the_target() -> None:

@@ -61,6 +61,14 @@ def test_an_interruption_of_unknown_length_is_taken_for_a_long_one() -> None:
     assert "20 days" in message(review(AGAIN, stopped(500)), "restart")
 
 
+@pytest.mark.sr("SR-33", "SR-08")
+def test_what_a_start_may_give_a_restart_may() -> None:
+    screening = {"dose": "100 mcg", "effect": "6h"}
+    assert of(prescription(continuous("200 mcg/day"), screening=screening), "restart", stopped(500)) is Severity.INFO
+    assert of(prescription(continuous("201 mcg/day"), screening=screening), "restart", stopped(500)) is Severity.SECOND
+    assert of(prescription(continuous("200 mcg/day"), screening=screening), "restart", stalled(500)) is Severity.SECOND
+
+
 def test_a_running_or_a_new_pump_is_not_restarted() -> None:
     assert of(AGAIN, "restart", RUNNING) is None
     assert of(AGAIN, "restart", pump(None)) is None

@@ -35,6 +35,7 @@ settings.register_profile("mutate", max_examples=25, deadline=None, derandomize=
 settings.load_profile("mutate")
 """
 KEPT_DECORATORS = {"classmethod", "staticmethod", "overload"}  # mutmut handles these itself; an overload has no body
+CACHES = {"cache", "lru_cache"}  # dropped: filled before the mutants are forked, they would answer for them
 NOTICED = {"killed", "timeout"}  # a mutant that never ends is noticed by whoever waits
 
 
@@ -72,14 +73,22 @@ class Undecorated(cst.CSTTransformer):
     def leave_FunctionDef(  # libcst's name
         self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
     ) -> cst.FunctionDef | cst.FlattenSentinel[cst.BaseStatement]:
-        decorators = [item.decorator for item in updated_node.decorators]
-        if not decorators or any(isinstance(item, cst.Name) and item.value in KEPT_DECORATORS for item in decorators):
+        decorators = [item.decorator for item in updated_node.decorators if _name(item.decorator) not in CACHES]
+        plain = updated_node.with_changes(decorators=())
+        if any(_name(item) in KEPT_DECORATORS for item in decorators):
             return updated_node
+        if not decorators:
+            return plain
         wrapped: cst.BaseExpression = cst.Name(updated_node.name.value)
         for decorator in reversed(decorators):
             wrapped = cst.Call(func=decorator, args=[cst.Arg(wrapped)])
         assignment = cst.Assign(targets=[cst.AssignTarget(cst.Name(updated_node.name.value))], value=wrapped)
-        return cst.FlattenSentinel([updated_node.with_changes(decorators=()), cst.SimpleStatementLine([assignment])])
+        return cst.FlattenSentinel([plain, cst.SimpleStatementLine([assignment])])
+
+
+def _name(decorator: cst.BaseExpression) -> str:
+    function = decorator.func if isinstance(decorator, cst.Call) else decorator
+    return function.value if isinstance(function, cst.Name) else ""
 
 
 def make_copy(area: Area, target: Path) -> None:

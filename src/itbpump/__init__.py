@@ -1,7 +1,7 @@
 """Companion of an intrathecal pump: reads and programs it over a serial line, and lets nothing unsafe through.
 
-What people import: `connect(url) -> Pump`, `Pump`, `review(rx, current)`, `load_prescription`. Loaded when first used, so that `import
-itbpump` costs nothing. A research and engineering tool, not a medical device.
+What people import: `connect(url) -> Pump`, `Pump`, `review(rx, current)`, `forecast(rx)`, `load_prescription`. Loaded when first used, so
+that `import itbpump` costs nothing. A research and engineering tool, not a medical device.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from itbpump.errors import ItbPumpError
+    from itbpump.forecast import forecast
     from itbpump.outcome import Applied, NotApplied, Unknown
     from itbpump.pump import Pump, connect
     from itbpump.safety import review
     from itbpump.therapy import load_prescription
 
-__all__ = ["Applied", "ItbPumpError", "NotApplied", "Pump", "Unknown", "connect", "load_prescription", "review"]
+__all__ = ["Applied", "ItbPumpError", "NotApplied", "Pump", "Unknown", "connect", "forecast", "load_prescription", "review"]
 
 _HOMES = {
     "Applied": "itbpump.outcome",
@@ -25,6 +26,7 @@ _HOMES = {
     "Pump": "itbpump.pump",
     "Unknown": "itbpump.outcome",
     "connect": "itbpump.pump",
+    "forecast": "itbpump.forecast",
     "load_prescription": "itbpump.therapy",
     "review": "itbpump.safety",
 }

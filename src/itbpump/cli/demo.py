@@ -126,13 +126,16 @@ class _Demo:
         from itbpump.cli.pairing import pair_over_bench
         from itbpump.wire.messages import Role
 
-        self.out.say("A simulated 40 mL pump, filled with 38 mL of baclofen 2,000 mcg per mL; not a medical device.")
+        self.out.say(
+            "A simulated 40 mL pump, filled with 38 mL of baclofen 2,000 mcg per mL;",
+            "a research and engineering tool, not a medical device.",
+        )
         self._step("1. The pump starts as a process of its own")
         self._tell(
             f"process {self.process.pid}, serial device {self.process.device}, time moved by its bench port only",
             "nothing outside a temporary folder is touched",
         )
-        self._step("2. Pairing: a new random key goes in through the bench port and is proved by a session")
+        self._step("2. Pairing: a new key goes in through the bench port and is proved by a session")
         pump_id = pair_over_bench(self.process.link, self.process.bench, self.state, Role.CLINICIAN)
         self._tell(f"pump {pump_id.decode('ascii')} and programmer {self.state.programmer_id.hex()} share a key")
 
@@ -147,7 +150,8 @@ class _Demo:
         from itbpump.cli.reviewing import review_lines
         from itbpump.safety import decide, review
 
-        self._step(f"4. Programming {EXAMPLE}: review, stage, read back, commit, prove")
+        self._step("4. Programming: review, stage, read back, commit, prove")
+        self._tell(f"The prescription: {EXAMPLE}")
         present = line.present()
         found = review(rx, present, profile=line.profile)
         self._tell(*review_lines(found))
@@ -165,7 +169,7 @@ class _Demo:
         from itbpump.wire.messages import BolusState
 
         dose, over = Mass.parse("25 mcg"), Duration.of_minutes(BOLUS_MIN)
-        self._step(f"5. A day and a half later, a bolus of {dose} over {over}, followed by the pump's own counter")
+        self._step(f"5. After 36 h a bolus of {dose} over {over}, followed by the pump's counter")
         self._advance("1d12h")
         present = line.present()
         found = review_bolus(dose, over, present, line.profile)

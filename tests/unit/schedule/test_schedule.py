@@ -154,6 +154,7 @@ def test_segments_for_a_chart_cover_the_span_and_hold_its_volume(days: list[DayP
     schedule, (start, length) = Schedule.weekly(days, PULSE_NL), edges
     pieces = list(schedule.segments_between(start, start + length))
     assert [piece[0] for piece in pieces] == [start, *(piece[1] for piece in pieces)][: len(pieces)]
+    assert list(schedule.edges_between(start, start + length)) == [piece[0] for piece in pieces]
     assert not pieces or pieces[-1][1] == start + length
     assert all(schedule.flow_at(begin) == flow == schedule.flow_at(end - 1) for begin, end, flow in pieces)
     total = sum(((end - begin) * flow for begin, end, flow in pieces), Fraction())

@@ -47,10 +47,22 @@ class Area:
     tests: tuple[str, ...]
 
 
+SAFETY_TESTS = ("tests/unit/safety", "tests/golden")
+
+
+def _safety(*modules: str) -> tuple[str, ...]:
+    return tuple(f"src/itbpump/safety/{module}.py" for module in modules)
+
+
 AREAS = {
     "quantity": Area(("src/itbpump/quantity/*",), ("tests/unit/quantity",)),
     "schedule": Area(("src/itbpump/schedule.py",), ("tests/unit/schedule",)),
-    "safety": Area(("src/itbpump/safety/*",), ("tests/unit/safety",)),
+    "safety-doses": Area(_safety("bolus", "bolus_checks", "prime", "refill", "overrides", "model", "table"), SAFETY_TESTS),
+    "safety-change": Area(_safety("rules_change", "rules_start", "rules_path", "rules_drug", "rules_pump", "rules_present"), SAFETY_TESTS),
+    "safety-frame": Area(
+        _safety("across", "course", "current", "context", "review", "expected", "entry_times", "rules_entry", "rules_catheter"),
+        SAFETY_TESTS,
+    ),
 }
 
 

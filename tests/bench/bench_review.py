@@ -28,7 +28,7 @@ NG_PER_ML, PULSE_NL = 2_000_000, 500
 DAY_MS, STEP_MS, BOLUS_MS = 86_400_000, 1_800_000, 600_000
 STEPS = 48
 ROUNDS = 60
-TARGET = 0.02  # of the floor's speed: a review explains what it found, in some 1,000 lines of text
+TARGET = 0.06  # of the floor's speed: a review judges, forecasts and names what it found
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 

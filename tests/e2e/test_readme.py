@@ -14,7 +14,7 @@ import pytest
 from itbpump.cli.process import PumpProcess
 
 ROOT = Path(__file__).resolve().parents[2]
-ANSWERS = {"program": "165.429\n", "bolus": "25 mcg\n", "refill": "yes\n", "stop": "STOP\n"}
+ANSWERS = {"program": "165.429\n", "bolus": "25 mcg\n", "refill": "yes\n", "stop": "STOP\n", "restore": "165.429\n"}
 pytestmark = pytest.mark.e2e
 
 

@@ -224,8 +224,8 @@ def follow(line: Pump, *, progress: bool, url: str, data: dict[str, Any]) -> Sta
         while True:
             now = line.status()
             if progress:
-                left = Duration(now.bolus_left_ms)
-                typer.echo(f"\r{given_text(now, line)}, {left} left \x1b[K", nl=False, err=True)
+                left = f", {Duration(now.bolus_left_ms)} left" if now.bolus_left_ms else ""
+                typer.echo(f"\r{given_text(now, line)}{left} \x1b[K", nl=False, err=True)
             if now.bolus_state is not BolusState.RUNNING:
                 return now
             line.session.listen(_LOOK_EVERY_MS)

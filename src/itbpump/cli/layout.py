@@ -16,6 +16,7 @@ __all__ = ["WIDTH", "columns", "laid_out", "old_against_new", "row", "rows", "sc
 WIDTH = 80
 LABEL_WIDTH = 16
 LABEL_LIMIT = 26
+ALONE_LIMIT = 38
 _GAP = "  "
 _CHANGED = "CHANGED"
 _GLUE = "\x00"
@@ -98,7 +99,7 @@ def _widths(cells: Sequence[Sequence[str]], word: int) -> list[int]:
     """Widths of label and amounts that fit the screen: as wide as they need, else the amounts share what is left."""
     longest = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
     label, *amounts = longest[:-1] if word else longest
-    label = min(label, LABEL_LIMIT)
+    label = min(label, LABEL_LIMIT if len(amounts) > 1 else ALONE_LIMIT)
     room = WIDTH - len("* ") - label - len(_GAP) * (len(longest) - 1) - word
     if sum(amounts) > room:
         half = room // len(amounts)

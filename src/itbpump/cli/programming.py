@@ -81,7 +81,7 @@ def program(
         found = judge(new, present, profile=line.profile, library=library)
         show_change(out, _title(new), line, present, new, found)
         decision = pass_review(out, found, override, user, second)
-        confirm_dose(out, new, found, yes=yes)
+        confirm_dose(out, line, new, found, yes=yes)
         outcome = line.program(new, present)
         data = decided_json(found, decision)
         require_applied(out, outcome, pump, data)
@@ -106,14 +106,15 @@ def _title(rx: Prescription) -> str:
     return f"Prescription for patient {rx.patient.id}: {rx.therapy.mode.replace('-', ' ')}, {rx.drug.name} {rx.drug.concentration}"
 
 
-def confirm_dose(out: Output, rx: Prescription, found: Review, *, yes: bool) -> None:
+def confirm_dose(out: Output, line: Pump, rx: Prescription, found: Review, *, yes: bool) -> None:
     """The person types the mean daily dose before the first byte is sent (design 4); nothing shorter will do."""
+    whom = f"Pump {line.info.serial}, patient {rx.patient.id}."
     if rx.therapy.mode == "stopped":
-        question, answers = "This stops the therapy; withdrawal can kill. Type STOP to send, anything else cancels:", ["STOP"]
+        question, answers = f"{whom} This stops the therapy; withdrawal can kill.\nType STOP to send it; anything else cancels:", ["STOP"]
     else:
         dose = found.proposed["daily_dose"]["mean"]
         text = f"{dose['value']} {dose['unit']}"
         shown = text.replace("mcg/day", "mcg per day")
-        question = f"Type the mean daily dose, {shown}, to send it; anything else cancels:"
+        question = f"{whom}\nType the mean daily dose, {shown}, to send it; anything else cancels:"
         answers = [dose["value"], text, shown]
     confirm(out, question, answers, yes=yes)

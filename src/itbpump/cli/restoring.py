@@ -59,7 +59,7 @@ def restore(
         title = "Start the stopped therapy again" if was_stopped else "Restore the therapy before the present one"
         show_change(out, title, line, present, former, found)
         decision = pass_review(out, found, override, user, second)
-        confirm_dose(out, former, found, yes=yes)
+        confirm_dose(out, line, former, found, yes=yes)
         outcome = line.program(former, present) if was_stopped else line.restore(present)
         data = decided_json(found, decision)
         require_applied(out, outcome, url, data)

@@ -29,10 +29,12 @@ def larger_text(prescribed: Mass, given: Mass) -> str:
 def size_hits(library: DrugLibrary, where: str, prescribed: Mass, given: Mass) -> Iterator[Hit]:
     """Soft and hard limit of one bolus."""
     hard, soft, largest = library.bolus_hard, library.bolus_soft, max(prescribed, given)
+    if largest <= soft.value:
+        return
     shown, text = larger_text(prescribed, given), largest.rounded().text()
     if largest > hard.value:
         yield Hit(HARD, f"{where}: {shown} is above {hard.value}, which nobody can override", text, hard.value.text(), hard.origin)
-    elif largest > soft.value:
+    else:
         yield Hit(SOFT, f"{where}: {shown} at once is above {soft.value}", text, soft.value.text(), soft.origin)
 
 

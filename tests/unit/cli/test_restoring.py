@@ -74,14 +74,16 @@ def test_after_a_stop_the_stopped_therapy_itself_comes_back(cli: Any, running: s
 
 
 @pytest.mark.sr("SR-08")
-def test_after_a_long_stop_it_is_a_start_again(cli: Any, insist: Callable[..., Any], running: str, flex: str, advance: Any) -> None:
+def test_after_a_long_stop_it_is_a_start_again(cli: Any, insist: Callable[..., Any], running: str, advance: Any) -> None:
+    """Without a screening dose nobody knows that this dose is one to start with."""
+    patient = ("--indication", "spinal", "--age", "46")
     assert cli("stop", running, "--yes").code == 0
     advance(running, 3 * DAY_MS)
-    told = cli("restore", running, "--rx", flex, "--yes", "--json")
+    told = cli("restore", running, *patient, "--yes", "--json")
     assert told.code == 3
     assert "restart" in {line.partition(":")[0] for line in told.data["missing"]}
     assert cli("status", running, "--json").data["running"] is False
-    told = insist("restore", running, "--rx", flex)
+    told = insist("restore", running, *patient)
     assert told.code == 0, told.err
     assert "restart" in {item["rule"] for item in told.data["overrides"]}
 

@@ -32,10 +32,11 @@ def bridge(c: Context) -> Iterator[Hit]:
         if c.rx.bridge is None:
             yield Hit(INFO, "not checked: change of concentration, as the present therapy is not known")
         return
-    if current.configuration is None or current.view is None:
+    old, present = current.view, current.present
+    if old is None:
+        if current.bridging:
+            yield Hit(HARD, "the pump tells of a bridge, and of no configuration that has one; read it again", source=PATH)
         return
-    old = current.view
-    present = current.present
     if not is_relabelled(c.view, current):
         if present is not None and present.bridging:
             yield from _bridge_goes_on(c, present)

@@ -25,14 +25,20 @@ class History:
     """Times are pump uptime, ms.
 
     `untreated_since_ms`: when a stop, a safe state or a stall ended delivery that has not begun again. `therapy_since_ms`: the latest time
-    at which the therapy in force can have begun. `boluses`: end and pulses of those that ended in the last 24 h. `missed_nL`: what stalls
-    of the last two days kept from the patient. `primed_ms`: the last prime. `filled_ms`, `filled_nL`: the last fill, and all that was in
-    the reservoir then.
+    at which the therapy in force can have begun; `before_since_ms`, `before_until_ms`: from when on the one before it surely ran, and until
+    when. `commits`: of configurations. `interrupted`: a stop or a safe state in the last 24 h. `boluses`: end and pulses of those that
+    ended in the last 24 h, `primes` apart. `missed_nL`: what stalls of the last two days kept from the patient. `primed_ms`: the last
+    prime. `filled_ms`, `filled_nL`: the last fill, and all that was in the reservoir then.
     """
 
     untreated_since_ms: int | None = None
     therapy_since_ms: int | None = None
+    before_since_ms: int | None = None
+    before_until_ms: int | None = None
+    commits: tuple[int, ...] = ()
+    interrupted: bool = False
     boluses: tuple[tuple[int, int], ...] = ()
+    primes: tuple[tuple[int, int], ...] = ()
     missed_nL: int = 0
     primed_ms: int | None = None
     filled_ms: int | None = None
@@ -51,11 +57,19 @@ class History:
         primes = [entry.uptime_ms for entry in log if entry.kind is LogKind.BOLUS_START and entry.b == BolusKind.PRIME]
         fills = [entry for entry in log if entry.kind is LogKind.REFILL]
         ended = [entry for entry in log if entry.kind is LogKind.BOLUS_END and now_ms - entry.uptime_ms < MS_PER_DAY]
+        commits = tuple(entry.uptime_ms for entry in log if _configures(entry))
+        is_new = bool(commits) and previous is not None and configuration is not None and not same_therapy(previous, configuration)
+        given = {False: [entry for entry in ended if not _is_prime(entry)], True: [entry for entry in ended if _is_prime(entry)]}
         missed = [entry.b for entry in log if entry.kind is LogKind.STALL_RECOVERED and now_ms - entry.uptime_ms < RECENT_MS]
         return cls(
             untreated_since_ms=_untreated_since(log, run_state),
             therapy_since_ms=_therapy_since(log, configuration, previous) if configuration is not None else None,
-            boluses=tuple((entry.uptime_ms, entry.a) for entry in ended if entry.a),
+            before_since_ms=(commits[-2] if len(commits) > 1 else log[0].uptime_ms) if is_new else None,
+            before_until_ms=commits[-1] if is_new else None,
+            commits=commits,
+            interrupted=any(_interrupts(entry) and now_ms - entry.uptime_ms < MS_PER_DAY for entry in log),
+            boluses=tuple((entry.uptime_ms, entry.a) for entry in given[False] if entry.a),
+            primes=tuple((entry.uptime_ms, entry.a) for entry in given[True] if entry.a),
             missed_nL=sum(missed),
             primed_ms=primes[-1] if primes else None,
             filled_ms=fills[-1].uptime_ms if fills else None,
@@ -80,6 +94,14 @@ def _interrupts(entry: LogEntry) -> bool:
     return entry.kind is LogKind.SAFE_STATE or (entry.kind is LogKind.STOP and entry.b == STOPPED_A_THERAPY)
 
 
+def _configures(entry: LogEntry) -> bool:
+    return entry.kind is LogKind.COMMITTED and entry.b >> 32 == CommandKind.CONFIGURE
+
+
+def _is_prime(ended: LogEntry) -> bool:
+    return ended.b >> 16 == BolusKind.PRIME
+
+
 def _therapy_since(log: Sequence[LogEntry], configuration: Configuration, previous: Configuration | None) -> int | None:
     """A commit of the same therapy, such as a refill, begins nothing, unless it ended an interruption."""
     if not log:
@@ -88,7 +110,7 @@ def _therapy_since(log: Sequence[LogEntry], configuration: Configuration, previo
     for entry in log:
         if _interrupts(entry):
             commits = []
-        elif entry.kind is LogKind.COMMITTED and entry.b >> 32 == CommandKind.CONFIGURE:
+        elif _configures(entry):
             commits.append(entry.uptime_ms)
     interrupted = any(_interrupts(entry) for entry in log)
     if not commits:  # it began before the stretch of log that was read

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, Self
 
 from itbpump.changes import rebased_configuration, refilled_configuration, restored_configuration
 from itbpump.commands import Commands, Settled
 from itbpump.configuration import (
+    THERAPEUTIC,
     PresentPump,
     bolus_order,
     configuration_digest,
@@ -66,7 +68,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ConstantsMismatch", "Pump", "WrongPump", "connect"]
 
-RECENT_ENTRIES = 50  # two pages; a stop or a stall of the last days is among them, and the whole log would take seconds on a serial line
+RECENT_ENTRIES = 50  # two pages
+MOST_RECENT_ENTRIES = 500  # some 1.5 s at 115200 baud
+RECENT_MS = 2 * MS_PER_DAY
 
 
 class ConstantsMismatch(ItbPumpError):
@@ -168,11 +172,26 @@ class Pump:
         """Status, active configuration, newest log entries and host time together: what a new command starts from."""
         status = self.status()
         configuration = self.configuration() if status.revision else None
-        recent = tuple(self.log(max(0, status.log_next_seq - RECENT_ENTRIES)))
+        recent = self._recent_log(status)
         changed = [entry.uptime_ms for entry in recent if entry.kind is LogKind.COMMITTED and entry.b >> 32 == CommandKind.CONFIGURE]
-        is_new = bool(changed) and status.uptime_ms - changed[-1] < MS_PER_DAY
-        previous = self.configuration(ConfigurationSlot.PREVIOUS) if is_new and status.revision > 1 else None
+        is_new = bool(changed) and status.uptime_ms - changed[-1] < RECENT_MS
+        is_treating = status.run_state is RunState.RUNNING and status.mode in THERAPEUTIC
+        previous = self.configuration(ConfigurationSlot.PREVIOUS) if status.revision > 1 and (is_new or not is_treating) else None
         return PresentPump.from_status(status, configuration, self.host_now(), recent, previous)
+
+    def _recent_log(self, status: Status) -> tuple[LogEntry, ...]:
+        """The newest entries, page by page backwards until they reach two days back, as far as that is worth the time on a serial line."""
+        recent: tuple[LogEntry, ...] = ()
+        first = status.log_next_seq
+        while first > 0 and len(recent) < MOST_RECENT_ENTRIES and (not recent or status.uptime_ms - recent[0].uptime_ms < RECENT_MS):
+            end, first = first, max(0, first - RECENT_ENTRIES)
+            recent = (*self._log_between(first, end), *recent)
+            if recent and recent[0].seq > first:  # the pump keeps no older ones
+                break
+        return recent
+
+    def _log_between(self, from_seq: int, end_seq: int) -> Iterator[LogEntry]:
+        yield from takewhile(lambda entry: entry.seq < end_seq, self.log(from_seq))
 
     def log(self, from_seq: int = 0) -> Iterator[LogEntry]:
         """Log entries from `from_seq` on, oldest first, fetched page by page."""

@@ -18,6 +18,7 @@ from itbpump.wire.messages import LogEntry, LogKind
 __all__ = ["Discrepancy", "Refill", "RefillError"]
 
 CLINIC_LIMIT_NL = 2_000_000  # > 2 mL is evaluated: ASRA poster 1139, domain 2.4 [R]
+READING_ERROR_NL = 500_000  # of aspirated and filled together, read on syringes of 20 and 50 mL with marks of 1 mL [D]
 
 
 class RefillError(ItbPumpError):
@@ -27,7 +28,7 @@ class RefillError(ItbPumpError):
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
     """Aspirated minus expected, nL; None when the pump no longer knows what it held. `tolerance_nL` is the pump's accuracy on what it
-    gave since the last fill; None when that is not known.
+    gave since the last fill, and what syringes are read to; None when the fill is not known.
     """
 
     difference_nL: int | None
@@ -102,7 +103,7 @@ class Refill:
             return cls(None, aspirated.nL, filled.nL, after, Discrepancy(None, None))
         expected = max(0, present.reservoir_nL - residual)
         given = _given_since_last_fill(present, log)
-        tolerance = None if given is None else -(-given * profile.accuracy_ppm // 1_000_000)
+        tolerance = None if given is None else READING_ERROR_NL - (-given * profile.accuracy_ppm // 1_000_000)
         return cls(expected, aspirated.nL, filled.nL, after, Discrepancy(aspirated.nL - expected, tolerance), given)
 
 

@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 
 from itbpump.cli import demo
 from itbpump.cli.guard import CommandError
+from itbpump.cli.layout import WIDTH
 from itbpump.cli.main import app
+from tests.unit.cli.ismp import faults
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 pytestmark = pytest.mark.e2e
@@ -34,6 +36,13 @@ def test_the_demo_passes_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     for said in ("/dev/", "25 mcg of 25 mcg, 25 of 25 pulses, done", "SIMULATED", "not a medical device", "11 weeks"):
         assert said in done.stdout
+
+
+@pytest.mark.sr("SR-17")
+def test_what_it_shows_keeps_the_ismp_rules_and_80_columns(tmp_path: Path) -> None:
+    text = run(tmp_path).stdout
+    assert list(faults(text)) == []
+    assert [line for line in text.splitlines() if len(line) > WIDTH] == []
 
 
 def test_its_figures_are_data(tmp_path: Path) -> None:

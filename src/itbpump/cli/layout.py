@@ -21,11 +21,9 @@ _GAP = "  "
 _CHANGED = "CHANGED"
 _GLUE = "\x00"
 
-_AMOUNT = re.compile(r"(?<=\d) (?:mcg|mg|mL|ng|h|min|d|s|days|pulses|%)(?: per (?:day|hour|mL|cm))?(?![A-Za-z])")
-_SHORT_AMOUNT = re.compile(r"(?<=\d) (?:mcg|mg|mL|ng|h|min|d|s|%)(?![A-Za-z])")
+_AMOUNT = re.compile(r"\d[\d.,]* (?:mcg|mg|mL|ng|h|min|d|s|days|pulses|%)(?: per (?:day|hour|mL|cm))?(?![A-Za-z])")
 _HEAD = re.compile(r"^error: \S")
 _COMMAND = re.compile(r"itbpump [a-z][a-z-]*(?: (?:--[a-z-]+|URL\b|RX\b|[^\s;,()]*[/:.][^\s;,()]*[^\s;,().]))*")
-_NARROW = 24
 _RATE = re.compile(r"\b(mcg|mg|mL|ng)/(day|hr|h|mL|cm)\b")
 _ZEROS = re.compile(r"(\d\.\d*?)0+(?= (?:mcg|mg|mL|ng)\b)")
 _PER = {"h": "hour", "hr": "hour"}
@@ -38,7 +36,7 @@ def wrapped(text: str, width: int = WIDTH, hanging: int | None = None) -> list[s
     indent = len(text) - len(text.lstrip(" "))
     further = " " * (hanging if hanging is not None else indent + 2 if indent else 0)
     found = textwrap.wrap(
-        _glued(text.strip(" "), width),
+        _glued(text.strip(" "), width - max(indent, len(further))),
         width,
         initial_indent=" " * indent,
         subsequent_indent=further,
@@ -53,10 +51,15 @@ def laid_out(text: str) -> str:
     return "\n".join(part for line in text.split("\n") for part in wrapped(line.rstrip()))
 
 
-def _glued(text: str, width: int) -> str:
-    """The text with what belongs together held by a sign that is no space."""
-    pattern = _AMOUNT if width >= _NARROW else _SHORT_AMOUNT
-    for held in (pattern, _COMMAND, _HEAD):
+def _glued(text: str, room: int) -> str:
+    """The text with what belongs together held by a sign that is no space: an amount where it fits, else its number and unit."""
+
+    def amount(found: re.Match[str]) -> str:
+        whole = found[0]
+        return whole.replace(" ", _GLUE) if len(whole) <= room else whole.replace(" ", _GLUE, 1)
+
+    text = _AMOUNT.sub(amount, text)
+    for held in (_COMMAND, _HEAD):
         text = held.sub(lambda found: found[0].replace(" ", _GLUE), text)
     return text
 

@@ -56,6 +56,7 @@ def build(name: str, version: str, sha256: str, figures: Figures, content: bytes
         bolus_hard=figures["bolus.hard"],
         patient_bolus_hard=figures["bolus.patient_hard"],
         bolus_repeats_soft=figures["bolus.repeats_soft"],
+        bolus_apart=figures["bolus.apart"],
         second_below_years=figures["age.second_below_years"],
         child_below_years=figures["age.child_below_years"],
         child_daily_below_years=figures["age.child_daily_below_years"],

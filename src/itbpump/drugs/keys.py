@@ -90,6 +90,7 @@ KEYS: tuple[Key, ...] = (
     Key("bolus.hard", Kind.MASS, _LOWER),
     Key("bolus.patient_hard", Kind.MASS, _LOWER),
     Key("bolus.repeats_soft", Kind.COUNT, _LOWER),
+    Key("bolus.apart", Kind.DURATION, _RAISE),
     Key("age.second_below_years", Kind.COUNT, _RAISE),
     Key("age.child_below_years", Kind.COUNT, _RAISE),
     Key("age.child_daily_below_years", Kind.COUNT, _RAISE),

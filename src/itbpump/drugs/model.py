@@ -171,6 +171,7 @@ class DrugLibrary:
     bolus_hard: Figure[Mass]
     patient_bolus_hard: Figure[Mass]
     bolus_repeats_soft: Figure[int]
+    bolus_apart: Figure[Duration]
     second_below_years: Figure[int]
     child_below_years: Figure[int]
     child_daily_below_years: Figure[int]

@@ -72,7 +72,8 @@ class BolusContext:
         start = (self.present.uptime_ms + self.configuration.week_offset_ms) % WEEK_MS if self.view.schedule.follows_week else 0
         course = Course([Phase(self.view.schedule, start, self.view.concentration.ng_per_mL)])
         across, after = highest_24h_across(past, course)
-        scheduled = max(across.ng_per_day + self.current.unexplained.ng, after.ng_per_day)
+        lately = self.current.unexplained.ng + self.current.primed.ng
+        scheduled = max(across.ng_per_day + lately, after.ng_per_day)
         patient = self.view.highest_24h_exact.ng_per_day - self.view.highest_scheduled_24h.ng_per_day
         return MassRate(max(scheduled + patient, self.present.mass_24h_ng) + left + self.given.ng)
 
@@ -145,6 +146,19 @@ def repeated_bolus(c: BolusContext) -> Iterator[Hit]:
         f"{before.rounded()} came in the last 24 h beside the schedule; with this bolus {together}, {text} of the day's {day.rounded()}"
     )
     yield Hit(SOFT if share * 100 > limit.value else INFO, message, text, f"{limit.value} %", limit.origin)
+
+
+@RULES.rule("bolus-soon", "SR-08", worst=SECOND)
+def bolus_soon(c: BolusContext) -> Iterator[Hit]:
+    """Boluses before the first has come to its effect are one bolus to the patient."""
+    apart, pulse = c.library.bolus_apart, c.profile.pulse_volume.nL
+    recent = [pulses for ended, pulses in c.present.history.boluses if c.present.uptime_ms - ended < apart.value.ms]
+    if not recent:
+        return
+    together = Mass(mass_of_pulses(sum(recent), c.view.concentration, pulse).ng + c.given.ng).rounded()
+    message = f"the last bolus ended less than {apart.value} ago and has not come to its full effect; with this one {together}"
+    severity = SECOND if together > c.library.bolus_hard.value else SOFT
+    yield Hit(severity, message, together.text(), c.library.bolus_hard.value.text(), apart.origin)
 
 
 @RULES.rule("first-period", "SR-08", worst=INFO)
@@ -249,6 +263,8 @@ def bolus_review(c: BolusContext, findings: tuple[Finding, ...], rows: Callable[
     difference = percent_text(Fraction(c.given.ng) / c.dose.ng - 1) if c.dose.ng else "0"
     content = {
         "bolus": c.name,
+        "patient": [c.indication, c.age_years],
+        "pump": c.profile.constants_hash.hex(),
         "order": proposed,
         "counter": str(c.present.bolus_counter),
         "current": c.current.identity(),

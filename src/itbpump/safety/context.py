@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from itbpump.configuration import has_therapy, mass_of_units
 from itbpump.quantity import Duration, Flow, Mass, MassRate, Volume, number_text, pulses_for_mass
 from itbpump.safety.across import NOTHING, Course, highest_24h_across
-from itbpump.safety.current import Current
+from itbpump.safety.current import Current, is_other_drug
 from itbpump.schedule import Schedule
 from itbpump.therapy_view import TherapyView, days_in_words
 from itbpump.wire.messages import Configuration, Mode
@@ -136,7 +136,13 @@ class Context:
 def keeps_period(c: Context) -> bool:
     """The pump's period runs on by its uptime, also while it is stopped or at its minimum rate: the change moves no bolus."""
     old, new = c.current.configuration if c.current is not None else None, c.configuration
-    return old is not None and new.mode is Mode.PERIODIC_BOLUS and (old.mode, old.periodic_every_min) == (new.mode, new.periodic_every_min)
+    same_drug = old is not None and old.drug == new.drug
+    return (
+        old is not None
+        and same_drug
+        and new.mode is Mode.PERIODIC_BOLUS
+        and (old.mode, old.periodic_every_min) == (new.mode, new.periodic_every_min)
+    )
 
 
 def highest_across(c: Context) -> tuple[MassRate, MassRate]:
@@ -151,7 +157,8 @@ def highest_across(c: Context) -> tuple[MassRate, MassRate]:
         ng_per_mL = max(old.concentration_ng_per_mL, new.concentration_ng_per_mL)
         most = MassRate(mass_of_units(larger.max_window_units()[0], ng_per_mL))
         return most, most
-    return highest_24h_across(c.current.past if c.current is not None else NOTHING, c.course)
+    past = NOTHING if c.current is None or is_other_drug(c.view, c.current) else c.current.past
+    return highest_24h_across(past, c.course)
 
 
 def _days(bits: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from itbpump.configuration import BridgePlan, bridge_wanted, plan_bridge, week_offset_ms
 from itbpump.safety.across import Course, Phase
-from itbpump.safety.current import Current, is_relabelled
+from itbpump.safety.current import Current, is_other_drug, is_relabelled
 from itbpump.schedule import UNITS_PER_NL, WEEK_MS, Schedule
 from itbpump.therapy_view import TherapyView
 
@@ -36,6 +36,8 @@ def course_after(rx: Prescription, view: TherapyView, current: Current | None, p
     if current is None or current.view is None:
         return Course([last])
     bridge, held = _bridge_after(rx, view, current, profile), _held(view, current, profile)
+    if is_other_drug(view, current):  # what the path still holds is no dose of this drug
+        held = (0, held[1])
     if bridge is not None and bridge.flow_nL_per_day:
         length = -(-bridge.pulses * profile.pulse_volume.nL * UNITS_PER_NL // bridge.flow_nL_per_day)
         first = Phase(Schedule.constant(bridge.flow_nL_per_day), 0, held[0], length)

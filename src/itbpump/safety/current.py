@@ -5,6 +5,7 @@ Pure: from a prescription file taken to be running, or from what was read from a
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from itbpump.configuration import THERAPEUTIC, PresentPump, configuration_digest, mass_of_units, week_offset_ms, wire_configuration
-from itbpump.quantity import MS_PER_DAY, Concentration, Mass, Volume, mass_of_pulses
+from itbpump.quantity import MS_PER_DAY, Concentration, Mass, MassRate, Volume, mass_of_pulses
 from itbpump.safety.across import NOTHING, Past, anywhere_in, begun, ended, given_at, ran_until, sum_of_last_24h, together
+from itbpump.safety.lately import last_given, untreated_since_ms
 from itbpump.schedule import WEEK_MS
 from itbpump.therapy_view import TherapyView, view_configuration
 from itbpump.wire.messages import CommandKind, Configuration
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from itbpump.profiles import PumpProfile
     from itbpump.therapy import Prescription
 
-__all__ = ["Current", "is_relabelled"]
+__all__ = ["Current", "is_other_drug", "is_relabelled"]
 
 NO_DRUG: Final = Mass(0)
 
@@ -33,12 +35,15 @@ class Current:
 
     `age_ms`: how long it has been running; `untreated_ms`: how long its patient has had nothing; None where not known. `past`: what it
     gave, boluses included that the log tells of (`boluses`); `unexplained`: what the pump's sum of the last 24 h has beside both;
-    `left` is still to come of a bolus under way; `scheduled_24h`: what should have come in the last 24 h.
+    `left` is still to come of a bolus under way; `primed`: what primes pushed into the path; `scheduled_24h`: what should have come in the
+    last 24 h, where all of them are known. `last`: what treats, or treated last; None where that is not known. `before`: what treated
+    before the therapy in force in the last 24 h; `used_to`: what those gave, where the therapy was changed in them.
     """
 
     source: str
     configuration: Configuration | None
     view: TherapyView | None
+    last: TherapyView | None
     is_treating: bool
     age_ms: int | None
     untreated_ms: int | None
@@ -47,7 +52,10 @@ class Current:
     left: Mass = NO_DRUG
     boluses: Mass = NO_DRUG
     unexplained: Mass = NO_DRUG
+    primed: Mass = NO_DRUG
     scheduled_24h: Mass = NO_DRUG
+    before: TherapyView | None = None
+    used_to: MassRate | None = None
     present: PresentPump | None = None
     rx: Prescription | None = None
 
@@ -71,42 +79,43 @@ class Current:
         view = view_configuration(configuration, profile)
         now_ms = week_offset_ms(rx.pump.as_of, later.pump.as_of, 0)
         past = _past(view, now_ms) if treating else NOTHING
-        return cls("file", configuration, view, treating, age, None, past=past, bridging=False, rx=rx)
+        return cls("file", configuration, view, view if treating else None, treating, age, None, past=past, bridging=False, rx=rx)
 
     @classmethod
     def from_pump(cls, present: PresentPump, profile: PumpProfile) -> Current:
         """What the pump runs, or ran until it was stopped."""
-        configuration, since = present.configuration, present.history.untreated_since_ms
+        configuration, since, ran = present.configuration, untreated_since_ms(present), last_given(present)
         idle = None if since is None else present.uptime_ms - since
+        last = view_configuration(ran, profile) if ran is not None else None
         if configuration is None:
             past = sum_of_last_24h(present.mass_24h_ng)
-            return cls("pump", None, None, False, None, idle, past=past, bridging=present.bridging, present=present)
-        view, age = view_configuration(configuration, profile), _age_ms(present)
+            return cls("pump", None, None, last, False, None, idle, past=past, bridging=present.bridging, present=present)
+        view, age, pulse = view_configuration(configuration, profile), _age_ms(present), profile.pulse_volume.nL
         held = present.path_concentration_ng_per_mL if present.path_left_pulses else 0
-        highest, pulse = Concentration(max(view.concentration.ng_per_mL, held)), profile.pulse_volume.nL
-        given = [
-            (present.uptime_ms - ended, mass_of_pulses(pulses, view.concentration, pulse)) for ended, pulses in present.history.boluses
-        ]
-        given += [(0, mass_of_pulses(present.bolus_given_pulses, view.concentration, pulse))] if present.bolus_given_pulses else []
-        scheduled, surely, past = NOTHING, 0, sum_of_last_24h(present.mass_24h_ng)
-        boluses = unexplained = Mass(0)
-        if present.is_treating or (idle is not None and configuration.mode in THERAPEUTIC):
-            scheduled, surely = _scheduled(present, view, profile, age, 0 if present.is_treating else idle or 0)
-            boluses = Mass(sum(mass.ng for _, mass in given)).rounded()
-            unexplained = Mass(max(Fraction(0), present.mass_24h_ng - mass_of_units(surely, 1) - boluses.ng)).rounded()
-            past = together(scheduled, given_at([(back, int(mass.ng)) for back, mass in given]))
+        left = mass_of_pulses(present.bolus_left_pulses, Concentration(max(view.concentration.ng_per_mL, held)), pulse).rounded()
+        lately = _Lately(NOTHING, 0, 0) if last is None else _scheduled(present, last, profile, age, idle)
+        given = list(_boluses(present, view, pulse))
+        boluses = Mass(sum(mass.ng for _, mass in given)).rounded()
+        primed = Mass(sum(mass_of_pulses(pulses, view.concentration, pulse).ng for _, pulses in present.history.primes))
+        beside = present.mass_24h_ng - mass_of_units(lately.surely, 1) - boluses.ng - primed.ng
+        is_whole = lately.known_ms >= MS_PER_DAY and not present.history.interrupted
+        by_sum = last is None or (idle is None and not present.is_treating)
         return cls(
             "pump",
             configuration,
             view,
+            last,
             present.is_treating,
             age,
             idle,
-            left=mass_of_pulses(present.bolus_left_pulses, highest, pulse).rounded(),
+            left=left,
             boluses=boluses,
-            unexplained=unexplained,
-            scheduled_24h=Mass(mass_of_units(surely, 1)).rounded() if present.is_treating and age is not None else Mass(0),
-            past=past,
+            unexplained=Mass(0) if by_sum else Mass(max(Fraction(0), beside)).rounded(),
+            primed=primed.rounded(),
+            scheduled_24h=Mass(mass_of_units(lately.surely, 1)).rounded() if present.is_treating and is_whole else Mass(0),
+            before=lately.before,
+            used_to=MassRate(present.mass_24h_ng) if is_whole and age is not None and age < MS_PER_DAY else None,
+            past=sum_of_last_24h(present.mass_24h_ng) if by_sum else together(lately.past, given_at(_in_ng(given))),
             bridging=present.bridging,
             present=present,
         )
@@ -152,16 +161,47 @@ def _age_ms(present: PresentPump) -> int | None:
     return unchanged_ms if present.last_change_kind is CommandKind.CONFIGURE or unchanged_ms >= MS_PER_DAY else None
 
 
-def _scheduled(present: PresentPump, view: TherapyView, profile: PumpProfile, age_ms: int | None, idle_ms: int) -> tuple[Past, int]:
-    """What the schedules gave in the last 24 h, the one in force and the one before; and the least of it, in the unit of `Phase.mass`."""
-    span = 0 if age_ms is None else min(MS_PER_DAY, age_ms)
-    past = begun(_past(view, _week_ms(present, present.configuration), idle_ms), span)
-    surely, before = _surely(view, past, span), present.previous
-    if idle_ms or span == MS_PER_DAY or before is None or before.mode not in THERAPEUTIC:
-        return past, surely
+@dataclass(frozen=True, slots=True)
+class _Lately:
+    """What the schedules gave in the last 24 h, the least of it in the unit of `Phase.mass`, how much of the 24 h they cover, and the
+    therapy before the one in force."""
+
+    past: Past
+    surely: int
+    known_ms: int
+    before: TherapyView | None = None
+
+
+def _scheduled(present: PresentPump, last: TherapyView, profile: PumpProfile, age_ms: int | None, idle_ms: int | None) -> _Lately:
+    """The therapy that treats or treated last, and the one before it as far as the log shows that it ran."""
+    idle = 0 if present.is_treating else idle_ms or 0
+    span = min(MS_PER_DAY, age_ms or 0) if present.is_treating else MS_PER_DAY
+    past = begun(_past(last, _week_ms(present, last.configuration), idle), span)
+    surely, before, history = _surely(last, past, span - min(span, idle)), present.previous, present.history
+    since, until = history.before_since_ms, history.before_until_ms
+    if not present.is_treating or span == MS_PER_DAY or before is None or since is None or until is None:
+        return _Lately(past, surely, span)
+    covered = min(MS_PER_DAY, present.uptime_ms - since)
+    if before.mode not in THERAPEUTIC:
+        return _Lately(past, surely, covered)
     old = view_configuration(before, profile)
-    older = _past(old, _week_ms(present, before), span)
-    return together(past, older), surely + _surely(old, older, MS_PER_DAY - span)
+    older = begun(_past(old, _week_ms(present, before), span), covered)
+    return _Lately(together(past, older), surely + _surely(old, older, covered - span), covered, old)
+
+
+def _boluses(present: PresentPump, view: TherapyView, pulse_nL: int) -> Iterator[tuple[int, Mass]]:
+    """How long ago each bolus of the last 24 h ended, and its drug: of the label it was given under."""
+    relabelled = present.history.before_until_ms
+    before = present.previous.concentration_ng_per_mL if present.previous is not None else view.concentration.ng_per_mL
+    for at, pulses in present.history.boluses:
+        was_before = relabelled is not None and at < relabelled
+        yield present.uptime_ms - at, mass_of_pulses(pulses, Concentration(before) if was_before else view.concentration, pulse_nL)
+    if present.bolus_given_pulses:
+        yield 0, mass_of_pulses(present.bolus_given_pulses, view.concentration, pulse_nL)
+
+
+def _in_ng(boluses: Sequence[tuple[int, Mass]]) -> list[tuple[int, int]]:
+    return [(back, -int(-mass.ng // 1)) for back, mass in boluses]
 
 
 def _week_ms(present: PresentPump, configuration: Configuration | None) -> int:
@@ -182,6 +222,12 @@ def _surely(view: TherapyView, past: Past, span_ms: int) -> int:
     if view.periodic is None:
         return most
     return min(most, span_ms // schedule.cycle_ms * schedule.cycle_units * view.concentration.ng_per_mL)
+
+
+def is_other_drug(view: TherapyView, current: Current | None) -> bool:
+    """The present therapy is known, and of another drug: its doses compare with nothing."""
+    old = current.view if current is not None else None
+    return old is not None and old.drug != view.drug
 
 
 def is_relabelled(view: TherapyView, current: Current | None) -> bool:

@@ -12,6 +12,7 @@ from itbpump.drugs import Figure
 from itbpump.profiles.slips import EntrySlips
 from itbpump.quantity import Exact, MassRate
 from itbpump.safety.context import Context
+from itbpump.safety.current import is_other_drug
 
 __all__ = ["Expected", "expected_day", "screening_limit", "start_limit"]
 
@@ -57,7 +58,7 @@ def expected_day(c: Context, slips: EntrySlips) -> Expected:
 def start_limit(c: Context) -> MassRate | None:
     """What a start from a pump known not to treat may give, by the screening dose or by the drug's own limit; None where neither is known,
     or a therapy may be running."""
-    if c.current is None or c.current.is_treating:
+    if c.current is None or (c.current.is_treating and not is_other_drug(c.view, c.current)):
         return None
     screened = screening_limit(c)
     if c.library.start_factor is not None:
@@ -66,11 +67,14 @@ def start_limit(c: Context) -> MassRate | None:
 
 
 def screening_limit(c: Context) -> tuple[MassRate, Figure[int]] | None:
-    """The start dose that the screening dose carries, and the factor it rests on; None without a screening, or for a drug without one."""
+    """The start dose that the screening dose carries, and the factor it rests on; the library's largest screening dose where none is on
+    record; None for a drug without screening."""
     library, screening = c.library, c.rx.screening
     factor, long_effect, long_factor = library.start_factor, library.start_long_effect, library.start_long_factor
-    if screening is None or factor is None or long_effect is None or long_factor is None:
+    if factor is None or long_effect is None or long_factor is None:
         return None
+    if screening is None:
+        return MassRate(max(dose.ng for dose in library.screening_doses.value) * factor.value), factor
     used = long_factor if screening.effect > long_effect.value else factor
     return MassRate(screening.dose.ng * used.value), used
 
@@ -83,7 +87,7 @@ def _screening_ng(c: Context) -> Fraction | None:
 
 def _present_days(c: Context) -> tuple[Fraction, ...] | None:
     """Dose of each weekday of the therapy in force that gives any; None without one."""
-    if c.current is None or c.current.view is None or not c.current.is_treating:
+    if c.current is None or c.current.view is None or not c.current.is_treating or is_other_drug(c.view, c.current):
         return None
     return tuple(Fraction(day.ng_per_day) for day in c.current.view.day_doses if day.ng_per_day) or None
 

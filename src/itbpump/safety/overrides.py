@@ -71,7 +71,7 @@ def decide(review: Review, reasons: Mapping[str, str], user: str = "", second: s
     Raises OverrideError for a reason without text, another reason than the finding needs, a rule that has no finding to override, and a
     second person who is the first.
     """
-    if second and second == user:
+    if second.strip() and second.strip().casefold() == user.strip().casefold():
         raise OverrideError("the second person is the first", action="a second check is done by somebody else")
     open_findings = [finding for finding in review.findings if finding.severity is not Severity.INFO]
     for rule in reasons:

@@ -60,8 +60,8 @@ def discrepancy(c: RefillContext) -> Iterator[Hit]:
 
 @RULES.rule("under-delivery", "SR-38", "SR-30", worst=SECOND)
 def under_delivery(c: RefillContext) -> Iterator[Hit]:
-    """The patient got less than programmed, so the therapy that goes on would be an increase."""
-    if c.present.is_treating:
+    """The patient got less than programmed: the therapy that goes on, or is started again, would be an increase."""
+    if c.current.last is not None:
         yield from under_delivery_hits(c.refill, c.current, c.library)
 
 

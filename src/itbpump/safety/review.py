@@ -162,6 +162,7 @@ def _digest(c: Context, findings: tuple[Finding, ...]) -> str:
     return canonical_digest(
         {
             "rx": c.rx.canonical_json,
+            "pump": c.profile.constants_hash.hex(),
             "refill": c.volume.json() if c.is_refill else None,
             "aspirated": None if c.refill is None else Volume(c.refill.aspirated_nL).json(),
             "current": c.current.identity() if c.current is not None else None,

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from itbpump.configuration import bridge_wanted
+from itbpump.quantity import MS_PER_HOUR
 from itbpump.safety.context import Context, highest_across, keeps_period, percent_text
-from itbpump.safety.current import is_relabelled
+from itbpump.safety.current import is_other_drug, is_relabelled
 from itbpump.safety.model import Hit, RuleSet, Severity
 from itbpump.therapy_view import TherapyView
 from itbpump.wire.messages import RunState
@@ -23,21 +24,37 @@ HARD, SECOND, SOFT, INFO = Severity.HARD, Severity.SECOND, Severity.SOFT, Severi
 
 def increase_share(c: Context) -> Fraction | None:
     """Change of the highest total in any 24 h, new against old; None where there is nothing to compare with."""
-    if c.current is None or c.current.view is None or not c.current.is_treating:
+    if c.current is None or c.current.view is None or not c.current.is_treating or is_other_drug(c.view, c.current):
         return None
     old = c.current.view.highest_24h_exact.ng_per_day
     return Fraction(c.view.highest_24h_exact.ng_per_day) / old - 1 if old else None
 
 
+def _rise(c: Context) -> tuple[Fraction, str] | None:
+    """How far the new therapy goes above what the patient is used to, and in words above what; None where nothing compares.
+
+    A therapy that was changed within the last 24 h is none that anybody is used to: then it is what those 24 h really gave, so that steps
+    of one day add up, and the undoing of one is no increase.
+    """
+    used_to = c.current.used_to if c.current is not None else None
+    if increase_share(c) is None or used_to is None or not used_to.ng_per_day:
+        share = increase_share(c)
+        return None if share is None else (share, "the highest 24 h rises by")
+    return Fraction(
+        c.view.highest_24h_exact.ng_per_day
+    ) / used_to.ng_per_day - 1, f"the highest 24 h is, above the {used_to} of the last 24 h,"
+
+
 @RULES.rule("increase", "SR-08", worst=HARD)
 def increase(c: Context) -> Iterator[Hit]:
-    """An increase in one change stays within the steps of the indication; of children for any child."""
+    """An increase in one change, and within 24 h, stays within the steps of the indication; of children for any child."""
     if c.current is None:
         yield Hit(INFO, "not checked: change of the daily dose, as the present therapy is not known")
         return
-    share = increase_share(c)
-    if share is None or share <= 0:
+    rise = _rise(c)
+    if rise is None or rise[0] <= 0:
         return
+    share, words = rise
     age, indication = c.rx.patient.age_years, c.rx.patient.indication
     is_child = age is not None and age < c.library.child_below_years.value
     groups = c.library.increase_limits(indication, age)
@@ -45,16 +62,16 @@ def increase(c: Context) -> Iterator[Hit]:
     for severity, name in ((HARD, "hard_percent"), (SECOND, "second_percent"), (SOFT, "soft_percent")):
         limit = min((getattr(group, name) for group in groups), key=lambda figure: int(figure.value))
         if share > Fraction(limit.value, 100):
-            message = f"the highest 24 h rises by {text}, above {limit.value} % for {indication}{' and a child' if is_child else ''}"
+            message = f"{words} {text}, above {limit.value} % for {indication}{' and a child' if is_child else ''}"
             yield Hit(severity, message, text, f"{limit.value} %", limit.origin)
             return
 
 
 @RULES.rule("first-period", "SR-08", worst=SECOND)
 def first_period(c: Context) -> Iterator[Hit]:
-    """No increase in the first 24 h of a therapy without a second person."""
-    share = increase_share(c)
-    if c.current is None or share is None or share <= 0:
+    """No increase in the first 24 h of a therapy without a second person; the way back to the therapy before it is none."""
+    rise = _rise(c)
+    if c.current is None or rise is None or rise[0] <= 0:
         return
     limit, age = c.library.first_period, c.current.age_ms
     if age is None and c.current.present is not None:
@@ -63,19 +80,41 @@ def first_period(c: Context) -> Iterator[Hit]:
     elif age is None:
         yield Hit(INFO, "not checked: how long the present therapy has been running")
     elif age < limit.value.ms:
+        hours = f"{age // MS_PER_HOUR} h"
+        if _is_way_back(c):
+            yield Hit(INFO, f"no more than the therapy that ran until {hours} ago", hours, limit.value.text(), limit.origin)
+            return
         message = f"the present therapy has been running for less than {limit.value}; its effect is not yet to be seen"
-        yield Hit(SECOND, message, f"{age // 3_600_000} h", limit.value.text(), limit.origin)
+        yield Hit(SECOND, message, hours, limit.value.text(), limit.origin)
+
+
+def _is_way_back(c: Context) -> bool:
+    """The therapy that the last day was mostly given by had no less."""
+    current = c.current
+    if current is None or current.used_to is None or current.before is None or current.before.drug != c.view.drug:
+        return False
+    return c.view.highest_24h_exact <= current.before.highest_24h_exact
 
 
 @RULES.rule("decrease", "SR-08", "SR-33", worst=SOFT, needs="acknowledged")
 def decrease(c: Context) -> Iterator[Hit]:
-    """A steep decrease asks for a withdrawal acknowledgement; it is never hard."""
-    share, limit = increase_share(c), c.library.decrease_soft_percent
-    if c.is_therapy and share is not None and -share > Fraction(limit.value, 100):
-        text = percent_text(-share)
+    """A steep decrease asks for a withdrawal acknowledgement; it is never hard. What the patient may ask for replaces nothing: the schedule
+    alone counts, its highest 24 h, its mean and its lowest day."""
+    old = c.current.view if c.current is not None and increase_share(c) is not None else None
+    if not c.is_therapy or old is None:
+        return
+    pairs = (
+        ("the highest 24 h", old.highest_scheduled_24h, c.view.highest_scheduled_24h),
+        ("the mean day", old.mean_day, c.view.mean_day),
+        ("the lowest day", old.lowest_day, c.view.lowest_day),
+    )
+    falls = [(1 - Fraction(after.ng_per_day) / before.ng_per_day, what) for what, before, after in pairs if before.ng_per_day]
+    share, what = max(falls, key=lambda fall: fall[0], default=(Fraction(0), ""))
+    limit = c.library.decrease_soft_percent
+    if share > Fraction(limit.value, 100):
+        text = percent_text(share)
         why = f"{c.library.texts.withdrawal.text}; consider a taper: itbpump plan taper"
-        message = f"the highest 24 h falls by {text} %, more than {limit.value} %; {why}"
-        yield Hit(SOFT, message, f"-{text} %", f"-{limit.value} %", limit.origin)
+        yield Hit(SOFT, f"{what} falls by {text} %, more than {limit.value} %; {why}", f"-{text} %", f"-{limit.value} %", limit.origin)
 
 
 @RULES.rule("stop", "SR-33", worst=SOFT, needs="acknowledged")
@@ -131,3 +170,6 @@ def identity(c: Context) -> Iterator[Hit]:
     if old.pump.profile != c.rx.pump.profile:
         message = f"the present pump is a {old.pump.profile}, this prescription is for a {c.rx.pump.profile}; review a new pump as a start"
         yield Hit(HARD, message, c.rx.pump.profile, old.pump.profile)
+    if old.pump.as_of > c.rx.pump.as_of:
+        message = f"the present therapy is of {old.pump.as_of:%d %b %Y}, later than this prescription: are the two files swapped?"
+        yield Hit(SOFT, message)

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 from difflib import get_close_matches
+from fractions import Fraction
 
 from itbpump.configuration import mass_of_units
 from itbpump.drugs import DailyLimits, DrugLibrary, Figure
-from itbpump.quantity import MS_PER_DAY, Mass, MassRate, mass_of_pulses
+from itbpump.quantity import MS_PER_DAY, MS_PER_HOUR, Mass, MassRate, mass_of_pulses
 from itbpump.safety.bolus_checks import size_hits
 from itbpump.safety.context import Context, highest_across
+from itbpump.safety.current import is_other_drug, is_relabelled
 from itbpump.safety.model import Hit, RuleSet, Severity
 from itbpump.therapy_view import count_in_words
+from itbpump.wire.messages import Configuration, StepKind
 
 __all__ = ["RULES", "daily_total_hits", "highest_of_all", "stability_hits"]
 
@@ -59,12 +62,13 @@ def indication(c: Context) -> Iterator[Hit]:
 @RULES.rule("daily-total", "SR-07", "SR-02", worst=HARD)
 def daily_total(c: Context) -> Iterator[Hit]:
     """The largest total in any 24 h: the therapy's own with all patient boluses, and across the change with what was given before."""
-    own, total, extra = c.view.highest_24h_exact, highest_of_all(c), c.current.extra if c.current is not None else Mass(0)
+    own, total = c.view.highest_24h_exact, highest_of_all(c)
     text, shown = total.rounded().text(), f"up to {total.rounded()} in some 24 h"
     if total > own:
         shown += " across the change"
-    if total > own and extra.ng:
-        shown += f", {extra.rounded()} of it from boluses given or under way"
+    if total > own and c.current is not None and not is_other_drug(c.view, c.current):
+        for amount, what in ((c.current.extra, "from boluses given or under way"), (c.current.primed, "from a prime")):
+            shown += f", {amount.rounded()} of it {what}" if amount.ng else ""
     yield from daily_total_hits(c.library.daily_limits(c.rx.patient.indication, c.rx.patient.age_years), total, shown)
     low = max((limit.soft_low for limit in c.library.daily_limits(c.rx.patient.indication, c.rx.patient.age_years)), key=_value)
     if c.is_therapy and total < low.value:
@@ -75,8 +79,10 @@ def highest_of_all(c: Context) -> MassRate:
     """Largest dose in any 24 h, before, across and after the change; patient boluses at their allotment, boluses by hand included."""
     across, after = highest_across(c)
     allotment = mass_of_units(c.view.allotment_units, c.view.concentration.ng_per_mL)
-    left, unexplained = (c.current.left.ng, c.current.unexplained.ng) if c.current is not None else (0, 0)
-    first = max(across.ng_per_day + unexplained, after.ng_per_day) + left + allotment
+    left, lately = (c.current.left.ng, c.current.unexplained.ng + c.current.primed.ng) if c.current is not None else (0, 0)
+    if is_other_drug(c.view, c.current):
+        left = lately = 0
+    first = max(across.ng_per_day + lately, after.ng_per_day) + left + allotment
     return max(c.view.highest_24h_exact, MassRate(first))
 
 
@@ -103,6 +109,22 @@ def bolus_size(c: Context) -> Iterator[Hit]:
         yield from size_hits(c.library, bolus.where, bolus.prescribed, given)
 
 
+@RULES.rule("surge", "SR-02", "SR-07", worst=HARD)
+def surge(c: Context) -> Iterator[Hit]:
+    """What rates and boluses give in any hour beyond the mean is held to the limits of one bolus: a rate for an hour is one as well."""
+    ng_per_mL = c.view.concentration.ng_per_mL
+    mean = Fraction(c.view.schedule.mean_flow) * ng_per_mL / 24_000_000
+    beyond = mass_of_units(c.view.schedule.max_window_units(MS_PER_HOUR)[0], ng_per_mL) - mean
+    largest = max((mass_of_pulses(bolus.pulses, c.view.concentration, c.profile.pulse_volume.nL).ng for bolus in c.boluses()), default=0)
+    hard, soft = c.library.bolus_hard, c.library.bolus_soft
+    if beyond <= max(largest, soft.value.ng):
+        return
+    severity, limit = (HARD, hard) if beyond > hard.value.ng else (SOFT, soft)
+    amount = Mass(beyond).rounded()
+    message = f"{amount} more than the mean come in some hour, as much as a bolus; a bolus above {limit.value} is {severity.word}"
+    yield Hit(severity, message, amount.text(), limit.value.text(), limit.origin)
+
+
 @RULES.rule("repeated-bolus", "SR-10", worst=SOFT)
 def repeated_bolus(c: Context) -> Iterator[Hit]:
     """A bolus that comes more than once a day is asked about again, with count and sum in words (the ISMP case)."""
@@ -120,7 +142,31 @@ def repeated_bolus(c: Context) -> Iterator[Hit]:
         return
     if times > limit.value:
         words = f"{count_in_words(times)} boluses in 24 h, together {MassRate(doses)}"
-        yield Hit(SOFT, f"{shown}: that is {words}; is once a day meant?", str(times), str(limit.value), limit.origin)
+        if _same_boluses(c):
+            yield Hit(INFO, f"{shown}: that is {words}, as in the present therapy", str(times), str(limit.value), limit.origin)
+        else:
+            yield Hit(SOFT, f"{shown}: that is {words}; is once a day meant?", str(times), str(limit.value), limit.origin)
+
+
+def _same_boluses(c: Context) -> bool:
+    """The therapy in force has the same boluses at the same times."""
+    old = c.current.configuration if c.current is not None and c.current.is_treating else None
+    if old is None or is_relabelled(c.view, c.current):
+        return False
+    return _wire_boluses(old) == _wire_boluses(c.configuration)
+
+
+def _wire_boluses(configuration: Configuration) -> tuple[object, ...]:
+    periodic = (configuration.periodic_pulses, configuration.periodic_duration_min, configuration.periodic_every_min)
+    steps = {
+        (day, step.start_min, step.amount, step.duration_min)
+        for pattern in configuration.patterns
+        for day in range(7)
+        if pattern.days >> day & 1
+        for step in pattern.steps
+        if step.kind is StepKind.BOLUS
+    }
+    return periodic, frozenset(steps)
 
 
 @RULES.rule("age", "SR-02", worst=SECOND)

@@ -117,7 +117,8 @@ def lost_configuration(c: Context) -> Iterator[Hit]:
         yield Hit(HARD, message)
     else:
         message = "the pump has lost its configuration: nothing was compared with the therapy before, and what the path holds is not known"
-        yield Hit(SOFT, f"{message}; look both up in the patient's record")
+        severity = SECOND if c.is_therapy else SOFT
+        yield Hit(severity, f"{message}; look both up in the patient's record, and begin low: nobody knows what was given last")
 
 
 def _unbridged(c: Context) -> str:

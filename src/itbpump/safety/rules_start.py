@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from itbpump.quantity import MS_PER_HOUR, Mass, MassRate, Volume, mass_of_volume
+from itbpump.quantity import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, Mass, MassRate, Volume, mass_of_volume
+from itbpump.refill import READING_ERROR_NL
 from itbpump.safety.context import Context, percent_text
-from itbpump.safety.current import Current
+from itbpump.safety.current import Current, is_other_drug
 from itbpump.safety.expected import screening_limit, start_limit
+from itbpump.safety.lately import has_ever_treated
 from itbpump.safety.model import Hit, RuleSet, Severity
 from itbpump.safety.rules_change import increase_share
 
 if TYPE_CHECKING:
-    from itbpump.drugs import DrugLibrary
+    from itbpump.drugs import DrugLibrary, Figure
     from itbpump.refill import Refill
 
 __all__ = ["RULES", "discrepancy_hits", "missed_hits", "under_delivery_hits"]
@@ -31,7 +33,7 @@ HARD, SECOND, SOFT, INFO = Severity.HARD, Severity.SECOND, Severity.SOFT, Severi
 @RULES.rule("start", "SR-08", worst=SECOND)
 def start(c: Context) -> Iterator[Hit]:
     """A start from a stopped, unconfigured or minimum-rate pump is carried by the screening dose, or by the drug's own start limit."""
-    if not c.is_therapy or c.current is None or c.current.is_treating:
+    if not c.is_therapy or c.current is None or (c.current.is_treating and not is_other_drug(c.view, c.current)):
         return
     yield from _screening_hits(c)
     soft, second, total = c.library.start_absolute_soft, c.library.start_absolute_second, c.view.highest_24h_exact
@@ -44,31 +46,47 @@ def start(c: Context) -> Iterator[Hit]:
 
 def _screening_hits(c: Context) -> Iterator[Hit]:
     share, screening, carried = c.library.start_second_percent, c.rx.screening, screening_limit(c)
-    if share is None:
-        return
-    if screening is None or carried is None:
-        yield Hit(INFO, "not checked: the start dose, as [screening] is missing")
+    if share is None or carried is None:
         return
     limit, factor = carried
-    second = MassRate(Fraction(limit.ng_per_day * share.value, 100))
-    total = c.view.highest_24h_exact
+    total, second = c.view.highest_24h_exact, MassRate(Fraction(limit.ng_per_day * share.value, 100))
+    if screening is None:
+        yield Hit(INFO, "not checked: the start dose by the patient's own screening, as [screening] is missing")
+        rule = f"{factor.value} times the largest screening dose of the label, and no screening is on record"
+    else:
+        rule = f"{factor.value} times the screening dose of {screening.dose}"
     if total > limit:
-        above = f"a start at up to {total.rounded()} in 24 h is above {factor.value} times the screening dose of {screening.dose}, {limit}"
+        above = f"a start at up to {total.rounded()} in 24 h is above {rule}: {limit}"
         severity = SECOND if total > second else SOFT
         message = f"{above}, and above {second}" if severity is SECOND else above
         yield Hit(severity, message, total.rounded().text(), limit.text(), factor.origin)
+
+
+@RULES.rule("other-drug", "SR-39", "SR-08", "SR-33", worst=SECOND)
+def other_drug(c: Context) -> Iterator[Hit]:
+    """Another drug is a start of the one and an abrupt end of the other; their doses do not compare."""
+    if c.is_therapy and c.current is not None and c.current.view is not None and is_other_drug(c.view, c.current):
+        old = c.current.view
+        what = f"{old.drug} at {old.mean_day} ends" if c.current.is_treating else f"the pump held {old.drug}"
+        message = f"{what}, {c.view.drug} begins: a start of the one and an end of the other; mind what the end of {old.drug} does"
+        yield Hit(SECOND, message, c.view.drug, old.drug, "label of both drugs: see their libraries")
 
 
 @RULES.rule("restart", "SR-33", "SR-08", worst=SECOND)
 def restart(c: Context) -> Iterator[Hit]:
     """After an interruption the patient is no longer used to the old dose; how long it was decides. A dose to start with is one still."""
     current = c.current
-    if not c.is_therapy or current is None or current.configuration is None:
+    present = current.present if current is not None else None
+    if not c.is_therapy or current is None or is_other_drug(c.view, current):
         return
-    stalled = current.present is not None and current.present.stalled
-    if current.is_treating and not stalled:
+    if current.is_treating and not (present is not None and present.stalled):
+        yield from _recovered_hits(c, current)
         return
-    idle, start, soft, second = _untreated_ms(current), start_limit(c), c.library.restart_soft_after, c.library.restart_second_after
+    if present is not None and not has_ever_treated(present):
+        return
+    idle, soft, second = _untreated_ms(current), c.library.restart_soft_after, c.library.restart_second_after
+    start = start_limit(c) if c.rx.screening is not None or c.library.start_factor is None else None  # the patient's own
+    stalled = present is not None and present.stalled
     what = f"{'the motor has not turned' if stalled else 'the pump has given no therapy'} {_how_long(current, idle)}"
     if start is not None and c.view.highest_24h_exact <= start:
         yield Hit(INFO, f"{what}; the dose is one to start with")
@@ -77,8 +95,21 @@ def restart(c: Context) -> Iterator[Hit]:
     else:
         severity, limit = (SOFT, soft) if idle is not None and idle < second.value.ms else (SECOND, second)
         value = "not known" if idle is None else f"{idle // MS_PER_HOUR:,} h"
-        message = f"{what}; tolerance is lost: begin low, as a start, and watch breathing"
-        yield Hit(severity, message, value, limit.value.text(), limit.origin)
+        yield Hit(severity, f"{what}; {BEGIN_LOW}", value, limit.value.text(), limit.origin)
+
+
+def _recovered_hits(c: Context, current: Current) -> Iterator[Hit]:
+    """Stalls that are over, and kept as much from the patient as an interruption would have."""
+    present, flow = current.present, current.view.schedule.mean_flow if current.view is not None else 0
+    if present is None or not flow:
+        return
+    missed_ms = int(present.history.missed_nL * MS_PER_DAY / flow)
+    for severity, limit in ((SECOND, c.library.restart_second_after), (SOFT, c.library.restart_soft_after)):
+        if missed_ms >= limit.value.ms:
+            text = f"{missed_ms // MS_PER_HOUR:,} h"
+            message = f"stalls of the last two days kept {text} of the therapy from the patient; {BEGIN_LOW}"
+            yield Hit(severity, message, text, limit.value.text(), limit.origin)
+            return
 
 
 def _how_long(current: Current, idle_ms: int | None) -> str:
@@ -86,6 +117,8 @@ def _how_long(current: Current, idle_ms: int | None) -> str:
         gave_nothing = current.present is not None and current.present.mass_24h_ng == 0
         return "for at least 24 h" if gave_nothing else "for a time that is not known"
     hours = idle_ms // MS_PER_HOUR
+    if hours == 0:
+        return f"for {idle_ms // MS_PER_MINUTE} min"
     return f"for {hours} h" if hours < 72 else f"for {hours // 24:,} days"
 
 
@@ -95,25 +128,39 @@ def _untreated_ms(current: Current) -> int | None:
     return idle if idle is not None and idle >= 0 else None
 
 
-@RULES.rule("catch-up", "SR-08", worst=SECOND)
+@RULES.rule("catch-up", "SR-08", worst=HARD)
 def catch_up(c: Context) -> Iterator[Hit]:
-    """A missed dose is not made up: no more than before after an interruption without a second person."""
+    """A missed dose is not made up: after an interruption more than before needs a second person, and the limits of one change hold."""
     current = c.current
-    if not c.is_therapy or current is None or current.view is None:
+    if not c.is_therapy or current is None or is_other_drug(c.view, current):
         return
-    old, total = current.view.highest_24h_exact, c.view.highest_24h_exact
     if current.is_treating:
         share = increase_share(c)
         if share is not None and share > 0:
             yield from missed_hits(current, f"the highest 24 h rises by {percent_text(share)} %", c.library)
-    elif old.ng_per_day and total > old:
-        message = (
-            f"more than the {old.rounded()} from before the interruption: a missed dose is never made up; begin with less, not with more"
-        )
+        return
+    last, total, idle = current.last, c.view.highest_24h_exact, _untreated_ms(current)
+    if last is None or last.drug != c.view.drug or total <= last.highest_24h_exact or not last.highest_24h_exact.ng_per_day:
+        return
+    old = last.highest_24h_exact
+    share = Fraction(total.ng_per_day) / old.ng_per_day - 1
+    limit = min((group.hard_percent for group in c.library.increase_limits(c.rx.patient.indication, c.rx.patient.age_years)), key=_value)
+    is_recent = idle is not None and idle < c.library.restart_second_after.value.ms
+    before = f"{percent_text(share)} % more than the {old.rounded()} before the interruption"
+    if is_recent and share * 100 > limit.value:
+        message = f"{before}: a stop in between makes no start of it"
+        yield Hit(HARD, message, total.rounded().text(), old.rounded().text(), limit.origin)
+    else:
+        message = f"{before}: a missed dose is never made up; begin with less"
         yield Hit(SECOND, message, total.rounded().text(), old.rounded().text(), NO_CATCH_UP)
 
 
+def _value(figure: Figure[int]) -> int:
+    return figure.value
+
+
 NO_CATCH_UP = "domain 10: a missed dose is not doubled later"
+BEGIN_LOW = "tolerance is lost: begin low, as a start, and watch breathing"
 
 
 def missed_hits(current: Current, what: str, library: DrugLibrary) -> Iterator[Hit]:
@@ -145,7 +192,7 @@ def refill_discrepancy(c: Context) -> Iterator[Hit]:
 @RULES.rule("under-delivery", "SR-38", "SR-30", worst=SECOND)
 def under_delivery(c: Context) -> Iterator[Hit]:
     """Much more in the reservoir than expected: the patient got less than programmed, so the programmed dose would be an increase."""
-    if c.refill is not None and c.is_therapy:
+    if c.refill is not None and c.current is not None and c.current.last is not None:
         yield from under_delivery_hits(c.refill, c.current, c.library)
 
 
@@ -177,11 +224,12 @@ def under_delivery_hits(refill: Refill, current: Current | None, library: DrugLi
         message = f"{left} were left where {expected} were expected: the patient got less than programmed, nobody knows how much less"
         yield Hit(SECOND, f"{message}; tolerance is lost: begin low, as a start", left.text(), expected.text(), source)
         return
-    share = Fraction(max(0, refill.counted_nL - found.difference_nL), refill.counted_nL)
+    surely_nL = found.difference_nL - READING_ERROR_NL  # what no misread syringe explains
+    share = Fraction(min(refill.counted_nL, max(0, refill.counted_nL - surely_nL)), refill.counted_nL)
     limit = library.decrease_soft_percent
     if (1 - share) * 100 <= limit.value:
         return
-    view = current.view if current is not None else None
+    view = current.last if current is not None else None
     got = f"about {percent_text(share)} % of the programmed dose"
     if view is not None:
         got += f", {MassRate(share * view.mean_day.ng_per_day).rounded()} instead of {view.mean_day}"

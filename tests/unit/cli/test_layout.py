@@ -47,11 +47,12 @@ def test_a_changed_row_is_marked_by_sign_and_word_on_its_first_line() -> None:
     assert "CHANGED" not in lines[2]
 
 
-def test_a_command_stays_with_its_address() -> None:
-    url = "sim://P-40?state=/tmp/" + "x" * 40
-    lines = wrapped(f"the line was lost; watch the patient, restore the line, then ask the pump: itbpump reconcile {url}")
-    assert f"itbpump reconcile {url}" in lines
-    assert all(len(line) <= WIDTH for line in lines[:-1])
+@pytest.mark.parametrize("before", range(1, 90, 7))
+def test_a_command_stays_with_its_address(before: int) -> None:
+    url = "sim://P-40?state=/tmp/" + "x" * 30
+    lines = wrapped(f"{'a ' * before}ask the pump: itbpump reconcile {url}")
+    assert any(f"itbpump reconcile {url}" in line for line in lines)
+    assert all(len(line) <= WIDTH for line in lines)
 
 
 def test_what_cannot_be_broken_runs_over_whole() -> None:

@@ -20,9 +20,10 @@ from itbpump.history import History
 from itbpump.profiles import PumpProfile, load_profile
 from itbpump.quantity import MS_PER_HOUR, Duration, Mass, Volume
 from itbpump.refill import Discrepancy, Refill
-from itbpump.safety import Review, review_bolus, review_prime, review_refill
+from itbpump.safety import review, review_bolus, review_prime, review_refill
 from itbpump.therapy import Prescription
-from itbpump.wire.messages import AlarmNumber, Configuration, RunState
+from itbpump.wire.messages import AlarmNumber, CommandKind, Configuration, RunState
+from tests.unit.safety.book import ALL_PARTS as FULL
 from tests.unit.safety.book import Page, page, write
 from tests.unit.safety.test_review import pump
 from tests.unit.therapy.prescriptions import bolus, continuous, example, flex, periodic, prescription, rate
@@ -33,8 +34,8 @@ SLOW = changed(P40, bolus_min_duration=Duration.of_minutes(10))
 LIBRARY = load_library("baclofen")
 UPTIME_MS = 900 * MS_PER_HOUR
 STALL = (AlarmNumber.MOTOR_STALL,)
-FULL = ("verdict", "findings", "table", "current", "proposed", "achievable")
 SAID = ("verdict", "findings")
+LIBRARY_TOO = (*SAID, "library")
 
 
 def wired(rx: Prescription, **more: Any) -> Configuration:
@@ -46,6 +47,8 @@ def gives(dose: str, concentration: str = "2000 mcg/mL", **state: Any) -> Presen
     return pump(wired(prescription(continuous(dose), drug={"concentration": concentration})), **state)
 
 
+MORPHINE = {"name": "morphine", "concentration": "10000 mcg/mL"}
+OPIOID = pump(wired(prescription(continuous("1000 mcg/day"), drug=MORPHINE)))
 RUNNING = gives("200 mcg/day")
 WEAK = gives("200 mcg/day", "500 mcg/mL")
 HIGH = changed(RUNNING, reservoir_nL=39_000_000)
@@ -93,7 +96,8 @@ def bridged(run_state: RunState = RunState.RUNNING) -> PresentPump:
 
 BOLUSES: dict[str, Callable[[], Page]] = {
     "25 mcg in 10 min beside 200 mcg per day": bolus_page("25 mcg", parts=FULL),
-    "the library named": bolus_page("25 mcg", library=LIBRARY),
+    "the library named": bolus_page("25 mcg", library=changed(LIBRARY, sha256="ours"), parts=LIBRARY_TOO),
+    "of another drug, by its own limits": bolus_page("250 mcg", present=OPIOID, indication="pain", parts=LIBRARY_TOO),
     "with patient boluses and a flex day": bolus_page("25 mcg", present=pump(wired(prescription(
         flex(rate("00:00", "6 mcg/h"), bolus("06:00", "40 mcg", "1h")) | {"patient_bolus": PATIENT})), uptime_ms=905 * MS_PER_HOUR),
         parts=FULL),
@@ -131,7 +135,8 @@ BOLUSES: dict[str, Callable[[], Page]] = {
     "25 mcg beside 1,376 mcg per day, cerebral": bolus_page("25 mcg", present=gives("1376 mcg/day"), indication="cerebral"),
     "25 mcg beside 1,376 mcg per day, of unknown origin": bolus_page("25 mcg", present=gives("1376 mcg/day"), indication=None),
     "25 mcg beside 1,175 mcg per day, 11 years old": bolus_page("25 mcg", present=gives("1175 mcg/day"), age_years=11),
-    "a stopped pump that gave 980 mcg": bolus_page("25 mcg", present=gives("1000 mcg/day", run_state=RunState.STOPPED, mass_24h_ng=980_000)),
+    "a stopped pump that gave 980 mcg": bolus_page(
+        "25 mcg", present=gives("1000 mcg/day", run_state=RunState.STOPPED, mass_24h_ng=980_000)),
     # whole-day-at-once: 20 % from the mean day either way
     "20 mcg beside 25 mcg per day": bolus_page("20 mcg", present=gives("25 mcg/day")),
     "19.999 mcg beside 25 mcg per day": bolus_page("19.999 mcg", present=gives("25 mcg/day")),
@@ -154,7 +159,7 @@ BOLUSES: dict[str, Callable[[], Page]] = {
     "a day after the start": bolus_page("25 mcg", present=changed(RUNNING, history=History(therapy_since_ms=ago(24)))),
     "stopped soon after the start": bolus_page("25 mcg", present=gives(
         "200 mcg/day", run_state=RunState.STOPPED, history=History(therapy_since_ms=ago(5)))),
-    "nobody knows since when": bolus_page("25 mcg", present=changed(RUNNING, last_change_ms=ago(2), last_change_kind=0)),
+    "nobody knows since when": bolus_page("25 mcg", present=changed(RUNNING, last_change_ms=ago(2), last_change_kind=CommandKind.STOP)),
     # unknown-patient
     "of unknown origin": bolus_page("25 mcg", indication=None, age_years=None),
     "of unknown origin, 46 years old": bolus_page("25 mcg", indication=None),
@@ -188,10 +193,12 @@ def prime_rx(scope: str = "path", path: str = "0.316 mL", dose: str = "200 mcg/d
     return prescription(continuous(dose), prime={"scope": scope}, catheter=catheter, **more)
 
 
-def primes(rx: Prescription, over: str = "1h", *, parts: tuple[str, ...] = SAID, stored: str = "0.316 mL", **state: Any) -> Callable[[], Page]:
+def primes(
+    rx: Prescription, over: str = "1h", *, parts: tuple[str, ...] = SAID, stored: str = "0.316 mL", **state: Any
+) -> Callable[[], Page]:
     """What a review of this prime says beside a new implant that runs 200 mcg per day and stores such a path."""
     library: DrugLibrary | None = state.pop("library", None)
-    present = pump(wired(prescription(catheter={"path_volume": stored})), **state)
+    present: PresentPump = state.pop("present", None) or pump(wired(prescription(catheter={"path_volume": stored})), **state)
 
     def make() -> Page:
         return page(review_prime(rx, Duration.parse(over), present, P40, library=library), parts=parts)
@@ -203,14 +210,14 @@ def primed(hours: int, milliseconds: int = 0) -> History:
     return History(primed_ms=ago(hours, milliseconds))
 
 
-TUBING = {"catheter": {"tubing_volume": "0.14 mL"}}
 PRIMES: dict[str, Callable[[], Page]] = {
     "a new path of 0.316 mL in 1 h": primes(prime_rx(), parts=FULL),
-    "the library named": primes(prime_rx(), library=changed(LIBRARY, sha256="ours")),
-    "the catheter alone": primes(prime_rx("catheter", **TUBING), parts=FULL),
+    "the library named": primes(prime_rx(), library=changed(LIBRARY, sha256="ours"), parts=LIBRARY_TOO),
+    "of another drug": primes(prime_rx(drug=MORPHINE, patient={"indication": "pain"}), present=OPIOID),
+    "the catheter alone": primes(prime_rx("catheter", catheter={"tubing_volume": "0.14 mL"}), parts=FULL),
     "a path of 0.3163 mL: part of a pulse is not given": primes(prime_rx(path="0.3163 mL"), stored="0.3163 mL", parts=FULL),
     # bolus-delivery and daily-total, as for a bolus: 0.316 mL hold 632 mcg
-    "in 18 min: under the highest flow": primes(prime_rx(), "19m"),
+    "in 19 min": primes(prime_rx(), "19m"),
     "in 18 min: above the highest flow": primes(prime_rx(), "18m"),
     "in 6 days": primes(prime_rx(), "144h"),
     "after 1,372 mcg in 24 h": primes(prime_rx(), mass_24h_ng=1_372_000, run_state=RunState.STOPPED),
@@ -238,6 +245,7 @@ PRIMES: dict[str, Callable[[], Page]] = {
     "stopped": primes(prime_rx(), run_state=RunState.STOPPED, mass_24h_ng=0),
     "in a safe state": primes(prime_rx(), run_state=RunState.SAFE, mass_24h_ng=0),
     "motor stalled": primes(prime_rx(), alarms=STALL),
+    "another alarm": primes(prime_rx(), alarms=(AlarmNumber.LOW_RESERVOIR,)),
     "a bolus under way": primes(prime_rx(), bolus_left_pulses=1),
     "bridging": primes(prime_rx(), bridge_left_pulses=5, path_concentration_ng_per_mL=500_000),
     "the path holds another label": primes(prime_rx(), path_left_pulses=5, path_concentration_ng_per_mL=500_000),
@@ -270,11 +278,12 @@ def refilled(
 
 
 LATER = RUNNING.host_now + timedelta(days=40)
-FAST = gives("400 mcg/day")  # 0.2 mL per day: 180 days are 36 mL
+FAST = gives("300 mcg/day")  # 0.15 mL per day: 180 days are 27 mL
 REFILLS: dict[str, Callable[[], Page]] = {
     "38 mL beside 200 mcg per day": refilled(parts=FULL),
     "40 days later": refilled(now=LATER),
-    "the library named": refilled(library=changed(LIBRARY, sha256="ours")),
+    "the library named": refilled(library=changed(LIBRARY, sha256="ours"), parts=LIBRARY_TOO),
+    "of another drug": refilled(present=OPIOID, parts=FULL),
     "another alarm": refilled(alarms=(AlarmNumber.LOW_RESERVOIR,)),
     "motor stalled": refilled(alarms=STALL),
     # refill-discrepancy and under-delivery
@@ -295,18 +304,65 @@ REFILLS: dict[str, Callable[[], Page]] = {
     # not-running
     "stopped": refilled(run_state=RunState.STOPPED, parts=FULL),
     "at the minimum rate": refilled(present=pump(wired(prescription({"mode": "minimum-rate"})))),
-    # stability: 180 days at 0.2 mL per day above an alarm of 6.5 mL
-    "180 days to the alarm": refilled(filled="41.1 mL", present=FAST, parts=FULL),
-    "181 days to the alarm": refilled(filled="41.3 mL", present=FAST),
+    # stability: 180 days at 0.15 mL per day above an alarm of 6.5 mL
+    "180 days to the alarm": refilled(filled="32.1 mL", present=FAST, parts=FULL),
+    "181 days to the alarm": refilled(filled="32.25 mL", present=FAST),
     "filled up to what it holds": refilled(filled="28.6 mL", parts=FULL),
     "a periodic bolus": refilled(present=pump(wired(prescription(periodic("25 mcg", "1h", "6h"))), reservoir_nL=30_000_000), parts=FULL),
     "an example": refilled(present=pump(wired(example("flex-weekday-weekend")), reservoir_nL=30_000_000), parts=FULL),
 }  # fmt: skip
 
 
+# ------------------------------------------------------------------------------------------------ old against new
+def compared(new: Prescription, old: Prescription | PresentPump | None = None, **more: Any) -> Callable[[], Page]:
+    """The table of a prescription's review, and what pulses make of its amounts."""
+
+    def make() -> Page:
+        return page(review(new, old, **more), parts=("table", "achievable"))
+
+    return make
+
+
+MORNING, NOON = bolus("06:00", "40 mcg", "1h"), bolus("12:00", "10.4 mcg", "30m")
+WORKDAYS = ("mon", "tue", "wed", "thu", "fri")
+STOPPED: dict[str, Any] = {"mode": "stopped"}
+TABLES: dict[str, Callable[[], Page]] = {
+    "200 mcg per day, nothing known of the present": compared(prescription()),
+    "200 mcg per day as before": compared(prescription(), prescription()),
+    "225 mcg per day beside the pump's 200": compared(prescription(continuous("225 mcg/day")), RUNNING),
+    "200.05 mcg per day for 200: too little to be shown": compared(prescription(continuous("200.05 mcg/day")), prescription()),
+    "12 times the dose": compared(prescription(continuous("2400 mcg/day")), prescription()),
+    "less than before": compared(prescription(continuous("150.3 mcg/day")), prescription()),
+    "a dose of nothing": compared(prescription(continuous("0 mcg/day")), prescription()),
+    "50 mcg per day: more than a thousand days": compared(prescription(continuous("50 mcg/day"))),
+    "a stop": compared(prescription(STOPPED), prescription()),
+    "a start after a stop": compared(prescription(), prescription(STOPPED)),
+    "a stop as before": compared(prescription(STOPPED), prescription(STOPPED)),
+    "a pump without a configuration": compared(prescription(), pump(None)),
+    "a pump that lost its configuration": compared(prescription(), pump(None, run_state=RunState.SAFE)),
+    "the minimum rate": compared(prescription({"mode": "minimum-rate"}), prescription()),
+    "flex for continuous": compared(prescription(flex(rate("00:00", "8 mcg/h"), MORNING, days=WORKDAYS)), prescription()),
+    "continuous for flex": compared(prescription(), prescription(flex(rate("00:00", "8 mcg/h"), MORNING, days=WORKDAYS))),
+    "flex for flex on other days": compared(
+        prescription(flex(rate("00:00", "6 mcg/h"), MORNING, NOON, days=("mon", "tue", "sat"))),
+        prescription(flex(rate("00:00", "5 mcg/h"), NOON, rate("20:00", "6 mcg/h"), days=("tue", "wed", "sun")))),
+    "a time of day earlier than the old one": compared(
+        prescription(flex(rate("00:00", "6 mcg/h"), rate("05:00", "7 mcg/h"))),
+        prescription(flex(rate("00:00", "6 mcg/h"), rate("21:00", "7 mcg/h")))),
+    "a period of 5 h": compared(prescription(periodic("10 mcg", "1h", "5h")), prescription()),
+    "a period of a day for one of 6 h": compared(
+        prescription(periodic("25 mcg", "1h", "24h")), prescription(periodic("25 mcg", "1h", "6h"))),
+    "a period of two days": compared(prescription(periodic("25.4 mcg", "1h", "48h", "0 mcg/day"))),
+    "continuous for periodic": compared(prescription(), prescription(periodic("10 mcg", "1h", "5h"))),
+    "a patient bolus, of 20.4 mcg": compared(
+        prescription(continuous("200.001 mcg/day", patient_bolus={**PATIENT, "dose": "20.4 mcg"})), prescription()),
+    "a refill of 30 mL": compared(prescription(), RUNNING, refill=Volume.parse("30 mL")),
+}  # fmt: skip
+
+
 def pages() -> dict[str, Page]:
     """Every case, as it is said now."""
-    chapters = {"bolus": BOLUSES, "prime": PRIMES, "refill": REFILLS}
+    chapters = {"bolus": BOLUSES, "prime": PRIMES, "refill": REFILLS, "table": TABLES}
     return {f"{chapter}: {name}": make() for chapter, cases in chapters.items() for name, make in cases.items()}
 
 

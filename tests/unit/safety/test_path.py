@@ -50,7 +50,7 @@ def test_a_path_that_is_not_clear_is_told_and_takes_no_second_change() -> None:
 def test_a_pump_that_lost_its_configuration_is_measured_first() -> None:
     lost = pump(None, run_state=RunState.SAFE)
     assert of(prescription(), "lost-configuration", lost) is Severity.HARD
-    assert of(prescription(), "lost-configuration", lost, refill=Volume(38_000_000)) is Severity.SOFT
+    assert of(prescription(), "lost-configuration", lost, refill=Volume(38_000_000)) is Severity.SECOND
     assert of(prescription(), "lost-configuration", pump(None)) is None
 
 

@@ -1,0 +1,286 @@
+"""What is known of the present, figure by figure: ages, what was given, what the sum of the last 24 h leaves open, the identity."""
+
+from __future__ import annotations
+
+from dataclasses import replace as changed
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from itbpump.configuration import configuration_digest, wire_configuration
+from itbpump.history import History
+from itbpump.present import PresentPump
+from itbpump.profiles import load_profile
+from itbpump.quantity import MS_PER_DAY, MS_PER_HOUR, Mass
+from itbpump.safety.across import NG, NOTHING
+from itbpump.safety.current import Current, is_relabelled
+from itbpump.therapy import Prescription
+from itbpump.therapy_view import view_configuration
+from itbpump.wire.messages import CommandKind, RunState
+from tests.unit.safety.test_review import pump
+from tests.unit.therapy.prescriptions import bolus, continuous, flex, periodic, prescription, rate
+
+P40 = load_profile("P-40")
+EASTERN = timezone(timedelta(hours=-5))
+DAY_200 = prescription()  # 200 mcg/day of 2,000 mcg/mL are 100,000 nL a day; a pulse of 500 nL holds 1 mcg
+DAY_400 = prescription(continuous("400 mcg/day"))
+AT_14 = prescription(flex(rate("00:00", "0 mcg/day"), bolus("14:00", "100 mcg", "1h")))
+MCG = 1_000 * NG
+UPTIME = 900 * MS_PER_HOUR  # 5 weeks and 60 h: Wednesday 12:00 of a week without offset
+
+
+def running(rx: Prescription = DAY_200, week_offset: int = 0, **state: Any) -> PresentPump:
+    return pump(wire_configuration(rx, P40, week_offset=week_offset), **state)
+
+
+def stopped(rx: Prescription = DAY_200, **state: Any) -> PresentPump:
+    return running(rx, run_state=RunState.STOPPED, **state)
+
+
+def since(hours: float) -> History:
+    return History(untreated_since_ms=UPTIME - int(hours * MS_PER_HOUR))
+
+
+def began(hours: float, **more: Any) -> History:
+    return History(therapy_since_ms=UPTIME - int(hours * MS_PER_HOUR), **more)
+
+
+def read(present: PresentPump) -> Current:
+    return Current.from_pump(present, P40)
+
+
+def in_last(current: Current, *hours: float) -> list[float]:
+    """mcg that the last hours gave."""
+    return [current.past.mass(int(back * MS_PER_HOUR)) / MCG for back in hours]
+
+
+# ------------------------------------------------------------------------------------------------ from a file
+def test_a_file_is_taken_to_run_until_the_later_one() -> None:
+    began_on = datetime(2026, 11, 20, 10, tzinfo=EASTERN)
+    rx = prescription({**flex(rate("00:00", "0 mcg/day"), bolus("14:00", "100 mcg", "1h")), "since": began_on})
+    later = prescription(pump={"as_of": datetime(2026, 11, 22, 20, 0, 1, tzinfo=UTC)})  # Sunday 15:00:01 of the file's day
+    current = Current.from_prescription(rx, P40, later)
+    assert (current.source, current.is_treating, current.bridging, current.untreated_ms) == ("file", True, False, None)
+    assert current.age_ms == 2 * MS_PER_DAY + 5 * MS_PER_HOUR + 1_000
+    assert current.configuration == wire_configuration(rx, P40)
+    assert current.view == view_configuration(wire_configuration(rx, P40), P40)
+    assert current.rx is rx
+    assert current.present is None
+    assert in_last(current, 1 / 3_600, 1 / 3_600 + 1) == [0, 100]
+    assert (current.given_by_hand, current.extra, current.scheduled_24h) == (Mass(0), Mass(0), Mass(0))
+
+
+def test_a_file_that_stops_gave_nothing_and_one_without_a_date_has_no_age() -> None:
+    current = Current.from_prescription(prescription({"mode": "stopped"}), P40, DAY_200)
+    assert not current.is_treating
+    assert current.past is NOTHING
+    assert current.age_ms is None
+
+
+def test_what_was_given_by_hand_adds_up() -> None:
+    current = Current("pump", None, None, False, None, None, NOTHING, False, Mass(300), Mass(1), Mass(20))
+    assert current.given_by_hand == Mass(21)
+    assert current.extra == Mass(321)
+    bare = Current("pump", None, None, False, None, None, NOTHING, False)
+    assert (bare.left, bare.boluses, bare.unexplained, bare.scheduled_24h) == (Mass(0),) * 4
+
+
+# ------------------------------------------------------------------------------------------------ from a pump
+@pytest.mark.sr("SR-33")
+def test_a_pump_without_a_configuration_tells_its_sum_and_since_when() -> None:
+    present = pump(None, mass_24h_ng=700, bridge_left_pulses=3, history=since(1))
+    current = read(present)
+    assert (current.source, current.configuration, current.view, current.is_treating) == ("pump", None, None, False)
+    assert (current.age_ms, current.untreated_ms, current.bridging) == (None, MS_PER_HOUR, True)
+    assert [current.past.mass(back) for back in (0, 1)] == [0, 700 * NG]
+    assert current.present is present
+    assert read(pump(None)).untreated_ms is None
+    assert not read(pump(None)).bridging
+
+
+@pytest.mark.sr("SR-07")
+def test_boluses_of_the_log_and_what_only_the_sum_tells_are_apart() -> None:
+    given = History(boluses=((UPTIME - 2 * MS_PER_HOUR, 30),))
+    present = running(history=given, bolus_given_pulses=4, bolus_left_pulses=6, mass_24h_ng=259_000)
+    current = read(present)
+    assert (current.boluses, current.unexplained, current.left) == (Mass(34_000), Mass(25_000), Mass(6_000))
+    assert current.scheduled_24h == Mass(200_000)
+    assert (current.is_treating, current.age_ms, current.untreated_ms, current.bridging) == (True, UPTIME, None, False)
+    assert in_last(current, 0, 1.2, 2.4, 24) == [0, 4 + 10, 4 + 20 + 30, 4 + 200 + 30]
+    assert current.past.mass(1) // MCG == 4  # what has run of a bolus under way counts from now on
+    assert current.configuration is present.configuration
+    assert current.present is present
+    assert read(changed(present, mass_24h_ng=200_000)).unexplained == Mass(0)
+    none_given = read(running(bridge_left_pulses=1))
+    assert (none_given.boluses, none_given.left, none_given.bridging) == (Mass(0), Mass(0), True)
+
+
+def test_masses_of_odd_concentrations_are_whole_ng() -> None:
+    odd = prescription(drug={"concentration": "500.001 mcg/mL"})  # a pulse holds 250.0005 ng
+    given = History(boluses=((UPTIME - MS_PER_HOUR, 3),))
+    current = read(running(odd, history=given, bolus_left_pulses=1_001, mass_24h_ng=201_000))
+    assert current.boluses == Mass(750)
+    assert current.left == Mass(250_251)  # 1,001 pulses hold 250,250.5005
+    # 399,999 nL a day are 199,999.899999 ng
+    assert current.scheduled_24h == Mass(200_000)
+    assert current.unexplained == Mass(250)  # 201,000 - 199,999.9 - 750 = 250.1
+    assert current.past.mass(MS_PER_DAY) == 750 * NG + 399_999 * 500_001 * 86_400_000
+    assert all(type(mass.ng) is int for mass in (current.boluses, current.left, current.scheduled_24h, current.unexplained))
+
+
+@pytest.mark.parametrize(("held", "left_pulses", "expected"), [(3_000, 5, 9_000), (3_000, 0, 6_000), (500, 5, 6_000), (3_000, 1, 9_000)])
+def test_what_is_left_of_a_bolus_counts_by_the_strongest_drug_in_the_path(held: int, left_pulses: int, expected: int) -> None:
+    present = running(bolus_left_pulses=6, path_concentration_ng_per_mL=held * 1_000, path_left_pulses=left_pulses)
+    assert read(present).left == Mass(expected)
+
+
+def test_a_stopped_pump_gave_until_it_was_stopped() -> None:
+    current = read(stopped(history=since(6), mass_24h_ng=160_000))
+    assert (current.is_treating, current.untreated_ms) == (False, 6 * MS_PER_HOUR)
+    assert in_last(current, 6, 7.2, 24) == [0, 10, 150]
+    assert (current.unexplained, current.scheduled_24h) == (Mass(10_000), Mass(0))
+    unknown = read(stopped(mass_24h_ng=160_000))
+    assert unknown.untreated_ms is None
+    assert in_last(unknown, 0.001, 24) == [160, 160]
+    assert (unknown.boluses, unknown.unexplained, unknown.scheduled_24h) == (Mass(0), Mass(0), Mass(0))
+    least = read(stopped(prescription({"mode": "minimum-rate"}), history=since(6), mass_24h_ng=160_000))
+    assert in_last(least, 0.001, 24) == [160, 160]
+    assert (least.boluses, least.unexplained) == (Mass(0), Mass(0))
+
+
+def test_a_stalled_pump_still_counts_what_it_should_have_given() -> None:
+    current = read(running(history=since(6), mass_24h_ng=150_000))
+    assert (current.is_treating, current.untreated_ms) == (True, 6 * MS_PER_HOUR)
+    assert in_last(current, 1.2, 24) == [10, 200]
+    assert current.scheduled_24h == Mass(200_000)
+
+
+@pytest.mark.parametrize(
+    ("hours", "kind", "history", "expected"),
+    [
+        (5, CommandKind.CONFIGURE, History(), 5),
+        (5, CommandKind.BOLUS, History(), None),
+        (24, CommandKind.BOLUS, History(), 24),
+        (5, CommandKind.BOLUS, began(7), 7),
+        (5, CommandKind.CONFIGURE, began(7), 7),
+    ],
+)
+def test_how_long_a_therapy_has_run_at_least(hours: int, kind: CommandKind, history: History, expected: int | None) -> None:
+    current = read(running(last_change_ms=UPTIME - hours * MS_PER_HOUR, last_change_kind=kind, history=history))
+    assert current.age_ms == (None if expected is None else expected * MS_PER_HOUR)
+
+
+def test_just_less_than_a_day_since_another_command_tells_no_age() -> None:
+    current = read(running(last_change_ms=UPTIME - MS_PER_DAY + 1, last_change_kind=CommandKind.BOLUS, mass_24h_ng=70_000))
+    assert current.age_ms is None
+    assert in_last(current, 24) == [0]
+    assert (current.scheduled_24h, current.unexplained) == (Mass(0), Mass(70_000))
+
+
+# ------------------------------------------------------------------------------------------------ the therapy before this one
+@pytest.mark.sr("SR-07")
+def test_the_therapy_before_a_young_one_counts() -> None:
+    before = wire_configuration(DAY_400, P40)
+    young = running(history=began(6), previous=before, mass_24h_ng=360_000)
+    current = read(young)
+    assert in_last(current, 6, 7.2, 24) == [50, 70, 350]
+    assert (current.scheduled_24h, current.unexplained) == (Mass(350_000), Mass(10_000))
+    alone = read(changed(young, previous=None))
+    assert in_last(alone, 6, 24) == [50, 50]
+    assert alone.unexplained == Mass(310_000)
+    of_none = wire_configuration(prescription({"mode": "minimum-rate"}), P40)
+    assert in_last(read(changed(young, previous=of_none)), 24) == [50]
+    old_enough = read(changed(young, history=began(24)))
+    assert in_last(old_enough, 24) == [200]
+    nearly = read(changed(young, history=began(23)))
+    assert [round(mass, 3) for mass in in_last(nearly, 24)] == [round(200 * 23 / 24 + 400 / 24, 3)]
+    stopped_since = changed(young, run_state=RunState.STOPPED, history=began(6, untreated_since_ms=UPTIME - MS_PER_HOUR * 3))
+    assert in_last(read(stopped_since), 3, 4.2, 24) == [0, 10, 25]
+
+
+def test_each_therapy_has_its_own_time_of_the_week() -> None:
+    """The day of the week at 900 h is Wednesday 12:00, and 15:00 with an offset of 3 h."""
+    offset = 3 * MS_PER_HOUR
+    assert in_last(read(running(AT_14, offset)), 0.5, 1, 24) == [50, 100, 100]
+    assert in_last(read(running(AT_14)), 21, 22, 23, 24) == [0, 100, 100, 100]
+    before = wire_configuration(AT_14, P40, week_offset=5 * MS_PER_HOUR)  # 17:00: its bolus ended 2 h ago
+    young = running(prescription(continuous("0 mcg/day")), history=began(1), previous=before)
+    assert in_last(read(young), 2, 3) == [0, 100]
+
+
+@pytest.mark.sr("SR-07")
+def test_of_a_period_only_whole_ones_are_sure() -> None:
+    every_5h = prescription(periodic("10 mcg", "30m", "5h", "0 mcg/day"))
+    current = read(running(every_5h, history=began(12), mass_24h_ng=35_000))
+    assert in_last(current, 0.25, 0.5, 12, 24) == [5, 10, 30, 30]  # at most three within 12 h
+    assert (current.scheduled_24h, current.unexplained) == (Mass(20_000), Mass(15_000))  # surely two
+    # the most of 24 h, 50 mcg, bounds what is sure of it; four whole periods make 40
+    assert read(running(every_5h, mass_24h_ng=50_000)).scheduled_24h == Mass(40_000)
+    before = wire_configuration(every_5h, P40)
+    young = read(running(prescription(continuous("0 mcg/day")), history=began(8), previous=before, mass_24h_ng=40_000))
+    assert young.scheduled_24h == Mass(30_000)  # 16 h of it hold three whole periods
+    assert young.unexplained == Mass(10_000)
+    gone = read(stopped(every_5h, history=since(6), mass_24h_ng=40_000))
+    assert in_last(gone, 6, 6.5, 24) == [0, 10, 40]
+
+
+# ------------------------------------------------------------------------------------------------ labels and identity
+def test_another_drug_or_concentration_is_another_label() -> None:
+    view = view_configuration(wire_configuration(DAY_200, P40), P40)
+    current = read(running())
+    assert not is_relabelled(view, None)
+    assert not is_relabelled(view, read(pump(None)))
+    assert not is_relabelled(view, current)
+    weaker = prescription(drug={"concentration": "500 mcg/mL"})
+    assert is_relabelled(view, read(running(weaker)))
+    assert is_relabelled(changed(view, drug="morphine"), current)
+
+
+@pytest.mark.sr("SR-20")
+def test_the_identity_of_a_file_is_its_text() -> None:
+    current = Current.from_prescription(DAY_400, P40, DAY_200)
+    assert current.identity() == {"source": "file", "treating": True, "therapy": DAY_400.canonical_json}
+    assert current.json() == {"source": "file", "treating": True, "therapy": view_configuration(wire_configuration(DAY_400, P40), P40).json()}
+
+
+@pytest.mark.sr("SR-20")
+def test_the_identity_of_a_pump_is_all_that_was_judged() -> None:
+    present = running(revision=7, mass_24h_ng=210_000, bridge_left_pulses=3, path_left_pulses=4, alarms=(2, 5))
+    current = read(present)
+    state = {
+        "source": "pump",
+        "treating": True,
+        "revision": 7,
+        "reservoir": {"value": "30", "unit": "mL"},
+        "run_state": "running",
+        "given_last_24h": {"value": "210", "unit": "mcg"},
+        "bridge_left_pulses": 3,
+        "path_left_pulses": 4,
+        "path_holds": {"value": "2000", "unit": "mcg/mL"},
+        "alarms": [2, 5],
+    }
+    therapy = current.identity()["therapy"]
+    assert current.identity() == {**state, "therapy": therapy}
+    assert '"flow_nL_per_day":100000' in therapy
+    assert therapy == read(running(revision=8)).identity()["therapy"]
+    configuration = present.configuration
+    assert configuration is not None
+    shown = view_configuration(configuration, P40).json()
+    assert current.json() == {**state, "therapy": shown, "digest": configuration_digest(configuration).hex()}
+
+
+def test_a_pump_without_a_configuration_has_no_reservoir_and_no_digest() -> None:
+    assert read(pump(None)).json() == {
+        "source": "pump",
+        "treating": False,
+        "therapy": None,
+        "revision": 1,
+        "reservoir": None,
+        "run_state": "unconfigured",
+        "given_last_24h": {"value": "0", "unit": "mcg"},
+        "bridge_left_pulses": 0,
+        "path_left_pulses": 0,
+        "path_holds": {"value": "0", "unit": "mcg/mL"},
+        "alarms": [],
+    }

@@ -65,16 +65,23 @@ class Commands:
             raise DosingBlocked(unsettled)
 
     def staged(
-        self, kind: CommandKind, payload: bytes, base_revision: int, compare: Callable[[ReadBack], tuple[str, ...]], what: str
+        self,
+        kind: CommandKind,
+        payload: bytes,
+        base_revision: int,
+        compare: Callable[[ReadBack], tuple[str, ...]],
+        what: str,
+        basis: str = "",
     ) -> Outcome:
-        """Stage, have read back, commit. `compare` returns the differences between the pump's reading and what was meant.
+        """Stage, have read back, commit. `compare` returns the differences between the pump's reading and what was meant; `basis` is kept
+        with the intent: what the decision rested on.
 
         Raises DosingBlocked, HostStateError, and as `PumpSession.reconnect`: then nothing was sent. Interrupted when a person breaks in.
         """
         self.require_settled()
         with self._session.quiet():
             self._session.ensure_open()
-            cmd_id = self._begin(kind, hashlib.sha256(payload).digest(), payload, what, dosing=True)
+            cmd_id = self._begin(kind, hashlib.sha256(payload).digest(), payload, what, dosing=True, basis=basis)
             with _telling_of(cmd_id, what):
                 transaction = Transaction(cmd_id, kind, payload, base_revision, compare)
                 self._run(transaction)
@@ -101,6 +108,10 @@ class Commands:
             with _telling_of(cmd_id, what):
                 outcome = self._completed(self._sent(cmd_id, kind, make(cmd_id), what))
                 return _noted(outcome, unwritten) if unwritten else self._settle(cmd_id, what, outcome)
+
+    def bases_applied(self) -> Iterator[str]:
+        """What the decisions rested on that the pump has carried out, the newest first."""
+        return (intent.basis for intent in reversed(self._state.intents(self._session.key)) if intent.state == "applied" and intent.basis)
 
     def reconcile(self) -> list[tuple[Intent, Outcome]]:
         """Ask the pump about every command whose outcome is not known here, and tell it which ones are known by now.
@@ -144,10 +155,12 @@ class Commands:
                     return
 
     # ------------------------------------------------------------------------------------------------ before
-    def _begin(self, kind: CommandKind, digest: bytes | Callable[[int], bytes], payload: bytes, what: str, *, dosing: bool) -> int:
+    def _begin(
+        self, kind: CommandKind, digest: bytes | Callable[[int], bytes], payload: bytes, what: str, *, dosing: bool, basis: str = ""
+    ) -> int:
         at_least = max(self._session.info.last_cmd_id, self._highest)
         try:
-            self._highest = self._state.begin(self._session.key, at_least, kind, digest, payload, what, dosing=dosing)
+            self._highest = self._state.begin(self._session.key, at_least, kind, digest, payload, what, dosing=dosing, basis=basis)
         except Unsettled as error:
             raise DosingBlocked(error.intents) from error
         return self._highest

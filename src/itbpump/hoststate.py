@@ -22,9 +22,10 @@ from itbpump.errors import ItbPumpError
 
 __all__ = ["HostState", "HostStateError", "Intent", "PumpKey", "StoredPairing", "Unsettled", "default_path"]
 
-_SCHEMA = 2
+_SCHEMA = 3
 _RECENT = 20
 _OWED = "owed INTEGER NOT NULL DEFAULT 0"
+_BASIS = "basis TEXT NOT NULL DEFAULT ''"
 _TABLES = f"""
 CREATE TABLE identity (programmer_id BLOB NOT NULL CHECK (length(programmer_id) = 8));
 CREATE TABLE pairing (
@@ -33,7 +34,7 @@ CREATE TABLE counter (serial TEXT NOT NULL, memory_id BLOB NOT NULL, last_cmd_id
 CREATE TABLE intent (
   serial TEXT NOT NULL, memory_id BLOB NOT NULL, cmd_id INTEGER NOT NULL, kind INTEGER NOT NULL, digest BLOB NOT NULL,
   payload BLOB NOT NULL, what TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('pending', 'applied', 'not_applied', 'unknown')),
-  note TEXT NOT NULL DEFAULT '', {_OWED}, PRIMARY KEY (serial, memory_id, cmd_id));
+  note TEXT NOT NULL DEFAULT '', {_OWED}, {_BASIS}, PRIMARY KEY (serial, memory_id, cmd_id));
 CREATE TABLE recent (url TEXT PRIMARY KEY, serial TEXT NOT NULL, profile TEXT NOT NULL, used INTEGER NOT NULL);
 """
 _REPLACE = (
@@ -80,7 +81,8 @@ class StoredPairing:
 class Intent:
     """A state-changing command as it was meant; `state` is pending, applied, not_applied or unknown.
 
-    `digest` is the SHA-256 by which the pump keeps its result. `note` is why, or by whom it was settled by hand.
+    `digest` is the SHA-256 by which the pump keeps its result. `note` is why, or by whom it was settled by hand. `basis` is what the
+    decision rested on (review, library, overrides, staff, patient), as JSON; empty where nothing was judged.
     """
 
     cmd_id: int
@@ -90,6 +92,7 @@ class Intent:
     what: str
     state: str
     note: str
+    basis: str = ""
 
     @property
     def settled(self) -> bool:
@@ -188,10 +191,11 @@ class HostState:
             for statement in _TABLES.split(";"):
                 self._db.execute(statement)
             self._db.execute("INSERT INTO identity VALUES (?)", (entropy(8),))
-        elif version == 1:
-            self._db.execute(f"ALTER TABLE intent ADD COLUMN {_OWED}")
-        elif version != _SCHEMA:
+        elif version not in (1, 2):
             raise HostStateError(self.name, f"it was written by another version (schema {version}, this one knows {_SCHEMA})")
+        else:
+            for column in (_OWED, _BASIS)[version - 1 :]:
+                self._db.execute(f"ALTER TABLE intent ADD COLUMN {column}")
         self._db.execute(f"PRAGMA user_version = {_SCHEMA}")
 
     def close(self) -> None:
@@ -247,6 +251,7 @@ class HostState:
         what: str,
         *,
         dosing: bool = False,
+        basis: str = "",
     ) -> int:
         """Take the next command id, above every earlier one and above `at_least` (the last the pump reports), and write the intent.
 
@@ -260,9 +265,9 @@ class HostState:
             known = digest if isinstance(digest, bytes) else digest(cmd_id)
             self._db.execute("INSERT OR REPLACE INTO counter VALUES (?, ?, ?)", (pump.serial, pump.memory_id, cmd_id))
             self._db.execute(
-                "INSERT INTO intent (serial, memory_id, cmd_id, kind, digest, payload, what, state)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')",
-                (pump.serial, pump.memory_id, cmd_id, kind, known, payload, what),
+                "INSERT INTO intent (serial, memory_id, cmd_id, kind, digest, payload, what, state, basis)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)",
+                (pump.serial, pump.memory_id, cmd_id, kind, known, payload, what, basis),
             )
         return cmd_id
 
@@ -301,7 +306,7 @@ class HostState:
 
     def _intents(self, pump: PumpKey, which: str) -> list[Intent]:
         query = (
-            "SELECT cmd_id, kind, digest, payload, what, state, note FROM intent"
+            "SELECT cmd_id, kind, digest, payload, what, state, note, basis FROM intent"
             f" WHERE serial = ? AND memory_id = ? AND {which} ORDER BY cmd_id"
         )
         return [Intent(*row) for row in self._rows(query, pump.serial, pump.memory_id)]

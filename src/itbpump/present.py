@@ -53,7 +53,7 @@ class PresentPump:
     `bridge_left_pulses` is what the pump has left of a bridge, whether it runs now or not: a stop, a safe state and the minimum rate
     only make it wait. `path_left_pulses` until the path is clear of an earlier label; `path_concentration_ng_per_mL` is the highest it
     may hold. `alarms` are the numbers of the active ones (`AlarmNumber`). `history` is what its newest log entries tell. `previous`: the
-    configuration before, read where the last change is less than a day old.
+    configuration before, read where the last change is recent or no therapy runs; `patient_id`: whose therapy was programmed here last.
     """
 
     host_now: datetime
@@ -77,6 +77,7 @@ class PresentPump:
     bolus_left_ms: int = 0
     history: History = NO_HISTORY
     previous: Configuration | None = None
+    patient_id: str | None = None
 
     @classmethod
     def from_status(
@@ -86,6 +87,7 @@ class PresentPump:
         host_now: datetime,
         recent_log: Sequence[LogEntry] = (),
         previous: Configuration | None = None,
+        patient_id: str | None = None,
     ) -> PresentPump:
         """From the pump's replies, `recent_log` oldest first; `host_now` needs an offset from UTC. ConfigurationError if status and
         configuration do not belong together."""
@@ -115,6 +117,7 @@ class PresentPump:
             bolus_left_ms=status.bolus_left_ms,
             history=History.of_log(recent_log, status.uptime_ms, status.run_state, configuration, previous),
             previous=previous,
+            patient_id=patient_id,
         )
 
     @property

@@ -8,14 +8,15 @@ prescription is `itbpump.safety`; asking the person is the face's task.
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from itbpump.changes import rebased_configuration, refilled_configuration, restored_configuration
 from itbpump.commands import Commands, Settled
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConstantsMismatch", "Pump", "WrongPump", "connect"]
 
+Basis: TypeAlias = Mapping[str, Any] | None
 RECENT_ENTRIES = 50  # two pages
 MOST_RECENT_ENTRIES = 500  # some 1.5 s at 115200 baud
 RECENT_MS = 2 * MS_PER_DAY
@@ -177,7 +179,15 @@ class Pump:
         is_new = bool(changed) and status.uptime_ms - changed[-1] < RECENT_MS
         is_treating = status.run_state is RunState.RUNNING and status.mode in THERAPEUTIC
         previous = self.configuration(ConfigurationSlot.PREVIOUS) if status.revision > 1 and (is_new or not is_treating) else None
-        return PresentPump.from_status(status, configuration, self.host_now(), recent, previous)
+        return PresentPump.from_status(status, configuration, self.host_now(), recent, previous, self._patient_id())
+
+    def _patient_id(self) -> str | None:
+        """The patient of the newest therapy that was programmed from here; None where none is on record."""
+        for basis in self._commands.bases_applied():
+            patient = json.loads(basis).get("patient")
+            if patient:
+                return str(patient)
+        return None
 
     def _recent_log(self, status: Status) -> tuple[LogEntry, ...]:
         """The newest entries, page by page backwards until they reach two days back, as far as that is worth the time on a serial line."""
@@ -214,17 +224,18 @@ class Pump:
         return datetime.fromtimestamp(self._host_clock()).astimezone()
 
     # -------------------------------------------------------------------------------------------------- therapy
-    def program(self, rx: Prescription, present: PresentPump | None = None, *, start: bool = True) -> Outcome:
+    def program(self, rx: Prescription, present: PresentPump | None = None, *, start: bool = True, basis: Basis = None) -> Outcome:
         """Stage, have read back, commit and prove a prescription. `present` is what the review was made against: its revision is the base.
+        `basis` (see `safety.basis_of`) is what the decision rested on; it is kept with the intent, as it is for each method below.
 
         Raises DosingBlocked, ConstantsMismatch, WrongPump, ConfigurationError before anything is sent.
         """
         self._require_profile(rx.pump.profile)
         present = self.present() if present is None else present
-        return self._configure(to_configuration(rx, present, self.profile, start=start), present, "program a therapy")
+        return self._configure(to_configuration(rx, present, self.profile, start=start), present, "program a therapy", basis)
 
     def refill(
-        self, aspirated: Volume, filled: Volume, rx: Prescription | None = None, present: PresentPump | None = None
+        self, aspirated: Volume, filled: Volume, rx: Prescription | None = None, present: PresentPump | None = None, *, basis: Basis = None
     ) -> tuple[Outcome, Refill]:
         """Tell the pump of a refill: what was drawn out and what was put in. Another drug or concentration needs the prescription `rx`.
 
@@ -238,32 +249,32 @@ class Pump:
             self._require_profile(rx.pump.profile)
             running = present.run_state is RunState.RUNNING
             configuration = to_configuration(rx, present, self.profile, refill=refill.volume_after, start=running)
-        return self._configure(configuration, present, "refill"), refill
+        return self._configure(configuration, present, "refill", basis), refill
 
-    def rebase_clock(self, week_offset: int, present: PresentPump) -> Outcome:
+    def rebase_clock(self, week_offset: int, present: PresentPump, *, basis: Basis = None) -> Outcome:
         """Move the pump's week to another offset (ms, 0 to 604,799,999): a reviewed configuration change."""
-        return self._configure(rebased_configuration(week_offset, present), present, "re-base the pump's clock")
+        return self._configure(rebased_configuration(week_offset, present), present, "re-base the pump's clock", basis)
 
-    def restore(self, present: PresentPump) -> Outcome:
+    def restore(self, present: PresentPump, *, basis: Basis = None) -> Outcome:
         """Commit and start the configuration before the present one, in the present week. ConfigurationError when none fits."""
         previous = self.configuration(ConfigurationSlot.PREVIOUS)
         if previous is None:
             raise ConfigurationError("the pump holds no earlier configuration", "program it by a prescription")
-        return self._configure(restored_configuration(previous, present), present, "restore the previous therapy")
+        return self._configure(restored_configuration(previous, present), present, "restore the previous therapy", basis)
 
     # ---------------------------------------------------------------------------------------------------- boluses
-    def bolus(self, dose: Mass, over: Duration, present: PresentPump | None = None) -> Outcome:
+    def bolus(self, dose: Mass, over: Duration, present: PresentPump | None = None, *, basis: Basis = None) -> Outcome:
         """Start a single bolus. The outcome is told when it has started; follow it with `status`."""
         present = self.present() if present is None else present
         concentration = _concentration(present)
         order = bolus_order(dose, over, concentration, self.profile.pulse_volume, present.bolus_counter)
-        return self._give(order, present, f"a bolus of {dose}")
+        return self._give(order, present, f"a bolus of {dose}", basis)
 
-    def prime(self, rx: Prescription, over: Duration, present: PresentPump | None = None) -> Outcome:
+    def prime(self, rx: Prescription, over: Duration, present: PresentPump | None = None, *, basis: Basis = None) -> Outcome:
         """Start a priming bolus through the path of `rx`."""
         self._require_profile(rx.pump.profile)
         present = self.present() if present is None else present
-        return self._give(prime_order(rx, self.profile, over, present.bolus_counter), present, "a priming bolus")
+        return self._give(prime_order(rx, self.profile, over, present.bolus_counter), present, "a priming bolus", basis)
 
     def stop_bolus(self) -> Outcome:
         """End a running bolus; the therapy goes on."""
@@ -309,7 +320,7 @@ class Pump:
         if differences:
             raise ConstantsMismatch(self.info, differences)
 
-    def _configure(self, configuration: Configuration, present: PresentPump, what: str) -> Outcome:
+    def _configure(self, configuration: Configuration, present: PresentPump, what: str, basis: Basis) -> Outcome:
         self._require_same_constants()
         outcome = self._commands.staged(
             CommandKind.CONFIGURE,
@@ -317,6 +328,7 @@ class Pump:
             present.revision,
             lambda read: compare_read_back(configuration, read, self.profile),
             what,
+            _basis_text(basis),
         )
         if not isinstance(outcome, Applied):
             return outcome
@@ -324,7 +336,7 @@ class Pump:
         result = outcome.result
         return replace(outcome, proof=self._proof(outcome, what, lambda: self._prove_running(configuration, result, was_running)))
 
-    def _give(self, order: BolusOrder, present: PresentPump, what: str) -> Outcome:
+    def _give(self, order: BolusOrder, present: PresentPump, what: str, basis: Basis) -> Outcome:
         self._require_same_constants()
         concentration = _concentration(present)
         outcome = self._commands.staged(
@@ -333,6 +345,7 @@ class Pump:
             present.revision,
             lambda read: compare_bolus_read_back(order, read, concentration.ng_per_mL, self.profile),
             what,
+            _basis_text(basis),
         )
         if not isinstance(outcome, Applied):
             return outcome
@@ -366,6 +379,10 @@ class Pump:
         status = self.status()
         target = status.bolus_counter - status.bolus_delivered + status.bolus_requested
         return Proof((("kind", order.kind, status.bolus_kind), ("target of the bolus counter", order.to_counter, target)))
+
+
+def _basis_text(basis: Basis) -> str:
+    return json.dumps(basis, sort_keys=True, ensure_ascii=True) if basis is not None else ""
 
 
 def _concentration(present: PresentPump) -> Concentration:

@@ -56,6 +56,7 @@ def bolus(
 ) -> None:
     """Give a single bolus: review, confirm, start, prove, follow to its end by the pump's own counter."""
     from itbpump.quantity import Duration, Mass
+    from itbpump.safety import basis_of
 
     out = Output(as_json)
     mass, duration = Mass.parse(dose), Duration.parse(over)
@@ -74,7 +75,8 @@ def bolus(
         _show(out, title, line, present, found)
         decision = pass_review(out, found, override, user, second)
         confirm(out, f"Type the dose, {mass}, to give it; anything else cancels:", [mass.text(), str(mass), dose], yes=yes)
-        outcome = line.bolus(mass, duration, present)
+        basis = basis_of(found, decision, user, second, patient.patient.id if patient is not None else "")
+        outcome = line.bolus(mass, duration, present, basis=basis)
         data = decided_json(found, decision)
         applied = require_applied(out, outcome, url, data)
         data |= outcome_json(outcome)
@@ -129,7 +131,7 @@ def prime(
     """Give a priming bolus that fills the path of a new catheter: review, confirm, start, prove, follow to its end."""
     from itbpump.configuration import prime_volume
     from itbpump.quantity import Duration
-    from itbpump.safety import review_prime
+    from itbpump.safety import basis_of, review_prime
     from itbpump.therapy import load_prescription
 
     out = Output(as_json)
@@ -144,7 +146,8 @@ def prime(
         decision = pass_review(out, found, override, user, second)
         question = f"Only for a path that is new or empty. Type the volume, {volume}, to prime; anything else cancels:"
         confirm(out, question, [volume.text(), str(volume)], yes=yes)
-        outcome = line.prime(prescription, duration, present)
+        basis = basis_of(found, decision, user, second, prescription.patient.id)
+        outcome = line.prime(prescription, duration, present, basis=basis)
         data = decided_json(found, decision)
         applied = require_applied(out, outcome, url, data)
         data |= outcome_json(outcome)

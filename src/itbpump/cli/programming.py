@@ -69,6 +69,7 @@ def program(
     as_json: Json = False,
 ) -> None:
     """Program a prescription: review, confirm, stage, read back, commit, prove that it runs."""
+    from itbpump.safety import basis_of
     from itbpump.safety import review as judge
     from itbpump.therapy import load_prescription
 
@@ -82,7 +83,7 @@ def program(
         show_change(out, _title(new), line, present, new, found)
         decision = pass_review(out, found, override, user, second)
         confirm_dose(out, line, new, found, yes=yes)
-        outcome = line.program(new, present)
+        outcome = line.program(new, present, basis=basis_of(found, decision, user, second, new.patient.id))
         data = decided_json(found, decision)
         require_applied(out, outcome, pump, data)
         out.data({**data, **outcome_json(outcome)})

@@ -43,6 +43,7 @@ def refill(
     """Tell the pump of a refill. Both discrepancy tests are made; one that fires needs a recorded reason. A stopped pump stays stopped."""
     from itbpump.quantity import Volume
     from itbpump.refill import Refill
+    from itbpump.safety import basis_of
     from itbpump.therapy import load_prescription
 
     out = Output(as_json)
@@ -60,7 +61,8 @@ def refill(
         show_others(out, line)
         decision = pass_review(out, found, override, user, second, data)
         confirm(out, 'Type "yes" to tell the pump; anything else cancels:', ["yes"], yes=yes)
-        outcome, _ = line.refill(drawn, put_in, new, present)
+        basis = {**basis_of(found, decision, user, second, new.patient.id if new is not None else ""), "refill": data["refill"]}
+        outcome, _ = line.refill(drawn, put_in, new, present, basis=basis)
         data |= decided_json(found, decision)
         require_applied(out, outcome, url, data)
         out.data({**data, **outcome_json(outcome), "dates": _after(out, line, library)})
@@ -120,7 +122,7 @@ def _accuracy_text(found: Discrepancy) -> str:
     if found.tolerance_nL is None:
         return "not checked: the log no longer shows the last fill"
     explained = Volume(found.tolerance_nL // 1_000 * 1_000)
-    return f"{'FIRED' if found.outside_accuracy else 'passed'}: the pump's accuracy explains up to {explained}"
+    return f"{'FIRED' if found.outside_accuracy else 'passed'}: its accuracy and the reading of syringes explain up to {explained}"
 
 
 def signed(nL: int) -> str:

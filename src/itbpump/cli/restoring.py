@@ -41,6 +41,7 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Start the stopped therapy again, or take back the one before the present one: a normal review, then as `program`."""
+    from itbpump.safety import basis_of
     from itbpump.safety import review as judge
 
     out = Output(as_json)
@@ -53,14 +54,15 @@ def restore(
             indication_of(library_for(present.configuration.drug, clinic_library), indication)
         stored, was_stopped = _stored(line, present)
         library = library_for(stored.drug, clinic_library)
-        former = _as_prescription(stored, line, present, _told(patient, line, indication, age))
+        former = _as_prescription(stored, line, present, _told(patient, line, present, indication, age))
         _require_same(former, stored, present, line)
         found = judge(former, present, profile=line.profile, library=library)
         title = "Start the stopped therapy again" if was_stopped else "Restore the therapy before the present one"
         show_change(out, title, line, present, former, found)
         decision = pass_review(out, found, override, user, second)
         confirm_dose(out, line, former, found, yes=yes)
-        outcome = line.program(former, present) if was_stopped else line.restore(present)
+        basis = basis_of(found, decision, user, second, patient.patient.id if patient is not None else "")
+        outcome = line.program(former, present, basis=basis) if was_stopped else line.restore(present, basis=basis)
         data = decided_json(found, decision)
         require_applied(out, outcome, url, data)
         out.data({**data, **outcome_json(outcome)})
@@ -118,10 +120,10 @@ def _require_same(former: Prescription, stored: Configuration, present: PresentP
 
 
 # ------------------------------------------------------------------------------------------------ as a prescription
-def _told(patient: Prescription | None, line: Pump, indication: str | None, age: int | None) -> dict[str, Any]:
+def _told(patient: Prescription | None, line: Pump, present: PresentPump, indication: str | None, age: int | None) -> dict[str, Any]:
     """The tables of a prescription that speak of the patient."""
     if patient is None:
-        return {"patient": {"id": "not-told", "indication": indication, "age_years": age}}
+        return {"patient": {"id": present.patient_id or "not-told", "indication": indication, "age_years": age}}
     require_model(patient, line)
     return {"patient": patient.patient, "screening": patient.screening, "medication": patient.medication}
 

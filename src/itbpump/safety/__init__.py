@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itbpump.safety.bolus import review_bolus
 from itbpump.safety.model import Achievable, Finding, Review, Row, Rule, Severity
-from itbpump.safety.overrides import REASONS, Decision, Override, OverrideError, decide
+from itbpump.safety.overrides import REASONS, Decision, Override, OverrideError, basis_of, decide
 from itbpump.safety.prime import review_prime
 from itbpump.safety.refill import review_refill
 from itbpump.safety.review import all_rules, review
@@ -25,6 +25,7 @@ __all__ = [
     "Rule",
     "Severity",
     "all_rules",
+    "basis_of",
     "decide",
     "review",
     "review_bolus",

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from itbpump.errors import InputError
 from itbpump.safety.model import Finding, Review, Severity
 
-__all__ = ["REASONS", "Decision", "Override", "OverrideError", "decide"]
+__all__ = ["REASONS", "Decision", "Override", "OverrideError", "basis_of", "decide"]
 
 REASONS: dict[str, str] = {
     "specialist": "a specialist decided so, with the patient's record at hand",
@@ -88,6 +89,20 @@ def decide(review: Review, reasons: Mapping[str, str], user: str = "", second: s
             accepted.append(Override(finding.rule, finding.value, finding.limit, word, text, user, second))
     blocked = any(finding.severity is Severity.HARD for finding in open_findings)
     return Decision(not missing, 4 if blocked else 3 if missing else 0, tuple(dict.fromkeys(missing)), tuple(accepted))
+
+
+def basis_of(review: Review, decision: Decision, user: str = "", second: str = "", patient_id: str = "") -> dict[str, Any]:
+    """What a decision rested on, as it is kept with the command: the review's digest, the library, each override with value, limit, reason
+    and who (SR-03); the patient where one is named."""
+    form: dict[str, Any] = {
+        "review": review.digest,
+        "verdict": review.verdict,
+        "library": dict(review.library),
+        "overrides": [item.json() for item in decision.overrides],
+        "user": user,
+        "second": second,
+    }
+    return {**form, "patient": patient_id} if patient_id else form
 
 
 def _lacks(finding: Finding, reasons: Mapping[str, str], user: str, second: str) -> str:

@@ -161,6 +161,10 @@ def _has_boluses(view: TherapyView) -> bool:
 @RULES.rule("identity", "SR-20", worst=HARD)
 def identity(c: Context) -> Iterator[Hit]:
     """Old and new are for the same patient and the same pump model."""
+    present = c.current.present if c.current is not None else None
+    if present is not None and present.patient_id not in (None, c.rx.patient.id):
+        message = f"this pump was programmed for patient {present.patient_id}, the prescription is {c.rx.patient.id}'s: the right pump?"
+        yield Hit(SECOND, message, c.rx.patient.id, present.patient_id or "", "SR-20")
     old = c.current.rx if c.current is not None else None
     if old is None:
         return

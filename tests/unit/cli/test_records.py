@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -200,3 +201,31 @@ def test_a_stop_from_a_full_disk_is_told_loudly(cli: Any, running: str, monkeypa
         assert "cannot be written" in told.said
         assert "Traceback" not in told.said
     assert cli("status", running, "--json").data["run_state"] == "stopped"
+
+
+# ------------------------------------------------------------------------------------------------ on what judgement
+@pytest.mark.sr("SR-03", "SR-43")
+def test_the_intent_keeps_judgement_overrides_and_people(cli: Any, running: str, flex: str, tmp_path: Path) -> None:
+    """Digest, library, and what was overridden by whom are on disk before the first byte leaves."""
+    given = ("--override", "bolus-size=monitored: on the ward", "--user", "dr-1", "--second", "rn-2")
+    told = cli("bolus", running, "--dose", "60 mcg", "--over", "10m", "--yes", "--json", *given)
+    assert told.code == 0, told.err
+    cli("stop", running, "--yes")
+    assert cli("restore", running, "--rx", flex, "--yes").code == 0
+    state = HostState.open(tmp_path / "home" / "state.db")
+    with opened(running) as line:
+        key = line.key
+    programmed, bolus, stopped, restored = (intent.basis for intent in state.intents(key))
+    state.close()
+    basis = json.loads(bolus)
+    assert basis["review"] == told.data["review"]["digest"]
+    assert basis["library"] == told.data["review"]["library"]
+    assert (basis["user"], basis["second"], basis["verdict"]) == ("dr-1", "rn-2", "soft")
+    (override,) = basis["overrides"]
+    assert override == {
+        "rule": "bolus-size", "value": "60 mcg", "limit": "50 mcg", "reason": "monitored", "text": "on the ward",
+        "user": "dr-1", "second": "rn-2",
+    }  # fmt: skip
+    assert json.loads(programmed)["overrides"] == []
+    assert json.loads(restored)["patient"] == json.loads(programmed)["patient"] == "P-0042"
+    assert stopped == ""

@@ -61,7 +61,8 @@ def therapy(cli: Any, url: str) -> dict[str, Any]:
 
 
 @pytest.mark.sr("SR-23", "SR-33")
-def test_after_a_stop_the_stopped_therapy_itself_comes_back(cli: Any, running: str, flex: str) -> None:
+def test_after_a_stop_the_stopped_therapy_itself_comes_back(cli: Any, running: str, flex: str, advance: Any) -> None:
+    advance(running, 30 * DAY_MS)
     before = therapy(cli, running)
     assert cli("stop", running, "--yes").code == 0
     assert cli("status", running, "--json").data["running"] is False
@@ -77,6 +78,7 @@ def test_after_a_stop_the_stopped_therapy_itself_comes_back(cli: Any, running: s
 def test_after_a_long_stop_it_is_a_start_again(cli: Any, insist: Callable[..., Any], running: str, advance: Any) -> None:
     """Without a screening dose nobody knows that this dose is one to start with."""
     patient = ("--indication", "spinal", "--age", "46")
+    advance(running, 30 * DAY_MS)
     assert cli("stop", running, "--yes").code == 0
     advance(running, 3 * DAY_MS)
     told = cli("restore", running, *patient, "--yes", "--json")

@@ -500,6 +500,7 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> No
     state = HostState.open(path)
     state.begin(PUMP, 0, 2, bytes(32), b"", "a bolus")
     state._db.execute("ALTER TABLE intent DROP COLUMN owed")
+    state._db.execute("ALTER TABLE intent DROP COLUMN basis")
     state._db.execute("PRAGMA user_version = 1")
     state.close()
     state = HostState.open(path)

@@ -6,13 +6,15 @@ names none.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from itbpump.configuration import wire_configuration
+from itbpump.drugs import Figure, IncreaseLimits
 from itbpump.history import History
 from itbpump.profiles import load_profile
-from itbpump.quantity import MS_PER_DAY, Volume
+from itbpump.quantity import MS_PER_DAY, MassRate, Volume
 from itbpump.therapy import Prescription
 from itbpump.wire.messages import AlarmNumber, CommandKind, RunState
 from tests.golden.cases import UPTIME_MS, fresh, pump
@@ -22,9 +24,9 @@ from tests.unit.safety.book_change_rows import (
     CEREBRAL,
     CHILD,
     HOUR_MS,
-    MINUTE_MS,
     Chapter,
     at,
+    changed_since,
     chapter,
     morphine,
     of_dose,
@@ -40,6 +42,24 @@ RUNNING = pump(NOW)
 STOP: dict[str, Any] = {"mode": "stopped"}
 LEAST: dict[str, Any] = {"mode": "minimum-rate"}
 UNKNOWN_AGE: dict[str, Any] = {"last_change_kind": CommandKind.BOLUS, "last_change_ms": UPTIME_MS - HOUR_MS}
+
+
+OLD_300 = of_dose("300 mcg/day")
+ON_REQUEST = {"dose": "20 mcg", "over": "10m", "lockout": "4h", "max_per_day": 4}
+ASKING = prescription(continuous("200 mcg/day", patient_bolus=ON_REQUEST))
+ASKING_ALONE = prescription(continuous("0 mcg/day", patient_bolus=ON_REQUEST), pump={"profile": "V-40"})
+# 204 mcg on weekdays, 100 at weekends: the mean falls to (5 × 204 + 2 × 100) / 7 = 174.286, by 12.9 percent, the lowest day by 50
+SUNDAY_DOWN = prescription(flex(rate("00:00", "8.5 mcg/h"), days=("mon", "tue", "wed", "thu", "fri")))
+# Every day 12 × 2 + 12 × 8.4 = 124.8 mcg, 37.6 percent less; but 24 × 8.4 = 201.6 in the 24 h from one noon to the next
+WEEK_DOWN = prescription(
+    {
+        "mode": "flex",
+        "pattern": [
+            {"days": ["mon", "wed", "fri", "sun"], "steps": [rate("00:00", "2 mcg/h"), rate("12:00", "8.4 mcg/h")]},
+            {"days": ["tue", "thu", "sat"], "steps": [rate("00:00", "8.4 mcg/h"), rate("12:00", "2 mcg/h")]},
+        ],
+    }
+)
 
 
 def running_since(back_ms: int, **state: Any) -> Any:
@@ -82,6 +102,13 @@ INCREASE = chapter(
     row("a new pump", of_dose("500 mcg/day"), fresh(NOW)),
     row("a stopped pump", of_dose("500 mcg/day"), stopped(NOW, 1)),
     row("from no dose at all", of_dose("500 mcg/day", pump={"profile": "V-40"}), of_dose("0 mcg/day", pump={"profile": "V-40"})),
+    row("of another drug", morphine("1000 mcg/day"), RUNNING),
+    row("30 percent above the last 24 h, in which the dose fell", of_dose("260 mcg/day"), changed_since(OLD_300, NOW, 2, 200_000)),
+    row("just above 30 percent of them", of_dose("260.002 mcg/day"), changed_since(OLD_300, NOW, 2, 200_000)),
+    row("back to what those 24 h gave", of_dose("290 mcg/day"), changed_since(OLD_300, NOW, 2, 290_000)),
+    row("two steps in a day add up", of_dose("300 mcg/day"), changed_since(NOW, of_dose("260 mcg/day"), 2, 205_000)),
+    row("in which the pump gave nothing", of_dose("262 mcg/day"), changed_since(OLD_300, NOW, 2, 0)),
+    row("of another drug, in which the dose fell", morphine("1000 mcg/day"), changed_since(OLD_300, NOW, 2, 200_000)),
 )  # fmt: skip
 
 FIRST_PERIOD = chapter(
@@ -101,6 +128,13 @@ FIRST_PERIOD = chapter(
     row("more than the pump gives, begun this moment", of_dose("210 mcg/day"), running_since(0)),
     row("more than the pump gives, only a later bolus is known", of_dose("210 mcg/day"), pump(NOW, **UNKNOWN_AGE)),
     row("the same as the pump gives, only a later bolus is known", NOW, pump(NOW, **UNKNOWN_AGE)),
+    row("back to the dose before", OLD_300, changed_since(OLD_300, NOW, 2, 290_000)),
+    row("more than the dose before", of_dose("300.002 mcg/day"), changed_since(OLD_300, NOW, 2, 290_000)),
+    row("back after a stop, not a therapy", of_dose("210 mcg/day"), changed_since(prescription(STOP), NOW, 2, 20_000)),
+    row("back, and the log shows only 10 h of the one before", OLD_300, changed_since(
+        OLD_300, NOW, 2, 290_000, history={"before_since_ms": UPTIME_MS - 10 * HOUR_MS})),
+    row("back from another drug", OLD_300, changed_since(morphine("1000 mcg/day"), NOW, 2, 290_000)),
+    row("another drug", morphine("1000 mcg/day"), changed_since(OLD_300, NOW, 2, 290_000)),
     row("morphine after 71 h", morphine("410 mcg/day"), prescription(
         continuous("400 mcg/day", since=AS_OF - timedelta(hours=71)),
         drug={"name": "morphine", "concentration": "10000 mcg/mL"}, patient={"indication": "pain"})),
@@ -116,6 +150,11 @@ DECREASE = chapter(
     row("a stop is not a decrease", prescription(STOP), NOW),
     row("the minimum rate is not a decrease", prescription(LEAST), NOW),
     row("a stopped pump", of_dose("20 mcg/day"), stopped(NOW, 1)),
+    row("by the mean day alone", WEEK_DOWN, NOW),
+    row("by the lowest day alone", SUNDAY_DOWN, NOW),
+    row("of what the patient may ask for", NOW, ASKING),
+    row("from nothing but what the patient may ask for", of_dose("0 mcg/day", pump={"profile": "V-40"}), ASKING_ALONE),
+    row("another drug", morphine("1000 mcg/day"), of_dose("2000 mcg/day")),
     row("morphine, just above 20 percent", morphine("799.99 mcg/day"), morphine("1000 mcg/day")),
 )
 
@@ -173,6 +212,11 @@ IDENTITY = chapter(
     row("another pump", NOW, of_dose("200 mcg/day", pump={"profile": "P-20"})),
     row("another patient with another pump", NOW, of_dose("200 mcg/day", patient={"id": "P-2"}, pump={"profile": "P-20"})),
     row("a pump tells of no patient", NOW, RUNNING),
+    row("a pump that was programmed for this patient", NOW, pump(NOW, patient_id="P-1")),
+    row("a pump that was programmed for another patient", NOW, pump(NOW, patient_id="P-2")),
+    row("a file of the same time", NOW, of_dose("210 mcg/day")),
+    row("a file of a second later", NOW, of_dose("210 mcg/day", pump={"as_of": AS_OF + timedelta(seconds=1)})),
+    row("a file of the 5th of next month", NOW, of_dose("210 mcg/day", pump={"as_of": AS_OF + timedelta(days=13)})),
 )
 
 # ------------------------------------------------------------------------------------------------ starts
@@ -191,14 +235,13 @@ def first_morphine(dose: str) -> tuple[Prescription, Any]:
     return rx, fresh(rx)
 
 
-BOTH = with_figure(BACLOFEN, start_absolute_soft=of_dose("150 mcg/day").therapy.dose, start_absolute_second=of_dose("160 mcg/day").therapy.dose)
+BOTH = with_figure(BACLOFEN, start_absolute_soft=MassRate.parse("150 mcg/day"), start_absolute_second=MassRate.parse("160 mcg/day"))
 
 START = chapter(
     "start",
     row("nothing known of the present", of_dose("900 mcg/day", screening=TESTED)),
     row("a therapy is running", of_dose("900 mcg/day", screening=TESTED), RUNNING),
     row("stopped", prescription(STOP, screening=TESTED), fresh(NOW)),
-    row("no screening", *first("200 mcg/day")),
     row("twice the screening dose", *first("200 mcg/day", screening=TESTED)),
     row("just above twice", *first("200.002 mcg/day", screening=TESTED)),
     row("three times", *first("300 mcg/day", screening=TESTED)),
@@ -209,6 +252,10 @@ START = chapter(
     row("from a stopped pump", of_dose("300.002 mcg/day", screening=TESTED), stopped(NOW, 1)),
     row("from the minimum rate", of_dose("300.002 mcg/day", screening=TESTED), pump(prescription(LEAST))),
     row("from a file that is stopped", of_dose("300.002 mcg/day", screening=TESTED), prescription(STOP)),
+    row("no screening, twice the largest of the label", *first("200 mcg/day")),
+    row("no screening, just above twice the largest", *first("200.002 mcg/day")),
+    row("no screening, just above three times the largest", *first("300.002 mcg/day")),
+    row("another drug than the one that runs", morphine("1000.01 mcg/day"), RUNNING),
     row("morphine, 1 mg", *first_morphine("1000 mcg/day")),
     row("morphine, just above 1 mg", *first_morphine("1000.01 mcg/day")),
     row("morphine, 10 mg", *first_morphine("10000 mcg/day")),
@@ -219,15 +266,14 @@ START = chapter(
 
 
 def stalled(hours: float, **state: Any) -> Any:
-    return pump(
-        NOW, alarms=(AlarmNumber.MOTOR_STALL,), history=History(untreated_since_ms=UPTIME_MS - round(hours * HOUR_MS)), **state
-    )
+    return pump(NOW, alarms=(AlarmNumber.MOTOR_STALL,), history=History(untreated_since_ms=UPTIME_MS - round(hours * HOUR_MS)), **state)
 
 
 def stopped_file(back: timedelta | None) -> Prescription:
     return prescription({**STOP, "since": None if back is None else AS_OF - back})
 
 
+NO_DOSE = of_dose("0 mcg/day", pump={"profile": "V-40"})
 RESTART = chapter(
     "restart",
     row("nothing known of the present", NOW),
@@ -255,12 +301,44 @@ RESTART = chapter(
     row("a motor that has not turned for 30 h", NOW, stalled(30)),
     row("a motor that has not turned for 50 h", NOW, stalled(50)),
     row("stopped with a stalled motor", NOW, stalled(50, run_state=RunState.STOPPED)),
+    row("stopped for 59 min", NOW, stopped(NOW, 59 / 60)),
+    row("stopped for 60 min", NOW, stopped(NOW, 1)),
+    row("another drug", morphine("500 mcg/day"), stopped(NOW, 100)),
+    row("stalls that are over kept just less than 24 h back", NOW, pump(NOW, history=History(missed_nL=99_999))),
+    row("stalls that are over kept 24 h back", NOW, pump(NOW, history=History(missed_nL=100_000))),
+    row("stalls that are over kept just less than 48 h back", NOW, pump(NOW, history=History(missed_nL=199_999))),
+    row("stalls that are over kept 48 h back", NOW, pump(NOW, history=History(missed_nL=200_000))),
+    row("stalls that are over kept 1,200 h back", NOW, pump(NOW, history=History(missed_nL=5_000_000))),
+    row("stalls of a pump that gives nothing", NO_DOSE, pump(NO_DOSE, history=History(missed_nL=200_000))),
+    row("a dose to start with, and no screening of the patient's own", of_dose("100 mcg/day"), stopped(NOW, 100)),
+    row("morphine, a dose to start with", morphine("1000 mcg/day"), stopped(morphine("2000 mcg/day"), 100)),
+    row("morphine, just above a dose to start with", morphine("1000.01 mcg/day"), stopped(morphine("2000 mcg/day"), 100)),
     row("a dose to start with", of_dose("200 mcg/day", screening=TESTED), stopped(NOW, 100)),
     row("just above a dose to start with", of_dose("200.002 mcg/day", screening=TESTED), stopped(NOW, 100)),
     row("from the minimum rate", NOW, pump(prescription(LEAST))),
 )  # fmt: skip
 
-PROGRAMMED = "200 mcg/day"
+STEPS = BACLOFEN.increase
+
+
+def own_hard(group: str, percent: int) -> IncreaseLimits:
+    """The library's limits of an increase, with a clinic's own hard one."""
+    return replace(STEPS[group], hard_percent=Figure(percent, "C", f"a clinic's own for {group}"))
+
+
+UNEQUAL = replace(BACLOFEN, increase={**STEPS, "child": own_hard("child", 50), "cerebral": own_hard("cerebral", 60)})
+# The dose of the pump was committed after the stop and never ran; morphine did.
+NEVER_RAN = stopped(
+    NOW,
+    previous=wire_configuration(morphine("100 mcg/day"), load_profile("P-40")),
+    history=History(untreated_since_ms=UPTIME_MS - 5 * HOUR_MS, commits=(UPTIME_MS - 90 * HOUR_MS, UPTIME_MS - HOUR_MS)),
+)
+# The pump is labelled with morphine, which never ran; the dose before did.
+OTHER_LABEL = stopped(
+    morphine("100 mcg/day"),
+    previous=wire_configuration(NOW, load_profile("P-40")),
+    history=History(untreated_since_ms=UPTIME_MS - 5 * HOUR_MS, commits=(UPTIME_MS - 90 * HOUR_MS, UPTIME_MS - HOUR_MS)),
+)
 CATCH_UP = chapter(
     "catch-up",
     row("nothing known of the present", of_dose("300 mcg/day")),
@@ -268,6 +346,19 @@ CATCH_UP = chapter(
     row("a stop", prescription(STOP), stopped(NOW, 100)),
     row("after a stop, the same", NOW, stopped(NOW, 5)),
     row("after a stop, the least more", of_dose("200.002 mcg/day"), stopped(NOW, 5)),
+    row("after 5 h, twice", of_dose("400 mcg/day"), stopped(NOW, 5)),
+    row("after 5 h, just above twice", of_dose("400.002 mcg/day"), stopped(NOW, 5)),
+    row("just before 48 h, just above twice", of_dose("400.002 mcg/day"), stopped(NOW, 48 - 1 / 60)),
+    row("after 48 h, just above twice", of_dose("400.002 mcg/day"), stopped(NOW, 48)),
+    row("after nobody knows how long, just above twice", of_dose("400.002 mcg/day"), stopped(NOW)),
+    row("a child, just above a clinic's own 50 percent", of_dose("300.002 mcg/day", patient=CHILD), stopped(NOW, 5), library=UNEQUAL),
+    row("an adult, just above a clinic's own 50 percent for children", of_dose("300.002 mcg/day"), stopped(NOW, 5), library=UNEQUAL),
+    row("an adult, spinal, above a clinic's own 60 percent for cerebral", of_dose("330 mcg/day"), stopped(NOW, 5), library=UNEQUAL),
+    row("another drug", morphine("1000 mcg/day"), stopped(NOW, 5)),
+    row("another drug while one runs", morphine("1000 mcg/day"), pump(NOW, history=History(missed_nL=20_000))),
+    row("of the drug that ran last, under another label", of_dose("900 mcg/day"), OTHER_LABEL),
+    row("of a dose that never ran", of_dose("900 mcg/day"), NEVER_RAN),
+    row("after a stop of no dose at all", of_dose("50 mcg/day", pump={"profile": "V-40"}), stopped(NO_DOSE, 5)),
     row("after a stop, less", of_dose("100 mcg/day"), stopped(NOW, 5)),
     row("after a program that was a stop", NOW, pump(prescription(STOP))),
     row("more, nothing missed", of_dose("210 mcg/day"), RUNNING),
@@ -286,6 +377,17 @@ CATCH_UP = chapter(
         of_dose("0 mcg/day", pump={"profile": "V-40"}), history=History(missed_nL=1))),
 )  # fmt: skip
 
+OTHER_DRUG = chapter(
+    "other-drug",
+    row("nothing known of the present", NOW),
+    row("the same drug", NOW, RUNNING),
+    row("a new pump", morphine("500 mcg/day"), fresh(NOW)),
+    row("a stop", prescription(STOP, drug={"name": "morphine", "concentration": "10000 mcg/mL"}, patient={"indication": "pain"}), RUNNING),
+    row("while one runs", morphine("500 mcg/day"), RUNNING),
+    row("while one is stopped", morphine("500 mcg/day"), stopped(NOW, 5)),
+    row("beside the file", morphine("500 mcg/day"), NOW),
+)
+
 DOSE_CHAPTERS: Chapter = {
-    **INCREASE, **FIRST_PERIOD, **DECREASE, **STOPPING, **AT_ONCE, **IDENTITY, **START, **RESTART, **CATCH_UP,
+    **OTHER_DRUG, **INCREASE, **FIRST_PERIOD, **DECREASE, **STOPPING, **AT_ONCE, **IDENTITY, **START, **RESTART, **CATCH_UP,
 }  # fmt: skip

@@ -58,7 +58,14 @@ def given(rx: Prescription, *, hours: int = 2, pulses: int = 20, more_ng: int = 
     return changed(beside, **{"history": history, "mass_24h_ng": beside.mass_24h_ng + pulses * 1_000 + more_ng, **state})
 
 
+def primed(rx: Prescription, more_ng: int = 0, **state: Any) -> Any:
+    """A pump that pushed 30 pulses into its path 3 h ago."""
+    beside, history = pump(rx), History(primes=((UPTIME_MS - 3 * HOUR_MS, 30),), primed_ms=UPTIME_MS - 4 * HOUR_MS)
+    return changed(beside, **{"history": history, "mass_24h_ng": beside.mass_24h_ng + 30_000 + more_ng, **state})
+
+
 HIGH = of_dose("1000 mcg/day")
+UNBRIDGED = of_dose("700 mcg/day", drug=at("500 mcg/mL"), bridge={"plan": "refused", "reason": "rinsed"})
 DAILY_TOTAL = chapter(
     "daily-total",
     row("spinal, 1000", HIGH),
@@ -81,7 +88,11 @@ DAILY_TOTAL = chapter(
     row("just not by three patient boluses", prescription(continuous("940 mcg/day", patient_bolus=ASKING))),
     row("just not by three patient boluses, beside the pump", prescription(continuous("940 mcg/day", patient_bolus=ASKING)), RUNNING),
     row("by a period that was running", prescription(periodic("90 mcg", "1h", "6h", "600 mcg/day")), pump(
-        prescription(periodic("90 mcg", "1h", "8h", "600 mcg/day")))),
+        prescription(periodic("95 mcg", "1h", "5h", "600 mcg/day")))),
+    row("by a prime", HIGH, primed(HIGH)),
+    row("by a prime and a bolus", HIGH, primed(HIGH, bolus_left_pulses=11)),
+    row("by what only the sum tells, and a prime", HIGH, primed(HIGH, more_ng=7_000)),
+    row("of another drug, whose boluses do not count", morphine("16000 mcg/day"), primed(NOW, bolus_left_pulses=11)),
     row("by a bolus 2 h ago", HIGH, given(HIGH)),
     row("by a bolus 2 h ago, and what only the sum tells", HIGH, given(HIGH, more_ng=7_000)),
     row("by what only the sum tells", HIGH, given(HIGH, pulses=0, more_ng=7_000)),
@@ -91,9 +102,8 @@ DAILY_TOTAL = chapter(
     row("just not across the change from less", of_dose("1500 mcg/day"), given(of_dose("900 mcg/day"))),
     row("by a bolus of 150 mcg before half the dose", of_dose("900 mcg/day"), given(HIGH, pulses=150)),
     row("across the change, with no bolus", of_dose("900 mcg/day"), pump(of_dose("1200 mcg/day"))),
-    row("by what the path holds", of_dose("700 mcg/day", drug=at("500 mcg/mL"), bridge={"plan": "refused", "reason": "rinsed"}), RUNNING, **FULL),
-    row("by what the path holds, and what only the sum tells", of_dose(
-        "700 mcg/day", drug=at("500 mcg/mL"), bridge={"plan": "refused", "reason": "rinsed"}), given(NOW, pulses=0, more_ng=7_000), **FULL),
+    row("by what the path holds", UNBRIDGED, RUNNING, **FULL),
+    row("by what the path holds, and what only the sum tells", UNBRIDGED, given(NOW, pulses=0, more_ng=7_000), **FULL),
     row("of a stopped pump, by its sum", HIGH, stopped(HIGH, 1, mass_24h_ng=5_000)),
 )  # fmt: skip
 
@@ -131,6 +141,29 @@ WEEKEND = prescription(
         ],
     }
 )
+TWICE = prescription(flex(rate("00:00", "4 mcg/h"), bolus("07:00", "20 mcg", "1h"), bolus("19:00", "25 mcg", "1h")))
+# The same pulses at the same times, which carry half as much.
+TWICE_BY_DOUBLE = flex(rate("00:00", "4 mcg/h"), bolus("07:00", "10 mcg", "1h"), bolus("19:00", "12.5 mcg", "1h"))
+TWICE_BY_MORE = prescription(flex(rate("00:00", "5 mcg/h"), bolus("07:00", "20 mcg", "1h"), bolus("19:00", "25 mcg", "1h")))
+TWICE_LATER = prescription(flex(rate("00:00", "4 mcg/h"), bolus("07:00", "20 mcg", "1h"), bolus("19:01", "25 mcg", "1h")))
+TWICE_LARGER = prescription(flex(rate("00:00", "4 mcg/h"), bolus("07:00", "20 mcg", "1h"), bolus("19:00", "26 mcg", "1h")))
+TWICE_LONGER = prescription(flex(rate("00:00", "4 mcg/h"), bolus("07:00", "20 mcg", "1h"), bolus("19:00", "25 mcg", "2h")))
+
+
+def twice_on(*days: str) -> Prescription:
+    return prescription(flex(rate("00:00", "4 mcg/h"), bolus("07:00", "20 mcg", "1h"), bolus("19:00", "25 mcg", "1h"), days=days))
+
+
+TWO_PATTERNS = prescription(
+    {
+        "mode": "flex",
+        "pattern": [
+            {"days": list(days), "steps": [rate("00:00", amount), bolus("07:00", "20 mcg", "1h"), bolus("19:00", "25 mcg", "1h")]}
+            for days, amount in ((("mon", "tue", "wed"), "4 mcg/h"), (("thu", "fri", "sat", "sun"), "5 mcg/h"))
+        ],
+    }
+)
+PERIOD = prescription(periodic("30 mcg", "30m", "12h", "100 mcg/day"))
 REPEATED = chapter(
     "repeated-bolus",
     row("a constant rate", NOW),
@@ -145,18 +178,62 @@ REPEATED = chapter(
     row("two steps a day", steps("30 mcg", "31 mcg")),
     row("two steps on some days", WEEKEND),
     row("four steps a day", steps("10 mcg", "11 mcg", "12 mcg", "13 mcg")),
+    row("the same two steps as now", TWICE, pump(TWICE)),
+    row("the same two steps as in the file", TWICE, TWICE),
+    row("the same two steps, with more in between", TWICE_BY_MORE, pump(TWICE)),
+    row("the same two steps in two patterns", TWO_PATTERNS, pump(TWICE)),
+    row("the same two steps in a stopped pump", TWICE, stopped(TWICE, 5)),
+    row("the same two steps of another concentration", TWICE, pump(prescription(TWICE_BY_DOUBLE, drug=at("1000 mcg/mL"))), **FULL),
+    row("two steps, one later than now", TWICE_LATER, pump(TWICE)),
+    row("two steps, one larger than now", TWICE_LARGER, pump(TWICE)),
+    row("two steps, one longer than now", TWICE_LONGER, pump(TWICE)),
+    row("two steps on every day, now not on Mondays", TWICE, pump(twice_on("tue", "wed", "thu", "fri", "sat", "sun"))),
+    row("two steps on every day, now on Mondays alone", TWICE, pump(twice_on("mon"))),
+    row("two steps on Tuesdays, now on Sundays", twice_on("tue"), pump(twice_on("sun"))),
+    row("the same period as now", PERIOD, pump(PERIOD)),
+    row("the same period over more", prescription(periodic("30 mcg", "30m", "12h", "110 mcg/day")), pump(PERIOD)),
+    row("another period than now", prescription(periodic("30 mcg", "30m", "8h", "100 mcg/day")), pump(PERIOD)),
     row("five steps a day", steps("10 mcg", "11 mcg", "12 mcg", "13 mcg", "14 mcg")),
 )
 
+
+def for_hours(amount: str, *more: dict[str, str]) -> Prescription:
+    """4 mcg/h, but this much from 08:00 to 12:00. 4 h of 60 mcg/h more are 10 mcg/h more in the mean, so 50 beyond it."""
+    return prescription(flex(rate("00:00", "4 mcg/h"), rate("08:00", amount), rate("12:00", "4 mcg/h"), *more))
+
+
+SURGE = chapter(
+    "surge",
+    row("a constant rate", of_dose("2000 mcg/day")),
+    row("a stop", prescription(STOP)),
+    row("50 mcg beyond the mean", for_hours("64 mcg/h")),
+    row("just above 50 mcg beyond the mean", for_hours("64.001 mcg/h")),
+    row("100 mcg beyond the mean", for_hours("124 mcg/h")),
+    row("just above 100 mcg beyond the mean", for_hours("124.001 mcg/h")),
+    row("a bolus of 80 mcg", prescription(flex(rate("00:00", "4 mcg/h"), bolus("06:00", "80 mcg", "30m")))),
+    row("two boluses of 40 mcg in an hour", prescription(
+        flex(rate("00:00", "4 mcg/h"), bolus("06:00", "40 mcg", "30m"), bolus("06:30", "40 mcg", "30m")))),
+    row("two boluses of 60 mcg in an hour", prescription(
+        flex(rate("00:00", "4 mcg/h"), bolus("06:00", "60 mcg", "30m"), bolus("06:30", "60 mcg", "30m")))),
+    row("55 mcg beyond the mean beside a bolus of 60 mcg", for_hours("69 mcg/h", bolus("20:00", "60 mcg", "30m"))),
+    row("a period of 20 min", prescription(periodic("30 mcg", "5m", "20m", "0 mcg/day"), pump={"profile": "V-40"})),
+    row("an hour of 60 mcg in a week", prescription(
+        flex(rate("00:00", "4 mcg/h"), rate("08:00", "60 mcg/h"), rate("09:00", "4 mcg/h"), days=("sun",)))),
+)  # fmt: skip
+
 # ------------------------------------------------------------------------------------------------ the patient
+YOUNG = prescription(
+    continuous("400 mcg/day"),
+    drug={"name": "morphine", "concentration": "10000 mcg/mL"},
+    patient={"indication": "pain", "age_years": 17},
+)
 AGE = chapter(
     "age",
     row("no age", patient(age_years=None)),
     row("3 years", patient(age_years=3)),
     row("4 years", patient(age_years=4)),
     row("0 years", patient(age_years=0)),
-    row("morphine, 17 years", prescription(
-        continuous("400 mcg/day"), drug={"name": "morphine", "concentration": "10000 mcg/mL"}, patient={"indication": "pain", "age_years": 17})),
+    row("morphine, 17 years", YOUNG),
 )  # fmt: skip
 
 
@@ -208,7 +285,11 @@ STABILITY = chapter(
     row("the last day where the pump is, by the time now", filled(180, reservoir_volume="6.5 mL"), now=NIGHT),
     row("the day after where the pump is, by the time now", filled(180, reservoir_volume="6.5 mL"), now=NIGHT + timedelta(minutes=1)),
     row("nobody says when it was filled, half a year ago", of_dose("200 mcg/day", pump=SHORT), now=AS_OF + timedelta(days=181)),
-    row("nobody says when it was filled, on its last day", of_dose("200 mcg/day", pump={"reservoir_volume": "6.5 mL"}), now=AS_OF + timedelta(days=180)),
+    row(
+        "nobody says when it was filled, on its last day",
+        of_dose("200 mcg/day", pump={"reservoir_volume": "6.5 mL"}),
+        now=AS_OF + timedelta(days=180),
+    ),
     row("too old, and filled now", filled(400), RUNNING, **FULL),
     row("too old by the file, and lately filled by the pump's log", filled(400), last_filled(20)),
     row("fresh by the file, and too old by the pump's log", filled(5), last_filled(181)),
@@ -223,5 +304,5 @@ STABILITY = chapter(
 )
 
 DRUG_CHAPTERS: Chapter = {
-    **CONCENTRATION, **INDICATION, **DAILY_TOTAL, **BOLUS_SIZE, **REPEATED, **AGE, **INTERACTION, **CONDITION, **STABILITY,
+    **CONCENTRATION, **INDICATION, **DAILY_TOTAL, **BOLUS_SIZE, **SURGE, **REPEATED, **AGE, **INTERACTION, **CONDITION, **STABILITY,
 }  # fmt: skip

@@ -13,13 +13,13 @@ from itbpump.configuration import wire_configuration
 from itbpump.present import PresentPump
 from itbpump.profiles import load_profile
 from itbpump.quantity import Volume
-from itbpump.refill import Discrepancy, Refill
+from itbpump.refill import READING_ERROR_NL, Discrepancy, Refill
 from itbpump.therapy import Prescription
 from itbpump.wire.messages import Mode, RunState
 from tests.golden.cases import fresh, pump
 from tests.unit.safety.book_change_dose import LEAST, NOW, RUNNING, STOP
 from tests.unit.safety.book_change_rows import Chapter, at, chapter, morphine, of_dose, row, stopped
-from tests.unit.therapy.prescriptions import continuous, flex, prescription, rate
+from tests.unit.therapy.prescriptions import flex, prescription, rate
 
 AUTO = {"plan": "auto"}
 REFUSED = {"plan": "refused", "reason": "the path was rinsed"}
@@ -66,6 +66,7 @@ BRIDGE = chapter(
     row("no bridge, 47.8 h", to("3000 mcg/mL", "300 mcg/day"), small_path("0.199 mL")),
     row("no bridge, 48 h", to("3000 mcg/mL", "300 mcg/day"), small_path("0.2 mL")),
     row("no bridge, 75.8 h", to("500 mcg/mL", "50 mcg/day"), RUNNING, **FULL),
+    row("no bridge, 316 days", valve("0.5 mcg/day", "500 mcg/mL"), valve("200 mcg/day")),
     row("no bridge and a stop", prescription(STOP, drug=at("500 mcg/mL")), RUNNING, **FULL),
     row("no bridge, another drug", morphine("400 mcg/day"), RUNNING, **FULL),
     row("bridge refused", to("500 mcg/mL", bridge=REFUSED), RUNNING, **FULL),
@@ -86,6 +87,7 @@ BRIDGE = chapter(
     row("a bridge of no flow", valve("200 mcg/day", "500 mcg/mL", bridge=AUTO), valve("0 mcg/day")),
     row("a bridge of the least flow", valve("200 mcg/day", "500 mcg/mL", bridge=AUTO), valve("0.002 mcg/day")),
     # the bridge in force
+    row("a bridge and no configuration", NOW, bridging(configuration=None)),
     row("a bridge that its configuration does not have", NOW, bridging(0)),
     row("a bridge in force goes on", NOW, bridging()),
     row("a bridge in force and the minimum rate", prescription(LEAST), bridging()),
@@ -128,6 +130,7 @@ LOST_CONFIGURATION = chapter(
     row("a new pump", NOW, fresh(NOW)),
     row("without a refill", NOW, pump(NOW, **LOST)),
     row("with a refill", NOW, pump(NOW, **LOST), **FULL),
+    row("with a refill and a stop", prescription(STOP), pump(NOW, **LOST), **FULL),
 )
 
 LABEL = chapter(
@@ -143,18 +146,19 @@ LABEL = chapter(
 
 
 # ------------------------------------------------------------------------------------------------ what a refill tells
-def refill(more_nL: int | None, counted: str | None = "36 mL", *, expected: str = "1.4 mL", filled: str = "30 mL") -> dict[str, Any]:
+def refill(
+    more_nL: int | None, counted: str | None = "36 mL", *, expected: str = "1.4 mL", tolerance_nL: int | None = None
+) -> dict[str, Any]:
     """A refill that found this much more than expected; `counted` was given since the last fill by the pump's own count."""
-    awaited, given = Volume.parse(expected).nL, None if counted is None else Volume.parse(counted).nL
-    tolerance = None if given is None else -(-given * P40.accuracy_ppm // 1_000_000)
-    filled_nL = Volume.parse(filled).nL
+    awaited, given, filled = Volume.parse(expected).nL, None if counted is None else Volume.parse(counted).nL, 30_000_000
     if more_nL is None:
-        return {"refill": Refill(None, awaited, filled_nL, P40.residual.nL + filled_nL, Discrepancy(None, None))}
-    found = Discrepancy(more_nL, tolerance)
-    return {"refill": Refill(awaited, awaited + more_nL, filled_nL, P40.residual.nL + filled_nL, found, given)}
+        return {"refill": Refill(None, awaited, filled, P40.residual.nL + filled, Discrepancy(None, None))}
+    if given is not None and tolerance_nL is None:
+        tolerance_nL = READING_ERROR_NL - (-given * P40.accuracy_ppm // 1_000_000)
+    return {"refill": Refill(awaited, awaited + more_nL, filled, P40.residual.nL + filled, Discrepancy(more_nL, tolerance_nL), given)}
 
 
-ONE_NL, TWO_ML = 1, 2_000_000
+ONE_NL, TWO_ML, FIFTH = 1, 2_000_000, 7_700_000  # a fifth of 36 mL, and 0.5 mL that a misread syringe explains
 DISCREPANCY = chapter(
     "refill-discrepancy",
     row("no refill", NOW, RUNNING),
@@ -165,12 +169,12 @@ DISCREPANCY = chapter(
     row("just over 2 mL more", NOW, RUNNING, **refill(TWO_ML + ONE_NL)),
     row("2 mL less", NOW, RUNNING, **refill(-TWO_ML, expected="9 mL")),
     row("just over 2 mL less", NOW, RUNNING, **refill(-TWO_ML - ONE_NL, expected="9 mL")),
-    row("within the accuracy of 6 mL given", NOW, RUNNING, **refill(870_000, "6 mL")),
-    row("just outside the accuracy of 6 mL given", NOW, RUNNING, **refill(870_001, "6 mL")),
-    row("just outside both", NOW, RUNNING, **refill(5_220_001)),
+    row("within the accuracy of 6 mL given", NOW, RUNNING, **refill(1_370_000, "6 mL")),
+    row("just outside the accuracy of 6 mL given", NOW, RUNNING, **refill(1_370_001, "6 mL")),
+    row("just outside both", NOW, RUNNING, **refill(5_720_001)),
     row("outside both, less", NOW, RUNNING, **refill(-6_000_000, expected="9 mL")),
     row("2.5 mL more, nobody knows since when", NOW, RUNNING, **refill(2_500_000, None)),
-    row("the least more though nothing was given", NOW, RUNNING, **refill(ONE_NL, "0 mL")),
+    row("the least more of a pump without any tolerance", NOW, RUNNING, **refill(ONE_NL, "0 mL", tolerance_nL=0)),
 )
 
 UNDER_DELIVERY = chapter(
@@ -183,19 +187,24 @@ UNDER_DELIVERY = chapter(
     row("17.6 mL more of 36 mL", NOW, RUNNING, **refill(17_600_000)),
     row("17.6 mL more of 36 mL, nothing known of the present", NOW, **refill(17_600_000)),
     row("17.6 mL more of 36 mL, the pump has lost its configuration", NOW, pump(NOW, **LOST), **refill(17_600_000)),
-    row("a fifth of what was counted", NOW, RUNNING, **refill(7_200_000)),
-    row("just above a fifth of what was counted", NOW, RUNNING, **refill(7_200_001)),
-    row("as much more as was counted", NOW, RUNNING, **refill(36_000_000)),
-    row("more left than was counted", NOW, RUNNING, **refill(36_000_001)),
-    row("all but the least of what was counted", NOW, RUNNING, **refill(35_999_999)),
+    row("17.6 mL more of 36 mL, a new pump", NOW, fresh(NOW), **refill(17_600_000)),
+    row("17.6 mL more of 36 mL, in a pump that was stopped", NOW, stopped(NOW, 5), **refill(17_600_000)),
+    row("17.6 mL more of 36 mL, beside the file", NOW, NOW, **refill(17_600_000)),
+    row("17.6 mL more of 36 mL, beside a file that is stopped", NOW, prescription(STOP), **refill(17_600_000)),
+    row("a fifth of what was counted", NOW, RUNNING, **refill(FIFTH)),
+    row("just above a fifth of what was counted", NOW, RUNNING, **refill(FIFTH + ONE_NL)),
+    row("all that was counted, misread or not", NOW, RUNNING, **refill(36_500_000)),
+    row("more left than was counted", NOW, RUNNING, **refill(36_500_001)),
+    row("all but the least of what was counted", NOW, RUNNING, **refill(36_499_999)),
     row("less than expected", NOW, RUNNING, **refill(-6_000_000, expected="9 mL")),
     row("1 mL more, nobody knows since when", NOW, RUNNING, **refill(1_000_000, None)),
     row("3 mL more, nobody knows since when", NOW, RUNNING, **refill(3_000_000, None)),
     row("3 mL more than nothing, nobody knows since when", NOW, RUNNING, **refill(3_000_000, None, expected="0 mL")),
     row("3 mL less, nobody knows since when", NOW, RUNNING, **refill(-3_000_000, None, expected="9 mL")),
-    row("the least more though nothing was given", NOW, RUNNING, **refill(ONE_NL, "0 mL")),
-    row("the least more though the least was given", NOW, RUNNING, **refill(ONE_NL, "0.000001 mL")),
     row("3 mL more though nothing was given", NOW, RUNNING, **refill(3_000_000, "0 mL")),
+    row("3 mL more though the least was given", NOW, RUNNING, **refill(3_000_000, "0.000001 mL")),
+    row("the least more though nothing was given, without any tolerance", NOW, RUNNING, **refill(ONE_NL, "0 mL", tolerance_nL=0)),
+    row("less than a misread syringe, without any tolerance", NOW, RUNNING, **refill(400_000, "1 mL", tolerance_nL=0)),
 )
 
 PATH_CHAPTERS: Chapter = {**BRIDGE, **PATH, **LOST_CONFIGURATION, **LABEL, **DISCREPANCY, **UNDER_DELIVERY}

@@ -15,7 +15,7 @@ from itbpump.configuration import wire_configuration
 from itbpump.forecast import ForecastDisagreement
 from itbpump.history import History
 from itbpump.profiles import load_profile
-from itbpump.quantity import Volume
+from itbpump.quantity import Mass, Volume
 from itbpump.safety import Review, review
 from itbpump.schedule import WEEK_MS
 from itbpump.therapy import Prescription
@@ -23,7 +23,7 @@ from itbpump.wire.messages import AlarmNumber, RunState
 from tests.golden.cases import UPTIME_MS, fresh, pump
 from tests.unit.safety.book_change_dose import LEAST, NOW, RUNNING, STOP
 from tests.unit.safety.book_change_path import refill
-from tests.unit.safety.book_change_rows import AS_OF, BACLOFEN, MINUTE_MS, Chapter, Row, at, chapter, of_dose, row, with_figure
+from tests.unit.safety.book_change_rows import AS_OF, BACLOFEN, MINUTE_MS, Chapter, at, chapter, of_dose, row, with_figure
 from tests.unit.therapy.prescriptions import bolus, continuous, flex, periodic, prescription, rate
 
 P40 = load_profile("P-40")
@@ -158,7 +158,7 @@ PATIENT_BOLUS = chapter(
     row("just above 50 mcg of a weaker one", asking("50.001 mcg", drug=at("500 mcg/mL"))),
     row("50.5 mcg, given as 52", asking("50.5 mcg", pump={"profile": "V-40"})),
     row("48.6 mcg, given as 49, of a library with 48.8", asking("48.6 mcg"), library=with_figure(
-        BACLOFEN, patient_bolus_hard=asking("48.8 mcg").patient_bolus.dose)),  # type: ignore[union-attr]  # it has one
+        BACLOFEN, patient_bolus_hard=Mass.parse("48.8 mcg"))),
     row("all at once", asking("60 mcg", lockout="30m", count=24)),
 )  # fmt: skip
 
@@ -191,6 +191,8 @@ AS_OF_DATE = chapter(
     row("40 days ago beside the pump, which keeps its count", NOW, read(40 * DAY)),
     row("40 days ago beside a new pump, which takes the volume", NOW, read(40 * DAY, configuration=None, run_state=RunState.UNCONFIGURED)),
     row("40 days ago with a refill, whose volume counts", NOW, read(40 * DAY), **FULL),
+    row("of the 5th", of_dose("200 mcg/day", pump={"as_of": AS_OF - 17 * DAY}), now=AS_OF),
+    row("of the 30th", of_dose("200 mcg/day", pump={"as_of": AS_OF + 8 * DAY}), now=AS_OF),
     row("40 days ago beside the file", NOW, NOW, now=AS_OF + 40 * DAY),
 )
 

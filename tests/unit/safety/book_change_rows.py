@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from itbpump.configuration import PresentPump
+from itbpump.configuration import PresentPump, wire_configuration
 from itbpump.drugs import DrugLibrary, Figure, load_library
 from itbpump.history import History
+from itbpump.profiles import load_profile
 from itbpump.safety import Review, review
 from itbpump.therapy import Prescription
 from itbpump.wire.messages import RunState
@@ -73,6 +74,16 @@ def stopped(rx: Prescription, hours: float | None = None, **state: Any) -> Prese
     return pump(rx, **{"run_state": RunState.STOPPED, "mass_24h_ng": 0, "history": History(untreated_since_ms=back), **state})
 
 
+def changed_since(old: Prescription, new: Prescription, hours: float, given_ng: int, **state: Any) -> PresentPump:
+    """A pump whose therapy was changed so many hours ago, and that gave so much in the last 24 h; the one before had run for days."""
+    at_ms = UPTIME_MS - round(hours * HOUR_MS)
+    history = {"therapy_since_ms": at_ms, "before_since_ms": UPTIME_MS - 100 * HOUR_MS, "before_until_ms": at_ms}
+    before = wire_configuration(old, load_profile(old.pump.profile))
+    told = History(**{**history, **state.pop("history", {})})
+    return pump(new, **{"previous": before, "mass_24h_ng": given_ng, "history": told, **state})
+
+
 def with_figure(library: DrugLibrary, **values: Any) -> DrugLibrary:
     """The library with other figures."""
-    return replace(library, **{name: Figure(value, "C", f"a clinic's own {name}") for name, value in values.items()})
+    figures: dict[str, Any] = {name: Figure(value, "C", f"a clinic's own {name}") for name, value in values.items()}
+    return replace(library, **figures)

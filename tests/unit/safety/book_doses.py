@@ -52,6 +52,7 @@ OPIOID = pump(wired(prescription(continuous("1000 mcg/day"), drug=MORPHINE)))
 RUNNING = gives("200 mcg/day")
 WEAK = gives("200 mcg/day", "500 mcg/mL")
 HIGH = changed(RUNNING, reservoir_nL=39_000_000)
+WORKDAYS = ("mon", "tue", "wed", "thu", "fri")
 PATIENT = {"dose": "20 mcg", "over": "10m", "lockout": "4h", "max_per_day": 3}
 
 
@@ -75,9 +76,9 @@ def ago(hours: int, milliseconds: int = 0) -> int:
     return UPTIME_MS - hours * MS_PER_HOUR - milliseconds
 
 
-def had(*boluses: tuple[int, int], beside: PresentPump = RUNNING) -> PresentPump:
-    """A pump whose last 24 h gave the schedule and these boluses: hours ago, pulses of 1 mcg."""
-    told = History(boluses=tuple((ago(hours), pulses) for hours, pulses in boluses))
+def had(*boluses: tuple[int, int], beside: PresentPump = RUNNING, late_ms: int = 0) -> PresentPump:
+    """A pump whose last 24 h gave the schedule and these boluses: hours ago (less `late_ms`), pulses of 1 mcg."""
+    told = History(boluses=tuple((ago(hours, -late_ms), pulses) for hours, pulses in boluses))
     return changed(beside, history=told, mass_24h_ng=beside.mass_24h_ng + sum(pulses for _, pulses in boluses) * 1_000)
 
 
@@ -94,6 +95,25 @@ def bridged(run_state: RunState = RunState.RUNNING) -> PresentPump:
     return changed(waits, configuration=wired(prescription(), bridge_flow_nL_per_day=400_000, bridge_pulses=632))
 
 
+def weekly(**state: Any) -> PresentPump:
+    """Noon of a Friday by the pump: 48 mcg per day until midnight, then 240."""
+    weekend = [
+        {"days": list(WORKDAYS), "steps": [rate("00:00", "2 mcg/h")]},
+        {"days": ["sat", "sun"], "steps": [rate("00:00", "10 mcg/h")]},
+    ]
+    configuration = wired(prescription({"mode": "flex", "pattern": weekend}), week_offset_ms=114 * MS_PER_HOUR)
+    # 834 h of uptime and 114 h are 5 weeks and 108 h: Friday, 12:00
+    state = {"uptime_ms": 834 * MS_PER_HOUR, "mass_24h_ng": 48_000, **state}
+    return pump(configuration, **state)
+
+
+def just_begun(uptime_ms: int) -> PresentPump:
+    """A period of 5 h that began now, wherever in its cycle it is: 50 mcg in a minute beside 100 mcg per day."""
+    return pump(
+        wired(prescription(periodic("50 mcg", "1m", "5h"))), uptime_ms=uptime_ms, mass_24h_ng=0, history=History(therapy_since_ms=uptime_ms)
+    )
+
+
 BOLUSES: dict[str, Callable[[], Page]] = {
     "25 mcg in 10 min beside 200 mcg per day": bolus_page("25 mcg", parts=FULL),
     "the library named": bolus_page("25 mcg", library=changed(LIBRARY, sha256="ours"), parts=LIBRARY_TOO),
@@ -101,6 +121,16 @@ BOLUSES: dict[str, Callable[[], Page]] = {
     "with patient boluses and a flex day": bolus_page("25 mcg", present=pump(wired(prescription(
         flex(rate("00:00", "6 mcg/h"), bolus("06:00", "40 mcg", "1h")) | {"patient_bolus": PATIENT})), uptime_ms=905 * MS_PER_HOUR),
         parts=FULL),
+    "the day before a weekend of more": bolus_page("25 mcg", present=weekly(), parts=FULL),
+    "the day before a weekend of more, 40 mcg given that nobody knows of": bolus_page(
+        "25 mcg", present=weekly(mass_24h_ng=88_000), parts=FULL),
+    "the day before a weekend of more, primed with 40 mcg": bolus_page(
+        "25 mcg", present=weekly(mass_24h_ng=88_000, history=History(primes=((833 * MS_PER_HOUR, 40),))), parts=FULL),
+    "the day before a weekend of more, another bolus under way": bolus_page("25 mcg", present=weekly(bolus_left_pulses=7), parts=FULL),
+    "a period that began now": bolus_page("25 mcg", present=just_begun(900 * MS_PER_HOUR), parts=FULL),
+    "a period that began now, half an hour into it": bolus_page("25 mcg", present=just_begun(900 * MS_PER_HOUR + 1_800_000), parts=FULL),
+    "stopped in another bolus": bolus_page(
+        "25 mcg", present=gives("200 mcg/day", run_state=RunState.STOPPED, bolus_left_pulses=7), parts=FULL),
     "more than a thousand pulses": bolus_page("251 mcg", "1h", WEAK, parts=FULL, library=changed(
         LIBRARY, bolus_soft=Figure(Mass(300_000), "D", "ours"), bolus_hard=Figure(Mass(400_000), "D", "ours"))),
     # bolus-size: soft above 50 mcg, hard above 100 mcg, of what is prescribed or given
@@ -142,18 +172,23 @@ BOLUSES: dict[str, Callable[[], Page]] = {
     "19.999 mcg beside 25 mcg per day": bolus_page("19.999 mcg", present=gives("25 mcg/day")),
     "30 mcg beside 25 mcg per day": bolus_page("30 mcg", present=gives("25 mcg/day")),
     "30.001 mcg beside 25 mcg per day": bolus_page("30.001 mcg", present=gives("25 mcg/day")),
-    "beside 0 mcg per day": bolus_page("25 mcg", present=had((2, 25), beside=gives("0 mcg/day"))),
+    "beside 0 mcg per day": bolus_page("25 mcg", present=had((6, 25), beside=gives("0 mcg/day"))),
     # catch-up
     "after a stall that kept 40 mcg": bolus_page("25 mcg", present=changed(RUNNING, history=History(missed_nL=20_000))),
     "after 190 mcg of 200 in 24 h": bolus_page("10 mcg", present=changed(RUNNING, mass_24h_ng=190_000)),
     "after 189.999 mcg of 200 in 24 h": bolus_page("10 mcg", present=changed(RUNNING, mass_24h_ng=189_999)),
     # repeated-bolus: 30 % of the day in spinal, 15 % in cerebral origin
-    "the second of a day, 60 mcg together": bolus_page("25 mcg", present=had((2, 35))),
-    "the second of a day, 61 mcg together": bolus_page("25 mcg", present=had((2, 36))),
-    "the second of a day, 30 mcg together, cerebral": bolus_page("10 mcg", present=had((2, 20)), indication="cerebral"),
-    "the second of a day, 31 mcg together, cerebral": bolus_page("11 mcg", present=had((2, 20)), indication="cerebral"),
-    "the second of a day, 31 mcg together, of unknown origin": bolus_page("11 mcg", present=had((2, 20)), indication=None),
-    "the second of a day, 31 mcg together, 17 years old": bolus_page("11 mcg", present=had((2, 20)), age_years=17),
+    "the second of a day, 60 mcg together": bolus_page("25 mcg", present=had((6, 35))),
+    "the second of a day, 61 mcg together": bolus_page("25 mcg", present=had((6, 36))),
+    "the second of a day, 30 mcg together, cerebral": bolus_page("10 mcg", present=had((6, 20)), indication="cerebral"),
+    "the second of a day, 31 mcg together, cerebral": bolus_page("11 mcg", present=had((6, 20)), indication="cerebral"),
+    "the second of a day, 31 mcg together, of unknown origin": bolus_page("11 mcg", present=had((6, 20)), indication=None),
+    "the second of a day, 31 mcg together, 17 years old": bolus_page("11 mcg", present=had((6, 20)), age_years=17),
+    # bolus-soon: 4 h; together above 100 mcg it takes two
+    "4 h after 75 mcg": bolus_page("25 mcg", present=had((4, 75))),
+    "less than 4 h after 75 mcg": bolus_page("25 mcg", present=had((4, 75), late_ms=1)),
+    "less than 4 h after 76 mcg": bolus_page("25 mcg", present=had((3, 76))),
+    "3 and 2 h after 40 mcg": bolus_page("25 mcg", present=had((6, 5), (3, 40), (2, 40))),
     # first-period: 24 h
     "an hour less than a day after the start": bolus_page("25 mcg", present=changed(RUNNING, history=History(therapy_since_ms=ago(23)))),
     "a day after the start": bolus_page("25 mcg", present=changed(RUNNING, history=History(therapy_since_ms=ago(24)))),
@@ -214,6 +249,7 @@ PRIMES: dict[str, Callable[[], Page]] = {
     "a new path of 0.316 mL in 1 h": primes(prime_rx(), parts=FULL),
     "the library named": primes(prime_rx(), library=changed(LIBRARY, sha256="ours"), parts=LIBRARY_TOO),
     "of another drug": primes(prime_rx(drug=MORPHINE, patient={"indication": "pain"}), present=OPIOID),
+    "beside a weekly schedule": primes(prime_rx(), present=weekly(), parts=FULL),
     "the catheter alone": primes(prime_rx("catheter", catheter={"tubing_volume": "0.14 mL"}), parts=FULL),
     "a path of 0.3163 mL: part of a pulse is not given": primes(prime_rx(path="0.3163 mL"), stored="0.3163 mL", parts=FULL),
     # bolus-delivery and daily-total, as for a bolus: 0.316 mL hold 632 mcg
@@ -324,7 +360,6 @@ def compared(new: Prescription, old: Prescription | PresentPump | None = None, *
 
 
 MORNING, NOON = bolus("06:00", "40 mcg", "1h"), bolus("12:00", "10.4 mcg", "30m")
-WORKDAYS = ("mon", "tue", "wed", "thu", "fri")
 STOPPED: dict[str, Any] = {"mode": "stopped"}
 TABLES: dict[str, Callable[[], Page]] = {
     "200 mcg per day, nothing known of the present": compared(prescription()),
@@ -335,6 +370,7 @@ TABLES: dict[str, Callable[[], Page]] = {
     "less than before": compared(prescription(continuous("150.3 mcg/day")), prescription()),
     "a dose of nothing": compared(prescription(continuous("0 mcg/day")), prescription()),
     "50 mcg per day: more than a thousand days": compared(prescription(continuous("50 mcg/day"))),
+    "3 ng per day: the pump gives 2": compared(prescription(continuous("0.003 mcg/day"))),
     "a stop": compared(prescription(STOPPED), prescription()),
     "a start after a stop": compared(prescription(), prescription(STOPPED)),
     "a stop as before": compared(prescription(STOPPED), prescription(STOPPED)),

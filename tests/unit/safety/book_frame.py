@@ -13,15 +13,19 @@ from tests.unit.safety.book_frame_entry import CASES_DOSE, Case
 from tests.unit.safety.book_frame_times import CASES_PATH, CASES_TIMES
 
 BOOK = Path(__file__).with_suffix(".json")
-CHAPTERS: dict[str, dict[str, Case]] = {"doses": CASES_DOSE, "times": CASES_TIMES, "path and reservoir": CASES_PATH}
-RULES = {**rules_entry.RULES.rules, **rules_catheter.RULES.rules}
+ENTRY, CATHETER = set(rules_entry.RULES.rules), set(rules_catheter.RULES.rules)
+CHAPTERS: dict[str, tuple[dict[str, Case], set[str]]] = {
+    "doses": (CASES_DOSE, ENTRY),
+    "times": (CASES_TIMES, ENTRY),
+    "path and reservoir": (CASES_PATH, ENTRY | CATHETER),
+}
 
 
 def pages() -> dict[str, Page]:
     """Every page, as it is said now; an empty one says that nothing is found."""
     return {
-        f"{chapter}: {name}": page(review(rx, current, **more), parts=("findings",), rules=RULES)
-        for chapter, cases in CHAPTERS.items()
+        f"{chapter}: {name}": page(review(rx, current, **more), parts=("findings",), rules=rules)
+        for chapter, (cases, rules) in CHAPTERS.items()
         for name, (rx, current, more) in cases.items()
     }
 

@@ -68,7 +68,9 @@ CASES_DOSE: dict[str, Case] = {
     "per hour at a start": case(hourly("40"), STOPPED, **SCREENED),
     "no therapy": case(STOPPED, day("200")),
     "the minimum rate": case({"mode": "minimum-rate"}, day("200")),
-    "background per hour beside boluses": case(periodic("40 mcg", "30m", "24h", "160 mcg/h"), periodic("40 mcg", "30m", "24h", "160 mcg/day")),
+    "background per hour beside boluses": case(
+        periodic("40 mcg", "30m", "24h", "160 mcg/h"), periodic("40 mcg", "30m", "24h", "160 mcg/day")
+    ),
     "weekend per hour": case(flex(rate("00:00", "200 mcg/h"), days=WEEKEND), day("200")),
     "weekend per hour, written second": case(
         week((WORKDAYS, [rate("00:00", "200 mcg/day")]), (WEEKEND, [rate("00:00", "200 mcg/h"), rate("12:00", "190 mcg/h")])), day("200")
@@ -103,7 +105,9 @@ CASES_DOSE: dict[str, Case] = {
     "a total beside a stopped pump": case(periodic("80 mcg", "30m", "6h", "0 mcg/day"), STOPPED),
     # -------------------------------------------------------------------------------------------- a daily dose every hour
     "the same bolus every hour": case(hours_of("60 mcg", 24)),
-    "the same bolus every hour, written second": case(week((WORKDAYS, [rate("00:00", "300 mcg/day")]), (WEEKEND, hours_of("60 mcg", 24)["pattern"][0]["steps"]))),
+    "the same bolus every hour, written second": case(
+        week((WORKDAYS, [rate("00:00", "300 mcg/day")]), (WEEKEND, hours_of("60 mcg", 24)["pattern"][0]["steps"]))
+    ),
     "the same bolus twelve times beside another": case(
         flex(rate("00:00", "4 mcg/h"), *(bolus(f"{hour:02d}:30", "75 mcg", "30m") for hour in range(12)), bolus("20:00", "9 mcg", "30m")),
         day("200"),
@@ -139,8 +143,9 @@ CASES_DOSE: dict[str, Case] = {
     "nothing, for a tenth": case(day("0"), day("200")),
     "the patient bolus 8 times": case(asking(dose="40 mcg"), BESIDE_5),
     "the patient bolus less than 8 times": case(asking(dose="39 mcg"), BESIDE_5),
-    "the patient bolus 12.5 times": case(asking(dose="62.5 mcg"), asking(dose="5 mcg")),
-    "the patient bolus 13 times": case(asking(dose="65 mcg"), BESIDE_5),
+    "the patient bolus 12.5 times": case(asking(dose="50 mcg"), asking(dose="4 mcg")),
+    "the patient bolus more than 12.5 times": case(asking(dose="51 mcg"), asking(dose="4 mcg")),
+    "the patient bolus a 12.5th": case(asking(dose="4 mcg"), asking(dose="50 mcg")),
     "the patient bolus an eighth": case(asking(dose="5 mcg"), BESIDE_40),
     "the patient bolus less than an eighth": case(asking(dose="3 mcg"), BESIDE_40),
     "the same patient bolus": case(asking(), BESIDE_5),
@@ -169,7 +174,13 @@ CASES_DOSE: dict[str, Case] = {
     "steps of nothing are no slip": case(steps("8 mcg/h", "0 mcg/h", "9 mcg/h")),
     "a high step beside steps of nothing": case(steps("0 mcg/h", "8 mcg/h", "80 mcg/h", "8 mcg/h", "9 mcg/h")),
     "a bolus ten times the others, on the weekend": case(
-        flex(rate("00:00", "8 mcg/h"), bolus("06:00", "5 mcg", "5m"), bolus("12:00", "50 mcg", "5m"), bolus("18:00", "5 mcg", "5m"), days=WEEKEND)
+        flex(
+            rate("00:00", "8 mcg/h"),
+            bolus("06:00", "5 mcg", "5m"),
+            bolus("12:00", "50 mcg", "5m"),
+            bolus("18:00", "5 mcg", "5m"),
+            days=WEEKEND,
+        )
     ),
     "the same slip on weekdays and weekends": case(
         week(
@@ -177,4 +188,4 @@ CASES_DOSE: dict[str, Case] = {
             (("tue", "thu", *WEEKEND), [rate("00:00", "8 mcg/h"), rate("09:00", "80 mcg/h"), rate("10:00", "8 mcg/h")]),
         )
     ),
-}  # fmt: skip
+}

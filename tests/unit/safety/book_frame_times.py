@@ -13,7 +13,7 @@ from itbpump.therapy import Prescription
 from itbpump.wire.messages import RunState
 from tests.unit.safety.book_frame_entry import WEEKEND, WORKDAYS, Case, asking, case, day, week
 from tests.unit.safety.test_review import pump
-from tests.unit.therapy.prescriptions import bolus, continuous, flex, periodic, prescription, rate
+from tests.unit.therapy.prescriptions import bolus, flex, periodic, prescription, rate
 
 P40 = load_profile("P-40")
 
@@ -47,7 +47,7 @@ CASES_TIMES: dict[str, Case] = {
     "every 30 h, where minutes would be just the bolus": case(every("30h", over="30m"), day("240")),
     "every 30 h, where minutes explain nothing": case(every("30h"), day("1000")),
     "every 30 h 1 min": case(every("30h1m"), day("240")),
-    "every 6 h 40 min of a background": case(every("6m", "4 mcg", background="100 mcg/day"), day("120")),
+    "every 6 min over a background": case(every("6m", "4 mcg", background="100 mcg/day"), day("120")),
     # -------------------------------------------------------------------------------------------- the periodic bolus
     "a periodic bolus over 2 h, slower than the background": case(periodic("5 mcg", "2h", "12h", "100 mcg/day")),
     "a periodic bolus over 2 h, as fast as the background": case(periodic("5 mcg", "2h", "12h", "60 mcg/day")),
@@ -89,7 +89,10 @@ CASES_TIMES: dict[str, Case] = {
     "two slow steps on the weekend": case(
         week(
             (WORKDAYS, [rate("00:00", "4 mcg/h")]),
-            (WEEKEND, [rate("00:00", "8 mcg/h"), bolus("06:00", "10 mcg", "3h"), bolus("12:00", "50 mcg", "2h"), bolus("18:00", "10 mcg", "2h")]),
+            (
+                WEEKEND,
+                [rate("00:00", "8 mcg/h"), bolus("06:00", "10 mcg", "3h"), bolus("12:00", "50 mcg", "2h"), bolus("18:00", "10 mcg", "2h")],
+            ),
         )
     ),
     "a step that was shorter on that weekday": case(
@@ -132,7 +135,7 @@ CASES_TIMES: dict[str, Case] = {
     "a lockout of 1 h beside 60 h": case(often("1h", 12), often("60h", 1)),
     "a lockout of 6 h beside 5 h": case(often("6h"), often("5h")),
     "a lockout where there was no bolus": case(often("6h"), day("200")),
-}  # fmt: skip
+}
 
 # ------------------------------------------------------------------------------------------------ path and reservoir
 LENGTHS: dict[str, Any] = {
@@ -192,7 +195,9 @@ CASES_PATH: dict[str, Case] = {
     "a path more than 0.025 mL longer": path("0.341001 mL", prescription()),
     "a path more than 0.025 mL shorter": path("0.29 mL", READ),
     "a longer path of a stronger drug": (
-        prescription(catheter={"path_volume": "0.4 mL"}), prescription(drug={"concentration": "500 mcg/mL"}), {},
+        prescription(catheter={"path_volume": "0.4 mL"}),
+        prescription(drug={"concentration": "500 mcg/mL"}),
+        {},
     ),
     "2 mL in 40": filled("2 mL", "1.9 mL"),
     "less than 2 mL in 40": filled("1.999 mL", "1.9 mL"),
@@ -206,7 +211,9 @@ CASES_PATH: dict[str, Case] = {
     "400 mL in 40": filled("400 mL"),
     "more than 400 mL in 40": filled("400.001 mL"),
     "3.8 mL in the file, 30 in the pump": (
-        prescription(pump={"reservoir_volume": "3.8 mL"}), READ, {},
+        prescription(pump={"reservoir_volume": "3.8 mL"}),
+        READ,
+        {},
     ),
     "3.8 mL after a refill": (prescription(), READ, {"refill": Volume(3_800_000)}),
     "2 mL less than the file": counted(36_000_000),
@@ -221,4 +228,4 @@ CASES_PATH: dict[str, Case] = {
     "more than 2 mL less than a file of the future": counted(35_999_999, -3),
     "a stopped pump uses nothing": counted(35_999_999, 30, run_state=RunState.STOPPED),
     "a refill sets the volume": counted(20_000_000, refill=Volume(38_000_000)),
-}  # fmt: skip
+}

@@ -20,6 +20,7 @@ GIVES: dict[str, dict[str, set[str]]] = {
         "whole-day-at-once": {SECOND},
         "catch-up": {SECOND},
         "repeated-bolus": {INFO, SOFT},
+        "bolus-soon": {SOFT, SECOND},
         "first-period": {INFO},
         "unknown-patient": {INFO},
         "pump-state": {HARD},

@@ -116,7 +116,10 @@ def test_a_missing_person_is_no_second_person() -> None:
 @pytest.mark.parametrize(
     ("found", "reasons", "people", "message"),
     [
-        ([], {}, ("u", "u"), "the second person is the first; a second check is done by somebody else"),
+        *(
+            ([], {}, people, "the second person is the first; a second check is done by somebody else")
+            for people in (("u", "u"), ("u", " u"), (" U ", "u"), ("u ", "U"))
+        ),
         (
             [finding("a", SOFT)],
             {"b": "comfort: palliative"},

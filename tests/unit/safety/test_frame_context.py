@@ -32,6 +32,7 @@ from tests.unit.therapy.prescriptions import bolus, continuous, flex, periodic, 
 P40 = load_profile("P-40")
 BACLOFEN = load_library("baclofen")
 ROOM = importlib.import_module("itbpump.safety.review")
+MORPHINE: dict[str, Any] = {"drug": {"name": "morphine", "concentration": "10000 mcg/mL"}, "patient": {"indication": "pain"}}
 ASKED = {"dose": "5 mcg", "over": "10m", "lockout": "6h", "max_per_day": 3}
 REFILL = Refill(1_400_000, 1_500_000, 37_000_000, 38_400_000, Discrepancy(100_000, None), None)
 
@@ -86,7 +87,9 @@ def test_boluses_stand_where_they_were_written_with_their_pulses() -> None:
     assert period.boluses() == (periodic_bolus,)
     assert list(period.all_boluses()) == [periodic_bolus]
     assert period.patient_bolus() is None
-    mondays = context(prescription({**flex(rate("00:00", "4 mcg/h"), bolus("06:00", "40 mcg", "30m"), days=("mon",)), "patient_bolus": ASKED}))
+    mondays = context(
+        prescription({**flex(rate("00:00", "4 mcg/h"), bolus("06:00", "40 mcg", "30m"), days=("mon",)), "patient_bolus": ASKED})
+    )
     step = Bolus("Mon 06:00", Mass(40_000), Duration.parse("30m"), 40)
     asked = Bolus("the patient bolus", Mass(5_000), Duration.parse("10m"), 5)
     assert mondays.boluses() == (step,)
@@ -95,7 +98,11 @@ def test_boluses_stand_where_they_were_written_with_their_pulses() -> None:
 
 
 def test_only_a_therapy_treats() -> None:
-    assert [context(prescription(mode)).is_therapy for mode in (None, {"mode": "stopped"}, {"mode": "minimum-rate"})] == [True, False, False]
+    assert [context(prescription(mode)).is_therapy for mode in (None, {"mode": "stopped"}, {"mode": "minimum-rate"})] == [
+        True,
+        False,
+        False,
+    ]
 
 
 # ------------------------------------------------------------------------------------------------ a kept period
@@ -112,6 +119,8 @@ def test_a_period_is_kept_where_the_interval_stays() -> None:
     assert not keeps_period(context(prescription(), running(EVERY_6H)))
     assert not keeps_period(context(other, running(prescription())))
     assert not keeps_period(context(prescription(), running(prescription())))
+    pain = prescription(periodic("10 mcg", "30m", "6h", "100 mcg/day"), **MORPHINE)
+    assert not keeps_period(_context(pain, running(EVERY_6H), P40, load_library("morphine"), None, None))
 
 
 @pytest.mark.sr("SR-07")
@@ -143,6 +152,9 @@ def test_any_other_change_counts_what_was_given_and_what_comes() -> None:
     assert highest_across(context(new)) == (MassRate(100_000), MassRate(100_000))
     assert highest_across(context(new, running(prescription()))) == (MassRate(200_000), MassRate(100_000))
     assert highest_across(context(new, pump(None, mass_24h_ng=50_000)))[0] > MassRate(149_999)
+    pain = prescription(continuous("100 mcg/day"), **MORPHINE)
+    other_drug = _context(pain, running(prescription()), P40, load_library("morphine"), None, None)
+    assert highest_across(other_drug) == (MassRate(0), MassRate(100_000))  # what the path still holds is no dose of this drug
 
 
 # ------------------------------------------------------------------------------------------------ what is judged
@@ -283,6 +295,7 @@ def test_the_digest_covers_order_refill_present_findings_and_library(
     assert judged.digest == canonical_digest(
         {
             "rx": rx.canonical_json,
+            "pump": P40.constants_hash.hex(),
             "refill": volume,
             "aspirated": {"value": "1.5", "unit": "mL"} if refill is REFILL else None,
             "current": known.identity() if known is not None else None,

@@ -108,9 +108,7 @@ def test_without_a_running_therapy_a_bridge_gives_the_new_dose_of_the_old_drug()
 
 @pytest.mark.sr("SR-12")
 def test_a_bridge_in_force_goes_on_with_every_therapy_of_the_same_label() -> None:
-    present = running(
-        bridge=BridgePlan(50_000, 100), bridge_left_pulses=40, path_left_pulses=60, path_concentration_ng_per_mL=MG // 2
-    )
+    present = running(bridge=BridgePlan(50_000, 100), bridge_left_pulses=40, path_left_pulses=60, path_concentration_ng_per_mL=MG // 2)
     # 40 pulses, 20,000 nL, at 50,000 nL a day
     more = prescription(continuous("240 mcg/day"))
     assert parts(more, present) == [(Schedule.constant(50_000), 0, MG // 2, 34_560_000), (Schedule.constant(120_000), 0, 2 * MG, None)]
@@ -146,6 +144,14 @@ def test_what_the_pump_tells_of_its_path_counts_for_the_same_label() -> None:
     slug, rest = parts(weekly, changed(present, path_left_pulses=60))
     assert slug == (schedule(weekly), 60 * MS_PER_HOUR, 3 * MG, 9_060_000)
     assert rest == (schedule(weekly), 60 * MS_PER_HOUR + 9_060_000, 2 * MG, None)
+
+
+@pytest.mark.sr("SR-12")
+def test_another_drug_in_the_path_is_no_dose_of_this_one() -> None:
+    pain: dict[str, Any] = {"drug": {"name": "morphine", "concentration": "10000 mcg/mL"}, "patient": {"indication": "pain"}}
+    rx = prescription(continuous("4000 mcg/day"), bridge={"plan": "refused", "reason": "rinsed"}, **pain)
+    # 400,000 nL a day
+    assert parts(rx, AT_2000) == [(FLOW_400, 0, 0, 68_256_000), (FLOW_400, 68_256_000, 10 * MG, None)]
 
 
 @pytest.mark.sr("SR-12")

@@ -12,9 +12,9 @@ from itbpump.configuration import configuration_digest, wire_configuration
 from itbpump.history import History
 from itbpump.present import PresentPump
 from itbpump.profiles import load_profile
-from itbpump.quantity import MS_PER_DAY, MS_PER_HOUR, Mass
+from itbpump.quantity import MS_PER_DAY, MS_PER_HOUR, Mass, MassRate
 from itbpump.safety.across import NG, NOTHING
-from itbpump.safety.current import Current, is_relabelled
+from itbpump.safety.current import Current, is_other_drug, is_relabelled
 from itbpump.therapy import Prescription
 from itbpump.therapy_view import view_configuration
 from itbpump.wire.messages import CommandKind, RunState
@@ -42,8 +42,12 @@ def since(hours: float) -> History:
     return History(untreated_since_ms=UPTIME - int(hours * MS_PER_HOUR))
 
 
-def began(hours: float, **more: Any) -> History:
-    return History(therapy_since_ms=UPTIME - int(hours * MS_PER_HOUR), **more)
+def began(hours: float, before_since: float | None = None, **more: Any) -> History:
+    """A therapy that began so many hours ago, and the one before it, surely running until then."""
+    at = UPTIME - int(hours * MS_PER_HOUR)
+    if before_since is None:
+        return History(therapy_since_ms=at, **more)
+    return History(therapy_since_ms=at, before_since_ms=UPTIME - int(before_since * MS_PER_HOUR), before_until_ms=at, **more)
 
 
 def read(present: PresentPump) -> Current:
@@ -65,6 +69,7 @@ def test_a_file_is_taken_to_run_until_the_later_one() -> None:
     assert current.age_ms == 2 * MS_PER_DAY + 5 * MS_PER_HOUR + 1_000
     assert current.configuration == wire_configuration(rx, P40)
     assert current.view == view_configuration(wire_configuration(rx, P40), P40)
+    assert current.last is current.view
     assert current.rx is rx
     assert current.present is None
     assert in_last(current, 1 / 3_600, 1 / 3_600 + 1) == [0, 100]
@@ -75,28 +80,30 @@ def test_a_file_that_stops_gave_nothing_and_one_without_a_date_has_no_age() -> N
     current = Current.from_prescription(prescription({"mode": "stopped"}), P40, DAY_200)
     assert not current.is_treating
     assert current.past is NOTHING
+    assert current.last is None
     assert current.age_ms is None
 
 
 def test_what_was_given_by_hand_adds_up() -> None:
-    current = Current("pump", None, None, False, None, None, NOTHING, False, Mass(300), Mass(1), Mass(20))
+    current = Current("pump", None, None, None, False, None, None, NOTHING, False, Mass(300), Mass(1), Mass(20))
     assert current.given_by_hand == Mass(21)
     assert current.extra == Mass(321)
-    bare = Current("pump", None, None, False, None, None, NOTHING, False)
-    assert (bare.left, bare.boluses, bare.unexplained, bare.scheduled_24h) == (Mass(0),) * 4
+    bare = Current("pump", None, None, None, False, None, None, NOTHING, False)
+    assert (bare.left, bare.boluses, bare.unexplained, bare.primed, bare.scheduled_24h) == (Mass(0),) * 5
 
 
 # ------------------------------------------------------------------------------------------------ from a pump
 @pytest.mark.sr("SR-33")
-def test_a_pump_without_a_configuration_tells_its_sum_and_since_when() -> None:
-    present = pump(None, mass_24h_ng=700, bridge_left_pulses=3, history=since(1))
+def test_a_pump_without_a_configuration_tells_its_sum_and_what_ran_before() -> None:
+    present = pump(None, mass_24h_ng=700, bridge_left_pulses=3, history=since(1), previous=wire_configuration(DAY_400, P40))
     current = read(present)
     assert (current.source, current.configuration, current.view, current.is_treating) == ("pump", None, None, False)
     assert (current.age_ms, current.untreated_ms, current.bridging) == (None, MS_PER_HOUR, True)
+    assert current.last == view_configuration(wire_configuration(DAY_400, P40), P40)
     assert [current.past.mass(back) for back in (0, 1)] == [0, 700 * NG]
     assert current.present is present
-    assert read(pump(None)).untreated_ms is None
-    assert not read(pump(None)).bridging
+    fresh = read(pump(None))
+    assert (fresh.untreated_ms, fresh.last, fresh.bridging) == (None, None, False)
 
 
 @pytest.mark.sr("SR-07")
@@ -105,8 +112,10 @@ def test_boluses_of_the_log_and_what_only_the_sum_tells_are_apart() -> None:
     present = running(history=given, bolus_given_pulses=4, bolus_left_pulses=6, mass_24h_ng=259_000)
     current = read(present)
     assert (current.boluses, current.unexplained, current.left) == (Mass(34_000), Mass(25_000), Mass(6_000))
-    assert current.scheduled_24h == Mass(200_000)
+    assert (current.scheduled_24h, current.primed) == (Mass(200_000), Mass(0))
     assert (current.is_treating, current.age_ms, current.untreated_ms, current.bridging) == (True, UPTIME, None, False)
+    assert (current.before, current.used_to) == (None, None)
+    assert current.last == current.view
     assert in_last(current, 0, 1.2, 2.4, 24) == [0, 4 + 10, 4 + 20 + 30, 4 + 200 + 30]
     assert current.past.mass(1) // MCG == 4  # what has run of a bolus under way counts from now on
     assert current.configuration is present.configuration
@@ -116,17 +125,26 @@ def test_boluses_of_the_log_and_what_only_the_sum_tells_are_apart() -> None:
     assert (none_given.boluses, none_given.left, none_given.bridging) == (Mass(0), Mass(0), True)
 
 
+@pytest.mark.sr("SR-07", "SR-13")
+def test_what_a_prime_pushed_into_the_path_is_no_bolus() -> None:
+    primes = ((UPTIME - 3 * MS_PER_HOUR, 100), (UPTIME - MS_PER_HOUR, 20))
+    current = read(running(history=History(primes=primes), mass_24h_ng=330_000))
+    assert (current.primed, current.boluses, current.unexplained) == (Mass(120_000), Mass(0), Mass(10_000))
+    assert in_last(current, 24) == [200]
+
+
 def test_masses_of_odd_concentrations_are_whole_ng() -> None:
     odd = prescription(drug={"concentration": "500.001 mcg/mL"})  # a pulse holds 250.0005 ng
-    given = History(boluses=((UPTIME - MS_PER_HOUR, 3),))
-    current = read(running(odd, history=given, bolus_left_pulses=1_001, mass_24h_ng=201_000))
+    given = History(boluses=((UPTIME - MS_PER_HOUR, 3),), primes=((UPTIME - MS_PER_HOUR, 1_001),))
+    current = read(running(odd, history=given, bolus_left_pulses=1_001, mass_24h_ng=451_251))
     assert current.boluses == Mass(750)
-    assert current.left == Mass(250_251)  # 1,001 pulses hold 250,250.5005
+    assert current.left == current.primed == Mass(250_251)  # 1,001 pulses hold 250,250.5005
     # 399,999 nL a day are 199,999.899999 ng
     assert current.scheduled_24h == Mass(200_000)
-    assert current.unexplained == Mass(250)  # 201,000 - 199,999.9 - 750 = 250.1
-    assert current.past.mass(MS_PER_DAY) == 750 * NG + 399_999 * 500_001 * 86_400_000
-    assert all(type(mass.ng) is int for mass in (current.boluses, current.left, current.scheduled_24h, current.unexplained))
+    assert current.unexplained == Mass(251)  # 451,251 - 199,999.9 - 750 - 250,250.5 = 250.6
+    assert current.past.mass(MS_PER_DAY) == 751 * NG + 399_999 * 500_001 * 86_400_000  # a bolus is rounded up
+    whole = (current.boluses, current.left, current.primed, current.scheduled_24h, current.unexplained)
+    assert all(type(mass.ng) is int for mass in whole)
 
 
 @pytest.mark.parametrize(("held", "left_pulses", "expected"), [(3_000, 5, 9_000), (3_000, 0, 6_000), (500, 5, 6_000), (3_000, 1, 9_000)])
@@ -136,17 +154,19 @@ def test_what_is_left_of_a_bolus_counts_by_the_strongest_drug_in_the_path(held: 
 
 
 def test_a_stopped_pump_gave_until_it_was_stopped() -> None:
-    current = read(stopped(history=since(6), mass_24h_ng=160_000))
+    given = changed(since(6), boluses=((UPTIME - 7 * MS_PER_HOUR, 5),))
+    current = read(stopped(history=given, mass_24h_ng=165_000))
     assert (current.is_treating, current.untreated_ms) == (False, 6 * MS_PER_HOUR)
-    assert in_last(current, 6, 7.2, 24) == [0, 10, 150]
-    assert (current.unexplained, current.scheduled_24h) == (Mass(10_000), Mass(0))
+    assert in_last(current, 6, 7.2, 24) == [0, 10 + 5, 150 + 5]
+    assert (current.boluses, current.unexplained, current.scheduled_24h) == (Mass(5_000), Mass(10_000), Mass(0))
+    assert (current.last, current.used_to) == (current.view, None)
     unknown = read(stopped(mass_24h_ng=160_000))
     assert unknown.untreated_ms is None
     assert in_last(unknown, 0.001, 24) == [160, 160]
     assert (unknown.boluses, unknown.unexplained, unknown.scheduled_24h) == (Mass(0), Mass(0), Mass(0))
-    least = read(stopped(prescription({"mode": "minimum-rate"}), history=since(6), mass_24h_ng=160_000))
+    least = read(stopped(prescription({"mode": "minimum-rate"}), history=given, mass_24h_ng=160_000))
     assert in_last(least, 0.001, 24) == [160, 160]
-    assert (least.boluses, least.unexplained) == (Mass(0), Mass(0))
+    assert (least.last, least.boluses, least.unexplained) == (None, Mass(5_000), Mass(0))
 
 
 def test_a_stalled_pump_still_counts_what_it_should_have_given() -> None:
@@ -154,6 +174,12 @@ def test_a_stalled_pump_still_counts_what_it_should_have_given() -> None:
     assert (current.is_treating, current.untreated_ms) == (True, 6 * MS_PER_HOUR)
     assert in_last(current, 1.2, 24) == [10, 200]
     assert current.scheduled_24h == Mass(200_000)
+
+
+def test_a_day_with_an_interruption_has_no_whole_schedule() -> None:
+    current = read(running(history=History(interrupted=True), mass_24h_ng=150_000))
+    assert current.scheduled_24h == Mass(0)
+    assert in_last(current, 24) == [200]
 
 
 @pytest.mark.parametrize(
@@ -180,23 +206,66 @@ def test_just_less_than_a_day_since_another_command_tells_no_age() -> None:
 
 # ------------------------------------------------------------------------------------------------ the therapy before this one
 @pytest.mark.sr("SR-07")
-def test_the_therapy_before_a_young_one_counts() -> None:
+def test_the_therapy_before_a_young_one_counts_as_far_as_it_surely_ran() -> None:
     before = wire_configuration(DAY_400, P40)
-    young = running(history=began(6), previous=before, mass_24h_ng=360_000)
+    young = running(history=began(6, 30), previous=before, mass_24h_ng=360_000)
     current = read(young)
     assert in_last(current, 6, 7.2, 24) == [50, 70, 350]
     assert (current.scheduled_24h, current.unexplained) == (Mass(350_000), Mass(10_000))
-    alone = read(changed(young, previous=None))
-    assert in_last(alone, 6, 24) == [50, 50]
-    assert alone.unexplained == Mass(310_000)
+    assert (current.used_to, current.before) == (MassRate(360_000), view_configuration(before, P40))
+    assert current.last == current.view
+    just = read(changed(young, history=began(6, 24)))
+    assert (just.scheduled_24h, just.used_to) == (Mass(350_000), MassRate(360_000))
+    # known for 18 h only: 50, and 12 h of 400 mcg/day
+    short = read(changed(young, history=began(6, 18)))
+    assert in_last(short, 6, 18, 24) == [50, 250, 250]
+    assert (short.scheduled_24h, short.unexplained, short.used_to) == (Mass(0), Mass(110_000), None)
+    for unknown in (changed(young, previous=None), changed(young, history=began(6))):
+        alone = read(unknown)
+        assert in_last(alone, 6, 24) == [50, 50]
+        assert (alone.scheduled_24h, alone.unexplained, alone.before, alone.used_to) == (Mass(0), Mass(310_000), None, None)
+    half_known = History(therapy_since_ms=UPTIME - 6 * MS_PER_HOUR, before_since_ms=0)
+    assert in_last(read(changed(young, history=half_known)), 24) == [50]
+    half_known = changed(half_known, before_since_ms=None, before_until_ms=UPTIME - 6 * MS_PER_HOUR)
+    assert in_last(read(changed(young, history=half_known)), 24) == [50]
+
+
+@pytest.mark.sr("SR-07")
+def test_before_a_young_therapy_there_may_have_been_none() -> None:
     of_none = wire_configuration(prescription({"mode": "minimum-rate"}), P40)
-    assert in_last(read(changed(young, previous=of_none)), 24) == [50]
-    old_enough = read(changed(young, history=began(24)))
-    assert in_last(old_enough, 24) == [200]
-    nearly = read(changed(young, history=began(23)))
+    current = read(running(history=began(6, 30), previous=of_none, mass_24h_ng=60_000))
+    assert in_last(current, 24) == [50]
+    assert (current.scheduled_24h, current.before, current.used_to) == (Mass(50_000), None, MassRate(60_000))
+
+
+@pytest.mark.sr("SR-07")
+def test_a_therapy_of_a_day_needs_no_other() -> None:
+    young = running(history=began(24, 48), previous=wire_configuration(DAY_400, P40), mass_24h_ng=200_000)
+    whole = read(young)
+    assert in_last(whole, 24) == [200]
+    assert (whole.before, whole.used_to, whole.scheduled_24h) == (None, None, Mass(200_000))
+    nearly = read(changed(young, history=began(23, 48)))
     assert [round(mass, 3) for mass in in_last(nearly, 24)] == [round(200 * 23 / 24 + 400 / 24, 3)]
-    stopped_since = changed(young, run_state=RunState.STOPPED, history=began(6, untreated_since_ms=UPTIME - MS_PER_HOUR * 3))
-    assert in_last(read(stopped_since), 3, 4.2, 24) == [0, 10, 25]
+    assert nearly.used_to == MassRate(200_000)
+
+
+@pytest.mark.sr("SR-07")
+def test_a_stopped_young_therapy_is_taken_for_all_that_ran() -> None:
+    history = changed(began(6, 30), untreated_since_ms=UPTIME - 3 * MS_PER_HOUR)
+    current = read(stopped(history=history, previous=wire_configuration(DAY_400, P40), mass_24h_ng=180_000))
+    assert in_last(current, 3, 4.2, 24) == [0, 10, 175]
+    assert (current.unexplained, current.before, current.scheduled_24h) == (Mass(5_000), None, Mass(0))
+
+
+@pytest.mark.sr("SR-07")
+def test_boluses_before_a_change_of_label_hold_the_old_drug() -> None:
+    weaker = wire_configuration(prescription(drug={"concentration": "500 mcg/mL"}), P40)
+    boluses = tuple((UPTIME - hour * MS_PER_HOUR, 10) for hour in (7, 6, 5))  # 2.5 mcg under the old label, 10 from the commit on
+    young = running(history=began(6, 30, boluses=boluses), previous=weaker)
+    assert read(young).boluses == Mass(22_500)
+    assert read(changed(young, previous=None)).boluses == Mass(30_000)
+    assert read(changed(young, history=began(6, boluses=boluses))).boluses == Mass(30_000)
+    assert read(changed(young, bolus_given_pulses=1)).boluses == Mass(23_500)
 
 
 def test_each_therapy_has_its_own_time_of_the_week() -> None:
@@ -205,24 +274,30 @@ def test_each_therapy_has_its_own_time_of_the_week() -> None:
     assert in_last(read(running(AT_14, offset)), 0.5, 1, 24) == [50, 100, 100]
     assert in_last(read(running(AT_14)), 21, 22, 23, 24) == [0, 100, 100, 100]
     before = wire_configuration(AT_14, P40, week_offset=5 * MS_PER_HOUR)  # 17:00: its bolus ended 2 h ago
-    young = running(prescription(continuous("0 mcg/day")), history=began(1), previous=before)
+    young = running(prescription(continuous("0 mcg/day")), history=began(1, 30), previous=before)
     assert in_last(read(young), 2, 3) == [0, 100]
+    replaced = running(prescription({"mode": "minimum-rate"}), previous=before, history=History(commits=(0, UPTIME - MS_PER_HOUR)))
+    assert in_last(read(replaced), 2, 3) == [0, 100]
 
 
 @pytest.mark.sr("SR-07")
 def test_of_a_period_only_whole_ones_are_sure() -> None:
     every_5h = prescription(periodic("10 mcg", "30m", "5h", "0 mcg/day"))
-    current = read(running(every_5h, history=began(12), mass_24h_ng=35_000))
+    none = wire_configuration(prescription({"mode": "minimum-rate"}), P40)
+    current = read(running(every_5h, history=began(12, 30), previous=none, mass_24h_ng=35_000))
     assert in_last(current, 0.25, 0.5, 12, 24) == [5, 10, 30, 30]  # at most three within 12 h
     assert (current.scheduled_24h, current.unexplained) == (Mass(20_000), Mass(15_000))  # surely two
     # the most of 24 h, 50 mcg, bounds what is sure of it; four whole periods make 40
     assert read(running(every_5h, mass_24h_ng=50_000)).scheduled_24h == Mass(40_000)
     before = wire_configuration(every_5h, P40)
-    young = read(running(prescription(continuous("0 mcg/day")), history=began(8), previous=before, mass_24h_ng=40_000))
+    young = read(running(prescription(continuous("0 mcg/day")), history=began(8, 30), previous=before, mass_24h_ng=40_000))
     assert young.scheduled_24h == Mass(30_000)  # 16 h of it hold three whole periods
     assert young.unexplained == Mass(10_000)
     gone = read(stopped(every_5h, history=since(6), mass_24h_ng=40_000))
     assert in_last(gone, 6, 6.5, 24) == [0, 10, 40]
+    assert gone.unexplained == Mass(10_000)  # 18 h hold three whole periods
+    long_gone = read(stopped(every_5h, history=since(30), mass_24h_ng=1_000))
+    assert long_gone.unexplained == Mass(1_000)
 
 
 # ------------------------------------------------------------------------------------------------ labels and identity
@@ -232,16 +307,25 @@ def test_another_drug_or_concentration_is_another_label() -> None:
     assert not is_relabelled(view, None)
     assert not is_relabelled(view, read(pump(None)))
     assert not is_relabelled(view, current)
-    weaker = prescription(drug={"concentration": "500 mcg/mL"})
-    assert is_relabelled(view, read(running(weaker)))
-    assert is_relabelled(changed(view, drug="morphine"), current)
+    weaker = read(running(prescription(drug={"concentration": "500 mcg/mL"})))
+    assert is_relabelled(view, weaker)
+    assert not is_other_drug(view, weaker)
+    morphine = changed(view, drug="morphine")
+    assert is_relabelled(morphine, current)
+    assert is_other_drug(morphine, current)
+    for none in (None, read(pump(None))):
+        assert not is_other_drug(view, none)
 
 
 @pytest.mark.sr("SR-20")
 def test_the_identity_of_a_file_is_its_text() -> None:
     current = Current.from_prescription(DAY_400, P40, DAY_200)
     assert current.identity() == {"source": "file", "treating": True, "therapy": DAY_400.canonical_json}
-    assert current.json() == {"source": "file", "treating": True, "therapy": view_configuration(wire_configuration(DAY_400, P40), P40).json()}
+    assert current.json() == {
+        "source": "file",
+        "treating": True,
+        "therapy": view_configuration(wire_configuration(DAY_400, P40), P40).json(),
+    }
 
 
 @pytest.mark.sr("SR-20")

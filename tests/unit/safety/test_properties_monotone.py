@@ -96,7 +96,7 @@ LOWER = (
     "stability_days",
     "rounding_soft_percent",
 )
-HIGHER = ("first_period", "second_below_years", "child_below_years", "child_daily_below_years")
+HIGHER = ("first_period", "bolus_apart", "second_below_years", "child_below_years", "child_daily_below_years")
 IN_TABLES: dict[str, Tighten] = {
     "daily.soft_high": partial(lower_in, "daily", "soft_high"),
     "daily.hard_high": partial(lower_in, "daily", "hard_high"),

@@ -201,6 +201,12 @@ class Schedule:
         for at, end, segment in self._pieces(from_ms, to_ms):
             yield at, end, segment.flow
 
+    def pieces_between(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int, bool]]:
+        """(start, end, is a bolus) of every piece of a span; a bolus that began before it is none of its boluses."""
+        for at, end, segment in self._pieces(from_ms, to_ms):
+            begins = at % self.cycle_ms == segment.start_ms and segment.elapsed_ms == 0
+            yield at, end, segment.is_bolus and begins
+
     def edges_between(self, from_ms: int, to_ms: int) -> Iterator[int]:
         """Where the pieces of a span begin."""
         for at, _, _ in self._pieces(from_ms, to_ms):

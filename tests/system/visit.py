@@ -14,7 +14,7 @@ from typing import Any
 from firmware_sim.device import SimulatedPump
 from itbpump.outcome import Applied, Outcome
 from itbpump.pump import connect
-from itbpump.quantity import Duration, Mass, Volume, number_text
+from itbpump.quantity import Duration, Mass, Volume
 from itbpump.refill import Refill
 from itbpump.safety import Review, Severity, review, review_bolus, review_prime, review_refill
 from itbpump.therapy import Prescription
@@ -22,8 +22,7 @@ from itbpump.transport.sim import SimTransport
 from tests.unit.therapy.prescriptions import prescription
 
 URL = "sim://P-40?fill=38mL&seed=1"
-ZONE = timezone(timedelta(hours=-5))
-MONDAY = datetime(2026, 11, 23, 8, tzinfo=ZONE)
+MONDAY = datetime(2026, 11, 23, 8, tzinfo=timezone(timedelta(hours=-5)))
 HOUR_MS = 3_600_000
 SPINAL, PAIN = {"diagnosis": "multiple-sclerosis"}, {"indication": "pain"}
 SCREENED = {"dose": "100 mcg", "effect": "5h"}
@@ -154,6 +153,6 @@ class Visit:
         return self
 
 
-def daily(mcg: float) -> dict[str, Any]:
-    """A continuous therapy."""
-    return {"mode": "continuous", "dose": f"{number_text(mcg) if isinstance(mcg, int) else mcg} mcg/day"}
+def daily(mcg: int) -> dict[str, Any]:
+    """A continuous therapy of so many mcg per day."""
+    return {"mode": "continuous", "dose": f"{mcg} mcg/day"}

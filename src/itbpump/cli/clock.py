@@ -1,6 +1,5 @@
-"""`itbpump clock`: the pump's label of the wall clock, and its day. No change of a clock moves a dose; `--rebase` does, on purpose.
-
-Not here: the review by indication and age, which the pump does not know; the strictest of the drug's hard limits is held.
+"""`itbpump clock`: the pump's label of the wall clock, and its day. No change of a clock moves a dose; `--rebase` does, on purpose, after
+a review.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from itbpump.cli.days import WEEK_MS, day_gap_s, gap_text, host_week_ms, offset_text, week_text
-from itbpump.cli.guard import HARD_LIMIT, USAGE, CommandError, Output
+from itbpump.cli.guard import USAGE, CommandError, Output
 from itbpump.cli.layout import row
 from itbpump.cli.libraries import ClinicLibrary, library_for
 from itbpump.cli.outcomes import outcome_json, require_applied
 from itbpump.cli.pumps import opened
 from itbpump.cli.pumpview import PumpView, read_view
-from itbpump.cli.reviewing import Yes, confirm
+from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, decided_json, pass_review, show_review
 from itbpump.cli.statusdata import status_json
 
 if TYPE_CHECKING:
@@ -41,6 +40,9 @@ def clock(
         bool, typer.Option("--rebase", help="Move the pump's day to this computer's; shows the dose of the changed day.")
     ] = False,
     *,
+    override: Overrides = None,
+    user: User = "",
+    second: Second = "",
     clinic_library: ClinicLibrary = None,
     yes: Yes = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
@@ -57,7 +59,7 @@ def clock(
             data = outcome_json(outcome)
             out.say("The label is set; the schedule has not moved.")
         elif rebase:
-            data = _rebase(out, line, url, clinic_library, yes=yes)
+            data = _rebase(out, line, url, clinic_library, _Deciding(override, user, second, yes))
         view = read_view(line)
     out.say(*_clock_lines(view))
     out.data({**data, "clock": status_json(view)["clock"], "day_gap_s": _day_gap_s(view)})
@@ -130,9 +132,20 @@ def plan_rebase(schedule: Schedule, from_ms: int, to_ms: int) -> Rebase:
     )
 
 
-def _rebase(out: Output, line: Pump, url: str, folder: Path | None, *, yes: bool) -> dict[str, Any]:
-    """Show the changed day, ask, commit. CommandError 4 when the largest 24 h across the change is above the drug's hard limit."""
+@dataclass(frozen=True, slots=True)
+class _Deciding:
+    """How the person decides: overrides, staff ids, whether a question is asked."""
+
+    override: list[str] | None
+    user: str
+    second: str
+    yes: bool
+
+
+def _rebase(out: Output, line: Pump, url: str, folder: Path | None, by: _Deciding) -> dict[str, Any]:
+    """Show the changed day and its review, ask, commit. Raises as `pass_review`."""
     from itbpump.configuration import week_offset_ms
+    from itbpump.safety import basis_of, review_rebase
     from itbpump.therapy_view import view_configuration
 
     present = line.present()
@@ -143,17 +156,21 @@ def _rebase(out: Output, line: Pump, url: str, folder: Path | None, *, yes: bool
     old_ms = (present.uptime_ms + present.configuration.week_offset_ms) % WEEK_MS
     new_ms = (present.uptime_ms + offset) % WEEK_MS
     if view.schedule.follows_week:
-        data = _show_rebase(out, plan_rebase(view.schedule, old_ms, new_ms), view, present, folder)
+        data = _show_rebase(out, plan_rebase(view.schedule, old_ms, new_ms), view, present)
     else:
         out.say(f"The pump's day moves from {week_text(old_ms)} to {week_text(new_ms)}; no dose of this therapy hangs on the day.")
         data = {"rebase": {"from": week_text(old_ms), "to": week_text(new_ms), "changed_day": None}}
-    confirm(out, 'Type "yes" to move the pump\'s day; anything else cancels:', ["yes"], yes=yes)
-    outcome = line.rebase_clock(offset, present)
+    found = review_rebase(offset, present, line.profile, library=library_for(view.drug, folder))
+    show_review(out, "Review of the move", found)
+    decision = pass_review(out, found, by.override, by.user, by.second, data)
+    confirm(out, 'Type "yes" to move the pump\'s day; anything else cancels:', ["yes"], yes=by.yes)
+    outcome = line.rebase_clock(offset, present, basis=basis_of(found, decision, by.user, by.second))
+    data |= decided_json(found, decision)
     require_applied(out, outcome, url, data)
     return {**data, **outcome_json(outcome)}
 
 
-def _show_rebase(out: Output, plan: Rebase, view: TherapyView, present: PresentPump, folder: Path | None) -> dict[str, Any]:
+def _show_rebase(out: Output, plan: Rebase, view: TherapyView, present: PresentPump) -> dict[str, Any]:
     from itbpump.configuration import mass_of_units
     from itbpump.quantity import Duration, Mass, MassRate
 
@@ -161,7 +178,6 @@ def _show_rebase(out: Output, plan: Rebase, view: TherapyView, present: PresentP
         return Mass(mass_of_units(units, view.concentration.ng_per_mL)).rounded()
 
     highest = MassRate(mass_of_units(plan.highest_units + view.allotment_units, view.concentration.ng_per_mL)).rounded()
-    hard = min(limits.hard_high.value for limits in library_for(view.drug, folder).daily_limits(None, None))
     running = "" if present.is_treating else " (the therapy is not running now: nothing flows)"
     out.say(
         f"The pump's day moves from {week_text(plan.from_ms)} to {week_text(plan.to_ms)}.",
@@ -169,7 +185,7 @@ def _show_rebase(out: Output, plan: Rebase, view: TherapyView, present: PresentP
         f"unchanged it would give {mass(plan.usual_units)}{running}",
         f"  highest 24 h across the change: {highest}, all patient boluses counted; otherwise {view.highest_24h_exact.rounded()}",
     )
-    data = {
+    return {
         "rebase": {
             "from": week_text(plan.from_ms),
             "to": week_text(plan.to_ms),
@@ -181,8 +197,3 @@ def _show_rebase(out: Output, plan: Rebase, view: TherapyView, present: PresentP
             "highest_24h": highest.json(),
         }
     }
-    if highest > hard:
-        raise CommandError(
-            f"up to {highest} in 24 h across the change, above {hard}, which nobody can override; nothing was sent", HARD_LIMIT, data
-        )
-    return data

@@ -142,7 +142,7 @@ def unknown_text(what: str, cmd_id: int, cause: str, url: str) -> str:
     return (
         f"OUTCOME UNKNOWN of command {cmd_id}: {what}\n"
         f"  known:   it was sent, and no proof of its outcome came back ({cause})\n"
-        "  unknown: whether the pump carried it out; for baclofen neither guess is the safe one\n"
+        "  unknown: whether the pump carried it out; neither guess is the safe one\n"
         "  blocked: nothing but a stop is sent from here to this pump; reading is possible\n"
         f"  to do:   watch the patient, restore the line, then ask the pump: itbpump reconcile {url}"
     )

@@ -27,7 +27,12 @@ PatientFile = Annotated[
 ]
 Indication = Annotated[
     str | None,
-    typer.Option("--indication", metavar="NAME", help="The patient's: for baclofen spinal or cerebral.", autocompletion=_known_indications),
+    typer.Option(
+        "--indication",
+        metavar="NAME",
+        help="The patient's, as the drug's library names it, such as spinal.",
+        autocompletion=_known_indications,
+    ),
 ]
 Age = Annotated[int | None, typer.Option("--age", help="The patient's age in years.", min=0, max=130)]
 

@@ -10,6 +10,7 @@ from itbpump.safety.bolus import review_bolus
 from itbpump.safety.model import Achievable, Finding, Review, Row, Rule, Severity
 from itbpump.safety.overrides import REASONS, Decision, Override, OverrideError, basis_of, decide
 from itbpump.safety.prime import review_prime
+from itbpump.safety.rebase import review_rebase
 from itbpump.safety.refill import review_refill
 from itbpump.safety.review import all_rules, review
 
@@ -30,5 +31,6 @@ __all__ = [
     "review",
     "review_bolus",
     "review_prime",
+    "review_rebase",
     "review_refill",
 ]

@@ -48,6 +48,9 @@ def valve(dose: str, concentration: str = "2000 mcg/mL", **tables: Any) -> Presc
     return of_dose(dose, drug=at(concentration), pump={"profile": "V-40"}, **tables)
 
 
+SHORT = valve("0.002 mcg/day", catheter={"path_volume": "0.001 mL"})  # 1 nL a day, one pulse of a valve pump
+
+
 def small_path(volume: str, dose: str = "200 mcg/day") -> Prescription:
     return of_dose(dose, catheter={"path_volume": volume})
 
@@ -85,7 +88,7 @@ BRIDGE = chapter(
     row("a bridge at the highest flow", to("3000 mcg/mL", "200 mcg/day", AUTO), to("500 mcg/mL", "12000 mcg/day")),
     row("a bridge just above the highest flow", to("3000 mcg/mL", "200 mcg/day", AUTO), to("500 mcg/mL", "12000.001 mcg/day")),
     row("a bridge of no flow", valve("200 mcg/day", "500 mcg/mL", bridge=AUTO), valve("0 mcg/day")),
-    row("a bridge of the least flow", valve("200 mcg/day", "500 mcg/mL", bridge=AUTO), valve("0.002 mcg/day")),
+    row("a bridge of the least flow", valve("200 mcg/day", "500 mcg/mL", bridge=AUTO), SHORT),
     # the bridge in force
     row("a bridge and no configuration", NOW, bridging(configuration=None)),
     row("a bridge that its configuration does not have", NOW, bridging(0)),

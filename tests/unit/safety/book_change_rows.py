@@ -18,7 +18,7 @@ from itbpump.safety import Review, review
 from itbpump.therapy import Prescription
 from itbpump.wire.messages import RunState
 from tests.golden.cases import UPTIME_MS, pump
-from tests.unit.safety.book import Page, page
+from tests.unit.safety.book import Page, told
 from tests.unit.therapy.prescriptions import continuous, prescription
 
 Row = tuple[str, Callable[[], Review]]
@@ -45,7 +45,7 @@ def chapter(rule: str, *rows: Row) -> Chapter:
 
 
 def _page(rule: str, judge: Callable[[], Review]) -> Callable[[], Page]:
-    return lambda: page(judge(), parts=("findings",), rules=(rule,))
+    return lambda: {"findings": told(judge().findings, (rule,))}
 
 
 def of_dose(dose: str, **tables: Any) -> Prescription:

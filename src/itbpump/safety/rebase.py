@@ -1,0 +1,140 @@
+"""Review of a move of the pump's day: the same therapy from another place of its week on, and what the day of the change gives.
+
+Not here: how far clocks are apart (`cli.clock`), a change of the therapy itself (`review`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from itbpump.configuration import mass_of_units
+from itbpump.drugs import DrugLibrary, load_library
+from itbpump.quantity import MS_PER_DAY, MassRate
+from itbpump.safety.across import Course, Phase, highest_24h_across
+from itbpump.safety.bolus import configured
+from itbpump.safety.current import Current
+from itbpump.safety.model import Hit, Rendering, Review, Row, RuleSet, Severity, canonical_digest
+from itbpump.safety.rules_drug import daily_total_hits
+from itbpump.safety.rules_present import alarm_hits
+from itbpump.schedule import WEEK_MS
+from itbpump.therapy_view import DAY_NAMES, TherapyView
+
+if TYPE_CHECKING:
+    from itbpump.present import PresentPump
+    from itbpump.profiles import PumpProfile
+
+__all__ = ["RULES", "RebaseContext", "review_rebase"]
+
+HARD, SECOND, SOFT, INFO = Severity.HARD, Severity.SECOND, Severity.SOFT, Severity.INFO
+
+
+@dataclass(frozen=True, slots=True)
+class RebaseContext:
+    """Places of the week before and after the move, ms since Monday 00:00, and the pump that is moved."""
+
+    from_ms: int
+    to_ms: int
+    view: TherapyView
+    current: Current
+    present: PresentPump
+    library: DrugLibrary
+
+    @property
+    def highest_24h(self) -> MassRate:
+        """Largest dose in any 24 h across the move; boluses by hand and under way, and the patient's allotment counted."""
+        if not self.view.schedule.follows_week:
+            return MassRate(self.view.highest_24h_exact.ng_per_day + self.current.extra.ng)
+        course = Course([Phase(self.view.schedule, self.to_ms, self.view.concentration.ng_per_mL)])
+        across, after = highest_24h_across(self.current.past, course)
+        lately = self.current.unexplained.ng + self.current.primed.ng
+        allotment = mass_of_units(self.view.allotment_units, self.view.concentration.ng_per_mL)
+        return MassRate(max(across.ng_per_day + lately, after.ng_per_day) + self.current.left.ng + allotment)
+
+    @property
+    def moved_back_ms(self) -> int:
+        """How far the week goes back, the shorter way round; negative where it goes ahead."""
+        back = (self.from_ms - self.to_ms) % WEEK_MS
+        return back if back <= WEEK_MS // 2 else back - WEEK_MS
+
+
+RULES: RuleSet[RebaseContext] = RuleSet()
+
+
+@RULES.rule("alarms", "SR-55", worst=SOFT)
+def alarms(c: RebaseContext) -> Iterator[Hit]:
+    """What the pump sounds now."""
+    yield from alarm_hits(c.present.alarms)
+
+
+@RULES.rule("daily-total", "SR-07", "SR-02", worst=HARD)
+def daily_total(c: RebaseContext) -> Iterator[Hit]:
+    """The largest 24 h across the move; the pump does not know the patient, so the strictest limits hold."""
+    total = c.highest_24h
+    yield from daily_total_hits(c.library.daily_limits(None, None), total, f"up to {total.rounded()} in 24 h across the move")
+
+
+@RULES.rule("bolus-again", "SR-10", "SR-52", worst=SECOND)
+def bolus_again(c: RebaseContext) -> Iterator[Hit]:
+    """A day moved back gives again what it has just given; a day moved ahead leaves out what lies between."""
+    schedule, back = c.view.schedule, c.moved_back_ms
+    if not schedule.follows_week or not c.present.is_treating or back == 0:
+        return
+    begin, end = (c.to_ms, c.to_ms + back) if back > 0 else (c.from_ms, c.from_ms - back)
+    boluses = [at for at, _, is_bolus in schedule.pieces_between(begin, end) if is_bolus]
+    dose = MassRate(mass_of_units(schedule.volume_units_between(begin, end), c.view.concentration.ng_per_mL)).rounded()
+    amount = dose.text().removesuffix("/day")
+    if not boluses:
+        return
+    when = ", ".join(_clock(at) for at in boluses)
+    if back > 0:
+        message = f"the bolus of {when} comes again: {amount} of the schedule are given a second time; choose another hour"
+        yield Hit(SECOND, message, amount, "", "SR-52: a change of clocks changes no dose by itself")
+    else:
+        message = f"the bolus of {when} is left out: {amount} of the schedule are skipped, and never made up"
+        yield Hit(SOFT, message, amount, "", "SR-52: a change of clocks changes no dose by itself")
+
+
+@RULES.rule("bridge", "SR-12", worst=SOFT)
+def bridge(c: RebaseContext) -> Iterator[Hit]:
+    """A bridge or an earlier label in the path goes on whatever the day."""
+    if c.present.bridging or c.present.path_left_pulses:
+        yield Hit(SOFT, "the path still holds an earlier label: what this day gives is not the schedule's dose; wait until it is clear")
+
+
+def _clock(at_ms: int) -> str:
+    day, within = divmod(at_ms % WEEK_MS, MS_PER_DAY)
+    return f"{DAY_NAMES[day]} {within // 3_600_000:02d}:{within % 3_600_000 // 60_000:02d}"
+
+
+def review_rebase(week_offset_ms: int, present: PresentPump, profile: PumpProfile, *, library: DrugLibrary | None = None) -> Review:
+    """Judge the move of the pump's week to another offset (ms, 0 to 604,799,999).
+
+    Raises ConfigurationError for a pump without a configuration.
+    """
+    configuration, current, view = configured(present, profile)
+    library = library if library is not None else load_library(configuration.drug)
+    from_ms, to_ms = ((present.uptime_ms + offset) % WEEK_MS for offset in (configuration.week_offset_ms, week_offset_ms))
+    context = RebaseContext(from_ms, to_ms, view, current, present, library)
+    findings = RULES.findings(context)
+    proposed = {"from": _clock(from_ms), "to": _clock(to_ms), "highest_24h": context.highest_24h.rounded().json()}
+    content = {
+        "rebase": str(week_offset_ms - configuration.week_offset_ms),
+        "current": current.identity(),
+        "findings": [finding.json() for finding in findings],
+        "library": library.json(),
+        "pump": profile.constants_hash.hex(),
+    }
+    return Review(
+        findings=findings,
+        library=library.json(),
+        digest=canonical_digest(content),
+        rendering=Rendering(lambda: _rows(context), lambda: (), current.json, lambda: proposed),
+    )
+
+
+def _rows(c: RebaseContext) -> Iterator[Row]:
+    yield Row("the pump's day", _clock(c.from_ms), _clock(c.to_ms), changed=c.from_ms != c.to_ms)
+    highest, usual = c.highest_24h.rounded(), c.view.highest_24h_exact.rounded()
+    yield Row("highest 24 h", str(usual), str(highest), changed=usual != highest)

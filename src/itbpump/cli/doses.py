@@ -194,7 +194,8 @@ def _stop_texts(line: Pump) -> list[str]:
 
     drug = line.status().drug
     if drug not in library_names():
-        return [f"No library tells what a sudden stop of {drug or 'a drug not known here'} does: watch for withdrawal.", STAYS_STOPPED]
+        unknown = f"no library here tells what a sudden stop of {drug} does" if drug else "the pump does not tell which drug it holds"
+        return [f"{unknown[0].upper()}{unknown[1:]}: watch for withdrawal.", STAYS_STOPPED]
     texts = load_library(drug).texts
     return [texts.stop_confirmation.text, STAYS_STOPPED]
 

@@ -206,6 +206,13 @@ def test_stop_tells_of_withdrawal_and_asks(cli: Any, running: str, answers: str,
     assert cli("status", running, "--json").data["run_state"] == state
 
 
+@pytest.mark.sr("SR-33")
+def test_a_pump_of_an_unknown_drug_can_be_stopped(cli: Any, paired: str) -> None:
+    told = cli("stop", paired, answers="STOP\n")
+    assert told.code == 0, told.err
+    assert "does not tell which drug it holds: watch for withdrawal" in told.said
+
+
 @pytest.mark.sr("SR-13")
 def test_prime(cli: Any, running: str, variant: Callable[..., str]) -> None:
     with_prime = variant(("[therapy]", '[prime]\nscope = "path"\n\n[therapy]'))

@@ -6,7 +6,7 @@ from dataclasses import replace as changed
 
 import pytest
 
-from itbpump.safety import REASONS, Decision, Finding, Override, OverrideError, Review, Severity, decide, review
+from itbpump.safety import REASONS, Decision, Finding, Override, OverrideError, Review, Severity, basis_of, decide, review
 from tests.unit.therapy.prescriptions import prescription
 
 INFO, SOFT, SECOND, HARD = Severity.INFO, Severity.SOFT, Severity.SECOND, Severity.HARD
@@ -170,3 +170,19 @@ def test_an_override_is_logged_with_all_it_rests_on() -> None:
         "user": "u",
         "second": "v",
     }
+
+
+@pytest.mark.sr("SR-03")
+def test_what_a_decision_rested_on_is_kept_with_its_command() -> None:
+    found = judged(finding("a", SOFT))
+    decision = decide(found, {"a": "comfort: palliative"})
+    kept = {
+        "review": found.digest,
+        "verdict": "soft",
+        "library": dict(found.library),
+        "overrides": [overridden("a", "comfort", "palliative").json()],
+        "user": "",
+        "second": "",
+    }
+    assert basis_of(found, decision) == kept
+    assert basis_of(found, decision, "u", "v", "P-1") == {**kept, "user": "u", "second": "v", "patient": "P-1"}

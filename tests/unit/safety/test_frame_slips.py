@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace as changed
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
+from itbpump.configuration import wire_configuration
 from itbpump.drugs import load_library
 from itbpump.present import PresentPump
 from itbpump.profiles import load_profile
@@ -16,10 +18,11 @@ from itbpump.quantity import Duration, Length, Mass, MassRate, TimeOfDay, Volume
 from itbpump.safety.context import Context
 from itbpump.safety.entry_times import duration_hits
 from itbpump.safety.review import _context
-from itbpump.safety.rules_catheter import _inside, _used_since
+from itbpump.safety.rules_catheter import _implanted, _inside, _used_since
 from itbpump.safety.rules_entry import _odd_among, _times
 from itbpump.therapy import Prescription
 from tests.unit.safety.book_frame_entry import asking
+from tests.unit.safety.test_review import pump
 from tests.unit.therapy.prescriptions import bolus, continuous, flex, periodic, prescription, rate
 
 P40 = load_profile("P-40")
@@ -96,7 +99,7 @@ def test_boluses_are_compared_with_boluses() -> None:
         (Fraction(106, 1000), "10.6 % of"),
         (Fraction(105, 1000), "a tenth of"),
         (Fraction(95, 1000), "a tenth of"),
-        (Fraction(94, 1000), "9.4 % of"),
+        (Fraction(9_495, 100_000), "9.5 % of"),
     ],
 )
 def test_a_ratio_in_words(ratio: Fraction, text: str) -> None:
@@ -168,3 +171,11 @@ def test_what_a_length_of_catheter_holds_is_rounded_to_the_nearest_nL() -> None:
 def test_nothing_is_used_where_no_pump_was_read() -> None:
     assert _used_since(context(prescription())) == 0
     assert _used_since(context(prescription(), prescription())) == 0
+    rx = prescription()
+    for days, nL in ((-3, 0), (0, 0), (3, 300_000)):
+        assert _used_since(context(rx, pump(wire_configuration(rx, P40), host_now=rx.pump.as_of + timedelta(days=days)))) == nL
+
+
+def test_a_catheter_without_lengths_has_no_implanted_length() -> None:
+    with pytest.raises(AssertionError, match=r"^lengths are given together or not at all$"):
+        _implanted(context(prescription()))

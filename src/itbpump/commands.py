@@ -109,6 +109,10 @@ class Commands:
                 outcome = self._completed(self._sent(cmd_id, kind, make(cmd_id), what))
                 return _noted(outcome, unwritten) if unwritten else self._settle(cmd_id, what, outcome)
 
+    def intents(self) -> tuple[Intent, ...]:
+        """Every command of this companion to this pump, oldest first."""
+        return tuple(self._state.intents(self._session.key))
+
     def bases_applied(self) -> Iterator[str]:
         """What the decisions rested on that the pump has carried out, the newest first."""
         return (intent.basis for intent in reversed(self._state.intents(self._session.key)) if intent.state == "applied" and intent.basis)

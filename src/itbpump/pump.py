@@ -219,6 +219,10 @@ class Pump:
         """The pump's stored results of this programmer, newest first."""
         return self.session.results(ResultScope.OWN)
 
+    def decisions(self) -> tuple[Intent, ...]:
+        """Every command that was decided here for this pump, oldest first, with what the decision rested on."""
+        return self._commands.intents()
+
     def host_now(self) -> datetime:
         """The host's time, with its offset."""
         return datetime.fromtimestamp(self._host_clock()).astimezone()

@@ -48,10 +48,21 @@ def log(
             "--kind", metavar="KIND", help="Only these: therapy, alarm, session, pump, or a kind. Repeatable.", autocompletion=_kind_names
         ),
     ] = None,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="What was decided here for this pump: reviews, overrides, who; not the pump's own log.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show the pump's event log in words, the newest entry first; as data the oldest first."""
+    from itbpump.cli.decisions import decision_lines, decisions_json
+
     out = Output(as_json)
+    if decisions:
+        with opened(url) as line:
+            intents = line.decisions()
+        out.data({"decisions": decisions_json(intents)})
+        out.say(*decision_lines(intents))
+        return
     wanted = _wanted_kinds(kind)
     with opened(url) as line:
         entries = [entry for entry in line.log(from_seq) if wanted is None or _is_wanted(entry, wanted)]

@@ -44,6 +44,7 @@ check: $(STAMP) ## lint, format, types, import contracts, generated files up to 
 	@$(BIN)/python protocols/make_vectors.py --check
 	@$(BIN)/python protocols/make_session.py --check
 	@$(BIN)/python scripts/safety_matrix.py --check
+	@$(BIN)/itbpump schema --check docs/prescription.schema.json
 
 format: $(STAMP) ## put the source into the house's form
 	@$(BIN)/ruff check --fix .

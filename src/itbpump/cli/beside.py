@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from itbpump.cli.days import WEEK_MS, day_gap_s, gap_text, offset_text, week_text
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from itbpump.forecast import Forecast
     from itbpump.present import PresentPump
     from itbpump.pump import Pump
-    from itbpump.quantity import Volume
 
 __all__ = ["dates_of_pump", "pump_heading"]
 
@@ -47,8 +46,8 @@ def _day(present: PresentPump, begins: datetime | None) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ dates
-def dates_of_pump(line: Pump, present: PresentPump, library: DrugLibrary, refill: Volume | None = None) -> Forecast:
-    """The dates of a pump as it runs; `refill`: with so much in its reservoir. Raises ForecastError."""
+def dates_of_pump(line: Pump, present: PresentPump, library: DrugLibrary, *, implanted_on: date | None = None) -> Forecast:
+    """The dates of a pump as it runs: its count, its last fill by its log, its battery. Raises ForecastError."""
     from itbpump.forecast import forecast, last_fill
 
     status, fill = line.status(), last_fill(line.log(), present)
@@ -56,9 +55,9 @@ def dates_of_pump(line: Pump, present: PresentPump, library: DrugLibrary, refill
         present,
         profile=line.profile,
         library=library,
-        refill=refill,
         filled=fill.volume if fill is not None else None,
         filled_on=fill.on if fill is not None else None,
+        implanted_on=implanted_on,
         eri_left_days=None if status.eri_left_days == ERI_NOT_RAISED else status.eri_left_days,
         bolus_left_ms=status.bolus_left_ms,
     )

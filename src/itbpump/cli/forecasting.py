@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from itbpump.cli.beside import dates_of_pump
 from itbpump.cli.guard import USAGE, CommandError, Output
+from itbpump.cli.libraries import ClinicLibrary, library_for
 from itbpump.cli.pumps import opened
 
 if TYPE_CHECKING:
     from itbpump.forecast import Forecast
-    from itbpump.pump import Pump
 
-__all__ = ["forecast", "forecast_lines", "pump_forecast"]
-
-_ERI_NOT_RAISED = 65_535  # itbp1.toml, Status.eri_left_days
+__all__ = ["forecast", "forecast_lines"]
 
 
 def forecast(
@@ -27,6 +26,7 @@ def forecast(
         str | None, typer.Option("--implanted-on", metavar="DATE", help="Day of implant, such as 2026-11-22, for the pump's service life.")
     ] = None,
     *,
+    clinic_library: ClinicLibrary = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
     """Tell by when to refill: earliest, nominal and latest dates, and what limits them. Sends nothing."""
@@ -38,35 +38,20 @@ def forecast(
     if pump is not None and rx is None:
         with opened(pump) as line:
             title = f"Dates of pump {line.info.serial}, {line.info.profile}{', SIMULATED' if line.info.simulated else ''}, as it runs now"
-            found = pump_forecast(line, day)
+            present = line.present()
+            if present.configuration is None:
+                raise CommandError("the pump has no therapy, so nothing flows and there is no date; program it first")
+            library = library_for(present.configuration.drug, clinic_library)
+            found = dates_of_pump(line, present, library, implanted_on=day)
     elif rx is not None and pump is None:
         new = load_prescription(rx)
         title = f"Dates of the prescription for patient {new.patient.id}, {new.pump.profile}, as written"
-        found = dates_of(new, implanted_on=day)
+        found = dates_of(new, library=library_for(new.drug.name, clinic_library), implanted_on=day)
     else:
         raise CommandError("give a prescription or --pump URL, one of the two", USAGE)
     out.data(found.json())
     if not as_json:
         out.say(title, "", *forecast_lines(found))
-
-
-def pump_forecast(line: Pump, implanted_on: date | None = None) -> Forecast:
-    """The dates of a pump as it runs: its count, its last fill by its log, its battery."""
-    from itbpump.forecast import forecast as dates_of
-    from itbpump.forecast import last_fill
-
-    status = line.status()
-    present = line.present()
-    fill = last_fill(line.log(), present)
-    return dates_of(
-        present,
-        profile=line.profile,
-        filled=fill.volume if fill is not None else None,
-        filled_on=fill.on if fill is not None else None,
-        implanted_on=implanted_on,
-        eri_left_days=None if status.eri_left_days == _ERI_NOT_RAISED else status.eri_left_days,
-        bolus_left_ms=status.bolus_left_ms,
-    )
 
 
 def forecast_lines(found: Forecast) -> list[str]:

@@ -34,6 +34,8 @@ def opening_error(url: str, error: BaseException) -> TransportError:
     """Why `url` could not be opened."""
     text = _text(error)
     if _caused_by(error, (ValueError, TypeError)):  # TypeError: pyserial compares the port that is missing in socket://host
+        if any(isinstance(link, TypeError) for link in _chain(error)):
+            text = "the port is missing after the host"
         return BadUrlError(
             url, text, "give a serial device, socket://HOST:PORT, rfc2217://HOST:PORT, spy://DEVICE, or sim://P-40?fill=38mL"
         )

@@ -133,12 +133,12 @@ def configured_pump(
     Its uptime 0 is the prescription's `as_of`. The true reservoir holds the prescription's volume, or `fill_nL` if the two shall differ.
     `entropy(n)` gives the pump's random bytes; by default they follow from the seed.
     A factory programmer of its own, with a key that nobody knows, gives the order: the pump's limits hold as for any other.
-    Raises PrescriptionError, ProfileError, ConfigurationError; SimulatorError if `profile` is another one or the pump refuses.
+    Raises PrescriptionError, ProfileError, ConfigurationError; BadUrlError if `profile` is another one, SimulatorError if the pump refuses.
     """
     prescription = load_prescription(rx)
     wanted = prescription.pump
     if profile is not None and profile != wanted.profile:
-        raise SimulatorError(str(rx), f"it is for a pump {wanted.profile}, not {profile}", "name that profile, or another prescription")
+        raise BadUrlError(str(rx), f"it is for a pump {wanted.profile}, not {profile}", "name that profile, or another prescription")
     configuration = wire_configuration(
         prescription,
         load_profile(wanted.profile),

@@ -19,10 +19,10 @@ from itbpump.drugs import DrugLibrary, Figure, load_library
 from itbpump.history import History
 from itbpump.profiles import PumpProfile, load_profile
 from itbpump.quantity import MS_PER_HOUR, Duration, Mass, Volume
-from itbpump.refill import Discrepancy, Refill
+from itbpump.refill import Refill
 from itbpump.safety import review, review_bolus, review_prime, review_refill
 from itbpump.therapy import Prescription
-from itbpump.wire.messages import AlarmNumber, CommandKind, Configuration, RunState
+from itbpump.wire.messages import AlarmNumber, CommandKind, Configuration, LogEntry, LogKind, RunState
 from tests.unit.safety.book import ALL_PARTS as FULL
 from tests.unit.safety.book import Page, page, write
 from tests.unit.safety.test_review import pump
@@ -296,16 +296,17 @@ def refilled(
     aspirated: str = "28.6 mL", filled: str = "38 mL", present: PresentPump = RUNNING, *, parts: tuple[str, ...] = SAID,
     counted: str | None = "8 mL", now: datetime | None = None, low_alarm: str = "6.5 mL", **state: Any,
 ) -> Callable[[], Page]:  # fmt: skip
-    """What the review of a refill says: 28.6 mL are expected, as much as is above the residual of 1.4 mL in a reservoir of 30 mL."""
+    """What the review of a refill says: 28.6 mL are expected, as much as is above the residual of 1.4 mL in a reservoir of 30 mL, and the pump
+    has given `counted` since its last fill."""
     library: DrugLibrary | None = state.pop("library", None)
     if present.configuration is not None:
         configuration = replace(present.configuration, low_alarm_nL=Volume.parse(low_alarm).nL)
         present = changed(present, **{"configuration": configuration, **state})
-    drawn, given = Volume.parse(aspirated).nL, None if counted is None else Volume.parse(counted).nL
-    tolerance = None if given is None else given * P40.accuracy_ppm // 1_000_000
-    expected = present.reservoir_nL - P40.residual.nL
-    fill = Volume.parse(filled).nL
-    plan = Refill(expected, drawn, fill, P40.residual.nL + fill, Discrepancy(drawn - expected, tolerance), given)
+    log: list[LogEntry] = []
+    if counted is not None:
+        before_nL = present.reservoir_nL + Volume.parse(counted).nL
+        log = [LogEntry(seq=9, uptime_ms=MS_PER_HOUR, wall_s=0, kind=LogKind.REFILL, a=before_nL, b=0)]
+    plan = Refill.plan(Volume.parse(aspirated), Volume.parse(filled), present, P40, log)
 
     def make() -> Page:
         return page(review_refill(plan, present, P40, library=library, now=now), parts=parts)
@@ -323,8 +324,8 @@ REFILLS: dict[str, Callable[[], Page]] = {
     "another alarm": refilled(alarms=(AlarmNumber.LOW_RESERVOIR,)),
     "motor stalled": refilled(alarms=STALL),
     # refill-discrepancy and under-delivery
-    "1.16 mL more than expected: the pump's accuracy on 8 mL": refilled("29.76 mL"),
-    "1.161 mL more than expected": refilled("29.761 mL"),
+    "1.66 mL more than expected: 14.5 % of 8 mL, and 0.5 mL": refilled("30.26 mL"),
+    "1.661 mL more than expected": refilled("30.261 mL"),
     "2 mL less than expected": refilled("26.6 mL"),
     "2.5 mL less than expected, last fill unknown": refilled("26.1 mL", counted=None),
     "4 mL more than expected of 8 mL": refilled("32.6 mL"),
@@ -336,7 +337,6 @@ REFILLS: dict[str, Callable[[], Page]] = {
     "an alarm at 6.212227 mL": refilled(low_alarm="6.212227 mL"),
     "an alarm at 6.212228 mL": refilled(low_alarm="6.212228 mL"),
     "an alarm at 6 mL": refilled(low_alarm="6 mL"),
-    "an alarm at 6 mL and 40.5 mL in the reservoir": refilled(filled="39.1 mL", low_alarm="6 mL"),
     # not-running
     "stopped": refilled(run_state=RunState.STOPPED, parts=FULL),
     "at the minimum rate": refilled(present=pump(wired(prescription({"mode": "minimum-rate"})))),

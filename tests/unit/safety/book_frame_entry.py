@@ -72,6 +72,7 @@ CASES_DOSE: dict[str, Case] = {
         periodic("40 mcg", "30m", "24h", "160 mcg/h"), periodic("40 mcg", "30m", "24h", "160 mcg/day")
     ),
     "weekend per hour": case(flex(rate("00:00", "200 mcg/h"), days=WEEKEND), day("200")),
+    "one day per hour": case(flex(rate("00:00", "200 mcg/h"), days=("wed",)), day("200")),
     "weekend per hour, written second": case(
         week((WORKDAYS, [rate("00:00", "200 mcg/day")]), (WEEKEND, [rate("00:00", "200 mcg/h"), rate("12:00", "190 mcg/h")])), day("200")
     ),
@@ -108,6 +109,7 @@ CASES_DOSE: dict[str, Case] = {
     "the same bolus every hour, written second": case(
         week((WORKDAYS, [rate("00:00", "300 mcg/day")]), (WEEKEND, hours_of("60 mcg", 24)["pattern"][0]["steps"]))
     ),
+    "the same bolus every hour of one day": case(hours_of("60 mcg", 24, days=("wed",))),
     "the same bolus twelve times beside another": case(
         flex(rate("00:00", "4 mcg/h"), *(bolus(f"{hour:02d}:30", "75 mcg", "30m") for hour in range(12)), bolus("20:00", "9 mcg", "30m")),
         day("200"),

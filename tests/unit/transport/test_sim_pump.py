@@ -10,7 +10,7 @@ import pytest
 from firmware_sim.device import SimulatedPump
 from firmware_sim.state_file import StateFile
 from itbpump.errors import PrescriptionError
-from itbpump.transport import SimulatorError, open_transport
+from itbpump.transport import BadUrlError, SimulatorError, open_transport
 from itbpump.transport.sim import SimTransport, configured_pump
 
 DAY_MS = 86_400_000
@@ -62,7 +62,7 @@ def test_the_true_fill_may_differ_from_what_the_prescription_says() -> None:
 @pytest.mark.sr("SR-20")
 def test_a_prescription_for_another_pump_or_none_at_all_is_refused(tmp_path: Path) -> None:
     profile = "P-20" if 'profile = "P-40"' in (EXAMPLES / "continuous.toml").read_text() else "P-40"
-    with pytest.raises(SimulatorError, match=f"not {profile}"):
+    with pytest.raises(BadUrlError, match=f"not {profile}"):
         open_transport(f"sim://{profile}?rx={EXAMPLES / 'continuous.toml'}")
     broken = tmp_path / "rx.toml"
     broken.write_text("schema = 1")

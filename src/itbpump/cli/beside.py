@@ -46,7 +46,7 @@ def _day(present: PresentPump, begins: datetime | None) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ dates
-def dates_of_pump(line: Pump, present: PresentPump, library: DrugLibrary, *, implanted_on: date | None = None) -> Forecast:
+def dates_of_pump(line: Pump, present: PresentPump, library: DrugLibrary | None, *, implanted_on: date | None = None) -> Forecast:
     """The dates of a pump as it runs: its count, its last fill by its log, its battery. Raises ForecastError."""
     from itbpump.forecast import forecast, last_fill
 

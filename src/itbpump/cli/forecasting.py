@@ -39,9 +39,8 @@ def forecast(
         with opened(pump) as line:
             title = f"Dates of pump {line.info.serial}, {line.info.profile}{', SIMULATED' if line.info.simulated else ''}, as it runs now"
             present = line.present()
-            if present.configuration is None:
-                raise CommandError("the pump has no therapy, so nothing flows and there is no date; program it first")
-            library = library_for(present.configuration.drug, clinic_library)
+            drug = present.configuration.drug if present.configuration is not None else None
+            library = library_for(drug, clinic_library) if drug is not None else None
             found = dates_of_pump(line, present, library, implanted_on=day)
     elif rx is not None and pump is None:
         new = load_prescription(rx)

@@ -296,8 +296,8 @@ def refilled(
     aspirated: str = "28.6 mL", filled: str = "38 mL", present: PresentPump = RUNNING, *, parts: tuple[str, ...] = SAID,
     counted: str | None = "8 mL", now: datetime | None = None, low_alarm: str = "6.5 mL", **state: Any,
 ) -> Callable[[], Page]:  # fmt: skip
-    """What the review of a refill says: 28.6 mL are expected, as much as is above the residual of 1.4 mL in a reservoir of 30 mL, and the pump
-    has given `counted` since its last fill."""
+    """What the review of a refill says. 28.6 mL are expected: a reservoir of 30 mL without its residual; `counted` was given since the
+    last fill, None where the log does not show it."""
     library: DrugLibrary | None = state.pop("library", None)
     if present.configuration is not None:
         configuration = replace(present.configuration, low_alarm_nL=Volume.parse(low_alarm).nL)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from itbpump.configuration import mass_of_units, wire_configuration
 from itbpump.history import History
 from itbpump.profiles import load_profile
-from itbpump.quantity import MS_PER_DAY, MS_PER_HOUR, MassRate
+from itbpump.quantity import MS_PER_DAY, MS_PER_HOUR, Exact, MassRate
+from itbpump.safety import review
 from itbpump.safety.across import NOTHING, Course, Past, Phase, anywhere_in, begun, highest_24h_across, ran_until, sum_of_last_24h
 from itbpump.safety.current import Current
 from itbpump.safety.model import Severity
@@ -20,7 +21,7 @@ from itbpump.schedule import WEEK_MS, Schedule
 from itbpump.therapy import Prescription
 from itbpump.therapy_view import view_configuration
 from itbpump.wire.messages import RunState
-from tests.unit.safety.test_review import message, of, pump, review, severities
+from tests.unit.safety.test_review import message, of, pump, severities
 from tests.unit.therapy.prescriptions import bolus, continuous, flex, prescription, prescriptions, rate
 
 P40 = load_profile("P-40")
@@ -31,9 +32,9 @@ def constant(flow: int, ng_per_mL: int = MG_PER_ML, length_ms: int | None = None
     return Phase(Schedule.constant(flow), 0, ng_per_mL, length_ms)
 
 
-def rates(past: Past, *phases: Phase) -> tuple[Fraction, Fraction]:
+def rates(past: Past, *phases: Phase) -> tuple[Exact, Exact]:
     across, after = highest_24h_across(past, Course(phases))
-    return Fraction(across.ng_per_day), Fraction(after.ng_per_day)
+    return across.ng_per_day, after.ng_per_day
 
 
 @pytest.mark.sr("SR-07")

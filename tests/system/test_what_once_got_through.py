@@ -13,7 +13,7 @@ import pytest
 
 from itbpump.quantity import Duration, Mass, Volume
 from itbpump.safety import OverrideError, Review, Severity, decide, review, review_bolus
-from tests.system.visit import LOWEST, MONDAY, PAIN, SCREENED, STOPPED, Visit, daily, message, worst
+from tests.system.visit import LOWEST, MONDAY, PAIN, STOPPED, Visit, daily, message, worst
 from tests.unit.therapy.prescriptions import bolus, flex, periodic, prescription, rate
 
 HARD, SECOND, SOFT, INFO = Severity.HARD, Severity.SECOND, Severity.SOFT, Severity.INFO

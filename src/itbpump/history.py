@@ -26,9 +26,10 @@ class History:
 
     `untreated_since_ms`: when a stop, a safe state or a stall ended delivery that has not begun again. `therapy_since_ms`: the latest time
     at which the therapy in force can have begun; `before_since_ms`, `before_until_ms`: from when on the one before it surely ran, and until
-    when. `commits`: of configurations. `interrupted`: a stop or a safe state in the last 24 h. `boluses`: end and pulses of those that
+    when. `commits`: of configurations; `interruptions`: stops and safe states. `is_whole_day`: the log reaches back 24 h, or to the pump's
+    beginning. `interrupted`: a stop or a safe state in the last 24 h. `boluses`: end and pulses of those that
     ended in the last 24 h, `primes` apart. `missed_nL`: what stalls of the last two days kept from the patient. `primed_ms`: the last
-    prime. `filled_ms`, `filled_nL`: the last fill, and all that was in the reservoir then.
+    prime, `bridge_ended_ms` the end of the last bridge. `filled_ms`, `filled_nL`: the last fill, and all that was in the reservoir then.
     """
 
     untreated_since_ms: int | None = None
@@ -36,11 +37,14 @@ class History:
     before_since_ms: int | None = None
     before_until_ms: int | None = None
     commits: tuple[int, ...] = ()
+    interruptions: tuple[int, ...] = ()
+    is_whole_day: bool = False
     interrupted: bool = False
     boluses: tuple[tuple[int, int], ...] = ()
     primes: tuple[tuple[int, int], ...] = ()
     missed_nL: int = 0
     primed_ms: int | None = None
+    bridge_ended_ms: int | None = None
     filled_ms: int | None = None
     filled_nL: int | None = None
 
@@ -58,23 +62,42 @@ class History:
         fills = [entry for entry in log if entry.kind is LogKind.REFILL]
         ended = [entry for entry in log if entry.kind is LogKind.BOLUS_END and now_ms - entry.uptime_ms < MS_PER_DAY]
         commits = tuple(entry.uptime_ms for entry in log if _configures(entry))
-        is_new = bool(commits) and previous is not None and configuration is not None and not same_therapy(previous, configuration)
+        interruptions = tuple(entry.uptime_ms for entry in log if _interrupts(entry))
+        before = _before(log, commits, interruptions, configuration, previous)
         given = {False: [entry for entry in ended if not _is_prime(entry)], True: [entry for entry in ended if _is_prime(entry)]}
         missed = [entry.b for entry in log if entry.kind is LogKind.STALL_RECOVERED and now_ms - entry.uptime_ms < RECENT_MS]
         return cls(
             untreated_since_ms=_untreated_since(log, run_state),
             therapy_since_ms=_therapy_since(log, configuration, previous) if configuration is not None else None,
-            before_since_ms=(commits[-2] if len(commits) > 1 else log[0].uptime_ms) if is_new else None,
-            before_until_ms=commits[-1] if is_new else None,
+            before_since_ms=before[0] if before is not None else None,
+            before_until_ms=before[1] if before is not None else None,
             commits=commits,
+            interruptions=interruptions,
+            is_whole_day=bool(log) and (log[0].seq == 0 or now_ms - log[0].uptime_ms >= MS_PER_DAY),
             interrupted=any(_interrupts(entry) and now_ms - entry.uptime_ms < MS_PER_DAY for entry in log),
             boluses=tuple((entry.uptime_ms, entry.a) for entry in given[False] if entry.a),
             primes=tuple((entry.uptime_ms, entry.a) for entry in given[True] if entry.a),
             missed_nL=sum(missed),
             primed_ms=primes[-1] if primes else None,
+            bridge_ended_ms=max((entry.uptime_ms for entry in log if entry.kind is LogKind.BRIDGE_END), default=None),
             filled_ms=fills[-1].uptime_ms if fills else None,
             filled_nL=fills[-1].a if fills else None,
         )
+
+
+def _before(
+    log: Sequence[LogEntry],
+    commits: Sequence[int],
+    interruptions: Sequence[int],
+    configuration: Configuration | None,
+    previous: Configuration | None,
+) -> tuple[int, int] | None:
+    """From when to when the configuration before ran; None where it is the therapy in force, which has only gone on."""
+    if not commits or configuration is None or previous is None:
+        return None
+    since = commits[-2] if len(commits) > 1 else log[0].uptime_ms
+    until = min((at for at in (*interruptions, commits[-1]) if at >= since), default=commits[-1])
+    return None if until == commits[-1] and same_therapy(previous, configuration) else (since, until)
 
 
 def _untreated_since(log: Sequence[LogEntry], run_state: RunState) -> int | None:

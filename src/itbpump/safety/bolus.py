@@ -18,7 +18,7 @@ from itbpump.quantity import MS_PER_HOUR, Concentration, Duration, Mass, MassRat
 from itbpump.safety.across import Course, Phase, highest_24h_across
 from itbpump.safety.bolus_checks import delivery_hits, size_hits
 from itbpump.safety.context import percent_text
-from itbpump.safety.current import Current
+from itbpump.safety.current import Current, boluses_of_a_day
 from itbpump.safety.model import Achievable, Finding, Hit, Rendering, Review, Row, RuleSet, Severity, canonical_digest
 from itbpump.safety.rules_drug import daily_total_hits
 from itbpump.safety.rules_present import alarm_hits
@@ -151,11 +151,11 @@ def repeated_bolus(c: BolusContext) -> Iterator[Hit]:
 @RULES.rule("bolus-soon", "SR-08", worst=SECOND)
 def bolus_soon(c: BolusContext) -> Iterator[Hit]:
     """Boluses before the first has come to its effect are one bolus to the patient."""
-    apart, pulse = c.library.bolus_apart, c.profile.pulse_volume.nL
-    recent = [pulses for ended, pulses in c.present.history.boluses if c.present.uptime_ms - ended < apart.value.ms]
+    apart = c.library.bolus_apart
+    recent = [mass.ng for back, mass in boluses_of_a_day(c.present, c.view, c.profile.pulse_volume.nL) if back < apart.value.ms]
     if not recent:
         return
-    together = Mass(mass_of_pulses(sum(recent), c.view.concentration, pulse).ng + c.given.ng).rounded()
+    together = Mass(sum(recent) + c.given.ng).rounded()
     message = f"the last bolus ended less than {apart.value} ago and has not come to its full effect; with this one {together}"
     severity = SECOND if together > c.library.bolus_hard.value else SOFT
     yield Hit(severity, message, together.text(), c.library.bolus_hard.value.text(), apart.origin)

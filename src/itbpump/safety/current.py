@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from itbpump.profiles import PumpProfile
     from itbpump.therapy import Prescription
 
-__all__ = ["Current", "is_other_drug", "is_relabelled"]
+__all__ = ["Current", "boluses_of_a_day", "is_other_drug", "is_relabelled"]
 
 NO_DRUG: Final = Mass(0)
 
@@ -35,6 +35,7 @@ class Current:
 
     `age_ms`: how long it has been running; `untreated_ms`: how long its patient has had nothing; None where not known. `past`: what it
     gave, boluses included that the log tells of (`boluses`); `unexplained`: what the pump's sum of the last 24 h has beside both;
+    `unlogged` is the same where the log does not show every bolus of the day, else nothing: then it was an earlier schedule's;
     `left` is still to come of a bolus under way; `primed`: what primes pushed into the path; `scheduled_24h`: what should have come in the
     last 24 h, where all of them are known. `last`: what treats, or treated last; None where that is not known. `before`: what treated
     before the therapy in force in the last 24 h; `used_to`: what those gave, where the therapy was changed in them.
@@ -52,6 +53,7 @@ class Current:
     left: Mass = NO_DRUG
     boluses: Mass = NO_DRUG
     unexplained: Mass = NO_DRUG
+    unlogged: Mass = NO_DRUG
     primed: Mass = NO_DRUG
     scheduled_24h: Mass = NO_DRUG
     before: TherapyView | None = None
@@ -62,7 +64,7 @@ class Current:
     @property
     def given_by_hand(self) -> Mass:
         """What the last 24 h gave beside the schedule: boluses the log tells of, and what only the pump's sum tells."""
-        return Mass(self.boluses.ng + self.unexplained.ng)
+        return Mass(self.boluses.ng + self.unlogged.ng)
 
     @property
     def extra(self) -> Mass:
@@ -94,12 +96,14 @@ class Current:
         held = present.path_concentration_ng_per_mL if present.path_left_pulses else 0
         left = mass_of_pulses(present.bolus_left_pulses, Concentration(max(view.concentration.ng_per_mL, held)), pulse).rounded()
         lately = _Lately(NOTHING, 0, 0) if last is None else _scheduled(present, last, profile, age, idle)
-        given = list(_boluses(present, view, pulse))
+        given = list(boluses_of_a_day(present, view, pulse))
         boluses = Mass(sum(mass.ng for _, mass in given)).rounded()
         primed = Mass(sum(mass_of_pulses(pulses, view.concentration, pulse).ng for _, pulses in present.history.primes))
         beside = present.mass_24h_ng - mass_of_units(lately.surely, 1) - boluses.ng - primed.ng
         is_whole = lately.known_ms >= MS_PER_DAY and not present.history.interrupted
-        by_sum = last is None or (idle is None and not present.is_treating)
+        by_sum = last is None or (idle is None and not present.is_treating) or _bridged_lately(present)
+        unexplained = Mass(0) if by_sum else Mass(max(Fraction(0), beside)).rounded()
+        ran_on = is_whole or _ran_on(present, view, profile, lately, beside)
         return cls(
             "pump",
             configuration,
@@ -110,11 +114,12 @@ class Current:
             idle,
             left=left,
             boluses=boluses,
-            unexplained=Mass(0) if by_sum else Mass(max(Fraction(0), beside)).rounded(),
+            unexplained=unexplained,
+            unlogged=Mass(0) if _is_earlier_schedule(present, lately) else unexplained,
             primed=primed.rounded(),
             scheduled_24h=Mass(mass_of_units(lately.surely, 1)).rounded() if present.is_treating and is_whole else Mass(0),
             before=lately.before,
-            used_to=MassRate(present.mass_24h_ng) if is_whole and age is not None and age < MS_PER_DAY else None,
+            used_to=MassRate(present.mass_24h_ng) if ran_on and age is not None and age < MS_PER_DAY else None,
             past=sum_of_last_24h(present.mass_24h_ng) if by_sum else together(lately.past, given_at(_in_ng(given))),
             bridging=present.bridging,
             present=present,
@@ -184,12 +189,33 @@ def _scheduled(present: PresentPump, last: TherapyView, profile: PumpProfile, ag
     covered = min(MS_PER_DAY, present.uptime_ms - since)
     if before.mode not in THERAPEUTIC:
         return _Lately(past, surely, covered)
-    old = view_configuration(before, profile)
-    older = begun(_past(old, _week_ms(present, before), span), covered)
-    return _Lately(together(past, older), surely + _surely(old, older, covered - span), covered, old)
+    old, ended_ms = view_configuration(before, profile), present.uptime_ms - until
+    older = begun(_past(old, _week_ms(present, before), ended_ms), covered)
+    return _Lately(together(past, older), surely + _surely(old, older, covered - min(covered, ended_ms)), covered, old)
 
 
-def _boluses(present: PresentPump, view: TherapyView, pulse_nL: int) -> Iterator[tuple[int, Mass]]:
+def _bridged_lately(present: PresentPump) -> bool:
+    """A bridge gave part of the last 24 h: no schedule tells what, only the pump's own sum."""
+    ended = present.history.bridge_ended_ms
+    return present.bridging or (ended is not None and present.uptime_ms - ended < MS_PER_DAY)
+
+
+def _is_earlier_schedule(present: PresentPump, lately: _Lately) -> bool:
+    """The log shows every bolus of the day but not all that was programmed in it: what is beside both was an earlier schedule's. After
+    another label it may be what the path held."""
+    old, new = present.previous, present.configuration
+    is_relabelled = old is not None and new is not None and old.concentration_ng_per_mL != new.concentration_ng_per_mL
+    return present.history.is_whole_day and lately.known_ms < MS_PER_DAY and not is_relabelled
+
+
+def _ran_on(present: PresentPump, view: TherapyView, profile: PumpProfile, lately: _Lately, beside_ng: Fraction) -> bool:
+    """Several commits of one day hide what ran before them; that something did all the time is told by what it gave."""
+    least = Fraction(profile.minimum_rate.whole_nL_per_day * view.concentration.ng_per_mL, 1_000_000)
+    hidden_ms = MS_PER_DAY - lately.known_ms
+    return present.is_treating and not present.history.interrupted and beside_ng * MS_PER_DAY >= least * hidden_ms
+
+
+def boluses_of_a_day(present: PresentPump, view: TherapyView, pulse_nL: int) -> Iterator[tuple[int, Mass]]:
     """How long ago each bolus of the last 24 h ended, and its drug: of the label it was given under."""
     relabelled = present.history.before_until_ms
     before = present.previous.concentration_ng_per_mL if present.previous is not None else view.concentration.ng_per_mL

@@ -50,6 +50,7 @@ def _that_ran(present: PresentPump) -> Iterator[tuple[Configuration, int | None]
         committed = commits[-number] if len(commits) >= number else None
         began = interrupted is None or committed is None or committed < interrupted
         if configuration is not None and configuration.mode in THERAPEUTIC and began:
-            ends = [end for end in (interrupted, replaced) if end is not None]
-            yield configuration, min(ends, default=None)
+            # The first end counts: a later stop ended what treated nobody.
+            ends = [end for end in (*present.history.interruptions, interrupted, replaced) if end is not None]
+            yield configuration, min((end for end in ends if committed is None or end >= committed), default=None)
         replaced = committed

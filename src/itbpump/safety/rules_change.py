@@ -36,10 +36,11 @@ def _rise(c: Context) -> tuple[Fraction, str] | None:
     A therapy that was changed within the last 24 h is none that anybody is used to: then it is what those 24 h really gave, so that steps
     of one day add up, and the undoing of one is no increase.
     """
-    used_to = c.current.used_to if c.current is not None else None
-    if increase_share(c) is None or used_to is None or not used_to.ng_per_day:
-        share = increase_share(c)
-        return None if share is None else (share, "the highest 24 h rises by")
+    share, used_to = increase_share(c), c.current.used_to if c.current is not None else None
+    if share is None:
+        return None
+    if share <= 0 or used_to is None or not used_to.ng_per_day:  # what goes on as it is, is no increase
+        return share, "the highest 24 h rises by"
     return Fraction(
         c.view.highest_24h_exact.ng_per_day
     ) / used_to.ng_per_day - 1, f"the highest 24 h is, above the {used_to} of the last 24 h,"
@@ -92,6 +93,8 @@ def _is_way_back(c: Context) -> bool:
     """The therapy that the last day was mostly given by had no less."""
     current = c.current
     if current is None or current.used_to is None or current.before is None or current.before.drug != c.view.drug:
+        return False
+    if not current.scheduled_24h.ng:  # the one before may have run for minutes
         return False
     return c.view.highest_24h_exact <= current.before.highest_24h_exact
 

@@ -35,6 +35,8 @@ def start(c: Context) -> Iterator[Hit]:
     """A start from a stopped, unconfigured or minimum-rate pump is carried by the screening dose, or by the drug's own start limit."""
     if not c.is_therapy or c.current is None or (c.current.is_treating and not is_other_drug(c.view, c.current)):
         return
+    if _goes_on(c, c.current):
+        return
     yield from _screening_hits(c)
     soft, second, total = c.library.start_absolute_soft, c.library.start_absolute_second, c.view.highest_24h_exact
     if soft is None or second is None or total <= soft.value:
@@ -42,6 +44,14 @@ def start(c: Context) -> Iterator[Hit]:
     severity, limit = (SECOND, second) if total > second.value else (SOFT, soft)
     message = f"a start at up to {total.rounded()} in 24 h is above {limit.value}"
     yield Hit(severity, message, total.rounded().text(), limit.value.text(), limit.origin)
+
+
+def _goes_on(c: Context, current: Current) -> bool:
+    """After an interruption too short to lose tolerance, no more than before is no start; `restart` tells how long it was."""
+    idle, last = _untreated_ms(current), current.last
+    if idle is None or idle >= c.library.restart_soft_after.value.ms or last is None or last.drug != c.view.drug:
+        return False
+    return c.view.highest_24h_exact <= last.highest_24h_exact
 
 
 def _screening_hits(c: Context) -> Iterator[Hit]:

@@ -85,7 +85,7 @@ def test_a_file_that_stops_gave_nothing_and_one_without_a_date_has_no_age() -> N
 
 
 def test_what_was_given_by_hand_adds_up() -> None:
-    current = Current("pump", None, None, None, False, None, None, NOTHING, False, Mass(300), Mass(1), Mass(20))
+    current = Current("pump", None, None, None, False, None, None, NOTHING, False, Mass(300), Mass(1), unlogged=Mass(20))
     assert current.given_by_hand == Mass(21)
     assert current.extra == Mass(321)
     bare = Current("pump", None, None, None, False, None, None, NOTHING, False)
@@ -219,11 +219,12 @@ def test_the_therapy_before_a_young_one_counts_as_far_as_it_surely_ran() -> None
     # known for 18 h only: 50, and 12 h of 400 mcg/day
     short = read(changed(young, history=began(6, 18)))
     assert in_last(short, 6, 18, 24) == [50, 250, 250]
-    assert (short.scheduled_24h, short.unexplained, short.used_to) == (Mass(0), Mass(110_000), None)
+    assert (short.scheduled_24h, short.unexplained, short.used_to) == (Mass(0), Mass(110_000), MassRate(360_000))
     for unknown in (changed(young, previous=None), changed(young, history=began(6))):
         alone = read(unknown)
         assert in_last(alone, 6, 24) == [50, 50]
-        assert (alone.scheduled_24h, alone.unexplained, alone.before, alone.used_to) == (Mass(0), Mass(310_000), None, None)
+        known = (alone.scheduled_24h, alone.unexplained, alone.before, alone.used_to)
+        assert known == (Mass(0), Mass(310_000), None, MassRate(360_000))
     half_known = History(therapy_since_ms=UPTIME - 6 * MS_PER_HOUR, before_since_ms=0)
     assert in_last(read(changed(young, history=half_known)), 24) == [50]
     half_known = changed(half_known, before_since_ms=None, before_until_ms=UPTIME - 6 * MS_PER_HOUR)

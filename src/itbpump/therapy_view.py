@@ -20,7 +20,17 @@ from itbpump.wire.messages import Configuration, Mode, Pattern, Status, StepKind
 if TYPE_CHECKING:
     from itbpump.profiles import PumpProfile
 
-__all__ = ["DAY_NAMES", "BolusView", "DeliveryView", "StepView", "TherapyView", "count_in_words", "days_in_words", "view_configuration"]
+__all__ = [
+    "DAY_NAMES",
+    "BolusView",
+    "DeliveryView",
+    "StepView",
+    "TherapyView",
+    "count_in_words",
+    "days_in_words",
+    "steepest_fall",
+    "view_configuration",
+]
 
 DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _ONES = (
@@ -209,6 +219,20 @@ class TherapyView:
         if self.bridge is not None:
             form["bridge"] = {"flow": self.bridge[0].json(), "volume": self.bridge[1].json()}
         return form
+
+
+def steepest_fall(before: TherapyView, after: TherapyView) -> tuple[Fraction, str]:
+    """The largest share by which the schedule falls, in its highest 24 h, its mean or its lowest day, and which; negative where all rise.
+
+    What a patient may ask for replaces nothing that comes by itself, so it is not in it.
+    """
+    pairs = (
+        ("the highest 24 h", before.highest_scheduled_24h, after.highest_scheduled_24h),
+        ("the mean day", before.mean_day, after.mean_day),
+        ("the lowest day", before.lowest_day, after.lowest_day),
+    )
+    falls = [(1 - Fraction(new.ng_per_day) / old.ng_per_day, what) for what, old, new in pairs if old.ng_per_day]
+    return max(falls, key=lambda fall: fall[0], default=(Fraction(0), ""))
 
 
 @dataclass(frozen=True, slots=True)

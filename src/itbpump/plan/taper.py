@@ -20,6 +20,7 @@ from itbpump.profiles import load_profile
 from itbpump.quantity import Concentration, Duration, Flow, MassRate, rate_of_flow
 from itbpump.safety import Finding, Severity
 from itbpump.therapy import Continuous, Prescription, Stopped
+from itbpump.therapy_view import steepest_fall
 
 if TYPE_CHECKING:
     from itbpump.drugs import DrugLibrary
@@ -178,9 +179,14 @@ class _Descent:
             if aimed == goal and isinstance(therapy, Continuous):
                 therapy = therapy.model_copy(update={"dose": self.goal})
             rx = self.ground.place(last, therapy, self.at)
-            if -self.step <= (self.ground.change(last, rx) or Fraction(0)) < 0:
+            if self._is_a_step(last, rx):
                 return rx, aimed
         return None
+
+    def _is_a_step(self, last: Prescription, rx: Prescription) -> bool:
+        """Down, and by no more than asked, also of what comes without the patient's asking."""
+        views = view_of(last, self.ground.profile), view_of(rx, self.ground.profile)
+        return -self.step <= (self.ground.change(last, rx) or Fraction(0)) < 0 and steepest_fall(*views)[0] <= self.step
 
     def _at_the_floor(self, last: Prescription, entries: list[Entry], refused: StepRefused) -> Sequence[str]:
         """The least that the pump can carry, where the therapy is one rate; and what it means that the plan ends there."""
@@ -189,7 +195,7 @@ class _Descent:
             share = Fraction(least.ng_per_day) / last.therapy.dose.ng_per_day
             therapy = self.ground.scaled(last, share, up=True, with_patient=True)
             rx = self.ground.place(last, therapy.model_copy(update={"dose": least}), self.at)
-            if -self.step <= (self.ground.change(last, rx) or Fraction(0)) < 0:
+            if self._is_a_step(last, rx):
                 entries.append(self.ground.judged(last, rx, "down to the least that the pump can carry"))
                 last = rx
         return self._end(last, entries, refused, refused.finding.message)

@@ -13,7 +13,7 @@ from itbpump.quantity import MS_PER_HOUR
 from itbpump.safety.context import Context, highest_across, keeps_period, percent_text
 from itbpump.safety.current import is_other_drug, is_relabelled
 from itbpump.safety.model import Hit, RuleSet, Severity
-from itbpump.therapy_view import TherapyView
+from itbpump.therapy_view import TherapyView, steepest_fall
 from itbpump.wire.messages import RunState
 
 __all__ = ["RULES", "increase_share"]
@@ -106,13 +106,7 @@ def decrease(c: Context) -> Iterator[Hit]:
     old = c.current.view if c.current is not None and increase_share(c) is not None else None
     if not c.is_therapy or old is None:
         return
-    pairs = (
-        ("the highest 24 h", old.highest_scheduled_24h, c.view.highest_scheduled_24h),
-        ("the mean day", old.mean_day, c.view.mean_day),
-        ("the lowest day", old.lowest_day, c.view.lowest_day),
-    )
-    falls = [(1 - Fraction(after.ng_per_day) / before.ng_per_day, what) for what, before, after in pairs if before.ng_per_day]
-    share, what = max(falls, key=lambda fall: fall[0], default=(Fraction(0), ""))
+    share, what = steepest_fall(old, c.view)
     limit = c.library.decrease_soft_percent
     if share > Fraction(limit.value, 100):
         text = percent_text(share)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from itbpump.configuration import wire_configuration
 from itbpump.present import PresentPump
+from itbpump.profiles import load_profile
 from itbpump.therapy import Prescription
-from tests.unit.safety.test_review import STOPPED
+from itbpump.wire.messages import RunState
+from tests.unit.safety.test_review import STOPPED, pump
 from tests.unit.therapy.prescriptions import WEEK, bolus, continuous, flex, periodic, prescription, rate
 
 Case = tuple[Prescription, Prescription | PresentPump | None, dict[str, Any]]
@@ -49,7 +52,7 @@ WEEKEND, WORKDAYS = ("sat", "sun"), ("mon", "tue", "wed", "thu", "fri")
 BESIDE_5 = asking("200 mcg/day", dose="5 mcg")
 BESIDE_40 = asking("200 mcg/day", dose="40 mcg", lockout="24h", max_per_day=1)
 PERIOD_5 = periodic("5 mcg", "5m", "12h", "190 mcg/day")
-FIVE_A_DAY_APART = [rate("00:00", "0 mcg/day"), bolus("06:00", "80 mcg", "1h")]
+WHOLE_DAY = [rate("00:00", "0 mcg/day"), bolus("06:00", "160 mcg", "1h")]
 
 CASES_DOSE: dict[str, Case] = {
     # -------------------------------------------------------------------------------------------- per hour for per day
@@ -96,14 +99,19 @@ CASES_DOSE: dict[str, Case] = {
     "a patient bolus beside nothing": case(asking("0 mcg/day")),
     "the day's total as each dose": case(periodic("80 mcg", "30m", "6h", "0 mcg/day"), day("80")),
     "the day's total on purpose": case(periodic("80 mcg", "30m", "24h", "0 mcg/day"), day("80")),
-    "the day's total, and a quarter more": case(flex(*FIVE_A_DAY_APART, bolus("18:00", "20 mcg", "1h")), day("80")),
-    "the day's total, and less than a quarter more": case(flex(*FIVE_A_DAY_APART, bolus("18:00", "19 mcg", "1h")), day("80")),
+    "the day's total, and a quarter more": case(flex(*WHOLE_DAY, bolus("18:00", "40 mcg", "1h")), day("160")),
+    "the day's total, and less than a quarter more": case(flex(*WHOLE_DAY, bolus("18:00", "39 mcg", "1h")), day("160")),
     "a tenth more than the day's total": case(periodic("88 mcg", "30m", "6h", "0 mcg/day"), day("80")),
     "more than a tenth more": case(periodic("89 mcg", "30m", "6h", "0 mcg/day"), day("80")),
     "a tenth less than the day's total": case(periodic("72 mcg", "30m", "6h", "0 mcg/day"), day("80")),
     "more than a tenth less": case(periodic("71 mcg", "30m", "6h", "0 mcg/day"), day("80")),
     "a total beside a pump that gives nothing": case(periodic("80 mcg", "30m", "6h", "0 mcg/day"), day("0")),
-    "a total beside a stopped pump": case(periodic("80 mcg", "30m", "6h", "0 mcg/day"), STOPPED),
+    "a total beside a stopped therapy": case(periodic("80 mcg", "30m", "6h", "0 mcg/day"), STOPPED),
+    "a total beside a pump that was stopped": (
+        prescription(periodic("80 mcg", "30m", "6h", "0 mcg/day")),
+        pump(wire_configuration(prescription(day("80")), load_profile("P-40")), run_state=RunState.STOPPED),
+        {},
+    ),
     # -------------------------------------------------------------------------------------------- a daily dose every hour
     "the same bolus every hour": case(hours_of("60 mcg", 24)),
     "the same bolus every hour, written second": case(

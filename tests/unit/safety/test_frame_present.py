@@ -356,6 +356,7 @@ def test_the_identity_of_a_pump_is_all_that_was_judged() -> None:
 
 
 def test_a_pump_without_a_configuration_has_no_reservoir_and_no_digest() -> None:
+    assert read(pump(None)).identity()["therapy"] is None
     assert read(pump(None)).json() == {
         "source": "pump",
         "treating": False,

@@ -19,7 +19,7 @@ from itbpump.safety.context import Context
 from itbpump.safety.entry_times import duration_hits
 from itbpump.safety.review import _context
 from itbpump.safety.rules_catheter import _implanted, _inside, _used_since
-from itbpump.safety.rules_entry import _odd_among, _times
+from itbpump.safety.rules_entry import _is_tenfold, _odd_among, _times
 from itbpump.therapy import Prescription
 from tests.unit.safety.book_frame_entry import asking
 from tests.unit.safety.test_review import pump
@@ -106,6 +106,11 @@ def test_a_ratio_in_words(ratio: Fraction, text: str) -> None:
     assert _times(ratio) == text
 
 
+@pytest.mark.parametrize(("larger", "smaller", "is_tenfold"), [(8, 1, True), (7, 1, False), (12, 1, True), (13, 1, False), (0, 0, False)])
+def test_ten_times_is_8_to_12_and_a_half_times_of_something(larger: int, smaller: int, is_tenfold: bool) -> None:
+    assert _is_tenfold(larger, smaller, SLIPS) is is_tenfold
+
+
 # ------------------------------------------------------------------------------------------------ thresholds
 ASKED = {"dose": "5 mcg", "over": "2h", "lockout": "168h", "max_per_day": 3}
 ASKED_SHORT = {**ASKED, "lockout": "6h"}
@@ -125,6 +130,9 @@ def test_the_shortest_interval_is_a_figure_of_the_file() -> None:
     half = with_duration("time_every_short", "30m")
     assert times(prescription(periodic("5 mcg", "5m", "30m")), half) == [("30m", "30h")]
     assert times(prescription(periodic("5 mcg", "5m", "31m")), half) == []
+    two_hours = with_duration("time_every_short", "2h")  # what is more than 60 min was not typed in minutes
+    assert times(prescription(periodic("5 mcg", "5m", "60m")), two_hours) == [("1h", "60h")]
+    assert times(prescription(periodic("5 mcg", "5m", "61m")), two_hours) == []
 
 
 def test_the_longest_bolus_is_a_figure_of_the_file() -> None:

@@ -106,6 +106,7 @@ INCREASE = chapter(
     row("30 percent above the last 24 h, in which the dose fell", of_dose("260 mcg/day"), changed_since(OLD_300, NOW, 2, 200_000)),
     row("just above 30 percent of them", of_dose("260.002 mcg/day"), changed_since(OLD_300, NOW, 2, 200_000)),
     row("back to what those 24 h gave", of_dose("290 mcg/day"), changed_since(OLD_300, NOW, 2, 290_000)),
+    row("the same that was begun 2 h ago", NOW, changed_since(of_dose("100 mcg/day"), NOW, 2, 110_000)),
     row("two steps in a day add up", of_dose("300 mcg/day"), changed_since(NOW, of_dose("260 mcg/day"), 2, 205_000)),
     row("in which the pump gave nothing", of_dose("262 mcg/day"), changed_since(OLD_300, NOW, 2, 0)),
     row("of another drug, in which the dose fell", morphine("1000 mcg/day"), changed_since(OLD_300, NOW, 2, 200_000)),
@@ -237,6 +238,12 @@ def first_morphine(dose: str) -> tuple[Prescription, Any]:
 
 BOTH = with_figure(BACLOFEN, start_absolute_soft=MassRate.parse("150 mcg/day"), start_absolute_second=MassRate.parse("160 mcg/day"))
 
+
+def stopped_file(back: timedelta | None) -> Prescription:
+    return prescription({**STOP, "since": None if back is None else AS_OF - back})
+
+
+OLD_500 = of_dose("500 mcg/day")
 START = chapter(
     "start",
     row("nothing known of the present", of_dose("900 mcg/day", screening=TESTED)),
@@ -250,6 +257,12 @@ START = chapter(
     row("a long effect, just above once", *first("100.002 mcg/day", screening=LONG)),
     row("a long effect, just above one and a half times", *first("150.002 mcg/day", screening=LONG)),
     row("from a stopped pump", of_dose("300.002 mcg/day", screening=TESTED), stopped(NOW, 1)),
+    row("the dose before, after 23 h 59 min", of_dose("500 mcg/day", screening=TESTED), stopped(OLD_500, 24 - 1 / 60)),
+    row("the least more than before, after 23 h 59 min", of_dose("500.002 mcg/day", screening=TESTED), stopped(OLD_500, 24 - 1 / 60)),
+    row("the dose before, after 24 h", of_dose("500 mcg/day", screening=TESTED), stopped(OLD_500, 24)),
+    row("the dose before, after nobody knows how long", of_dose("500 mcg/day", screening=TESTED), stopped(OLD_500)),
+    row("from a file that has been stopped for 5 h", of_dose("500 mcg/day", screening=TESTED), stopped_file(timedelta(hours=5))),
+    row("less than another drug gave, after 5 h", of_dose("500 mcg/day", screening=TESTED), stopped(morphine("1000 mcg/day"), 5)),
     row("from the minimum rate", of_dose("300.002 mcg/day", screening=TESTED), pump(prescription(LEAST))),
     row("from a file that is stopped", of_dose("300.002 mcg/day", screening=TESTED), prescription(STOP)),
     row("no screening, twice the largest of the label", *first("200 mcg/day")),
@@ -267,10 +280,6 @@ START = chapter(
 
 def stalled(hours: float, **state: Any) -> Any:
     return pump(NOW, alarms=(AlarmNumber.MOTOR_STALL,), history=History(untreated_since_ms=UPTIME_MS - round(hours * HOUR_MS)), **state)
-
-
-def stopped_file(back: timedelta | None) -> Prescription:
-    return prescription({**STOP, "since": None if back is None else AS_OF - back})
 
 
 NO_DOSE = of_dose("0 mcg/day", pump={"profile": "V-40"})

@@ -57,10 +57,10 @@ def _safety(*modules: str) -> tuple[str, ...]:
 AREAS = {
     "quantity": Area(("src/itbpump/quantity/*",), ("tests/unit/quantity",)),
     "schedule": Area(("src/itbpump/schedule.py",), ("tests/unit/schedule",)),
-    "safety-doses": Area(_safety("bolus", "bolus_checks", "prime", "refill", "overrides", "model", "table"), SAFETY_TESTS),
+    "safety-doses": Area(_safety("bolus", "bolus_checks", "prime", "refill", "rebase", "overrides", "model", "table"), SAFETY_TESTS),
     "safety-change": Area(_safety("rules_change", "rules_start", "rules_path", "rules_drug", "rules_pump", "rules_present"), SAFETY_TESTS),
     "safety-frame": Area(
-        _safety("across", "course", "current", "context", "review", "expected", "entry_times", "rules_entry", "rules_catheter"),
+        _safety("across", "course", "current", "lately", "context", "review", "expected", "entry_times", "rules_entry", "rules_catheter"),
         SAFETY_TESTS,
     ),
 }

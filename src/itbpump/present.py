@@ -184,7 +184,7 @@ def wait_text(present: PresentPump, profile: PumpProfile) -> str:
         flow = Fraction(old.bridge_flow_nL_per_day) if present.bridging else schedule_for(old, profile).mean_flow
     elif present.run_state is RunState.SAFE and present.mode is Mode.MINIMUM_RATE:  # without delivery it tells the programmed mode
         flow = Fraction(profile.minimum_rate.whole_nL_per_day)
-    amount = f"wait until {pulses:,} more pulses have passed"
+    amount = f"wait until {pulses:,} more {'pulse has' if pulses == 1 else 'pulses have'} passed"
     if flow == 0:
         return f"{amount}; the pump gives nothing now, so start its therapy first"
     tenths = -(-Fraction(pulses * profile.pulse_volume.nL * 240) // flow)

@@ -14,14 +14,14 @@ from itbpump.configuration import PresentPump, path_text, wait_text
 from itbpump.drugs import DrugLibrary, load_library
 from itbpump.errors import ConfigurationError
 from itbpump.profiles import PumpProfile
-from itbpump.quantity import MS_PER_HOUR, Concentration, Duration, Mass, MassRate, Volume, mass_of_pulses, pulses_for_mass
+from itbpump.quantity import MS_PER_HOUR, MS_PER_MINUTE, Concentration, Duration, Mass, MassRate, Volume, mass_of_pulses, pulses_for_mass
 from itbpump.safety.across import Course, Phase, highest_24h_across
 from itbpump.safety.bolus_checks import delivery_hits, size_hits
 from itbpump.safety.context import percent_text
 from itbpump.safety.current import Current, boluses_of_a_day
 from itbpump.safety.model import Achievable, Finding, Hit, Rendering, Review, Row, RuleSet, Severity, canonical_digest
 from itbpump.safety.rules_drug import daily_total_hits
-from itbpump.safety.rules_present import alarm_hits
+from itbpump.safety.rules_present import alarm_hits, state_words
 from itbpump.safety.rules_start import missed_hits
 from itbpump.schedule import WEEK_MS
 from itbpump.therapy_view import TherapyView
@@ -156,9 +156,10 @@ def bolus_soon(c: BolusContext) -> Iterator[Hit]:
     if not recent:
         return
     together = Mass(sum(recent) + c.given.ng).rounded()
-    message = f"the last bolus ended less than {apart.value} ago and has not come to its full effect; with this one {together}"
-    severity = SECOND if together > c.library.bolus_hard.value else SOFT
-    yield Hit(severity, message, together.text(), c.library.bolus_hard.value.text(), apart.origin)
+    message = f"a bolus of the last {apart.value} has not come to its full effect; with this one {together}"
+    is_large = together > c.library.bolus_hard.value
+    limit = c.library.bolus_hard.value.text() if is_large else apart.value.text()
+    yield Hit(SECOND if is_large else SOFT, message, together.text(), limit, apart.origin)
 
 
 @RULES.rule("first-period", "SR-08", worst=INFO)
@@ -184,7 +185,7 @@ def unknown_patient(c: BolusContext) -> Iterator[Hit]:
 def pump_state(c: BolusContext) -> Iterator[Hit]:
     """The pump runs, and gives neither another bolus nor a bridge."""
     if c.present.run_state is not RunState.RUNNING:
-        yield Hit(HARD, f"the pump is {c.present.run_state.name.lower()}; start a therapy first")
+        yield Hit(HARD, f"the pump is {state_words(c.present)}; start a therapy first")
     if c.present.stalled:
         yield Hit(HARD, "the motor does not turn: the pump would count a bolus that nobody gets; find the cause first")
     if c.present.bolus_left_pulses:
@@ -207,7 +208,8 @@ def path(c: BolusContext) -> Iterator[Hit]:
     old, label, pulse = Concentration(c.present.path_concentration_ng_per_mL), c.view.concentration, c.profile.pulse_volume.nL
     first = min(c.pulses, left)
     really = Mass(mass_of_pulses(first, old, pulse).ng + mass_of_pulses(c.pulses - first, label, pulse).ng).rounded()
-    message = f"the path still holds {path_text(c.present)}: this bolus would give about {really} instead of {c.given}; {_wait(c)}"
+    what = f"{mass_of_pulses(first, old, pulse).rounded()} of that" if old == label else f"about {really} instead of {c.given}"
+    message = f"the path still holds {path_text(c.present)}: this bolus would give {what}; {_wait(c)}"
     yield Hit(SOFT if old < label else HARD, message, really.text(), c.given.text(), "domain 2.2: a bolus pushes out what the path holds")
 
 
@@ -234,8 +236,8 @@ def review_bolus(
     Raises ConfigurationError for a pump without a configuration, whose drug is not known, and for a bolus of no drug or no time.
     """
     configuration, current, view = configured(present, profile)
-    if dose.ng == 0 or over.ms == 0:
-        raise ConfigurationError("a bolus of no drug, or in no time", "write a dose and a duration")
+    if dose.ng == 0 or over.ms == 0 or over.ms % MS_PER_MINUTE:
+        raise ConfigurationError("a bolus of no drug, in no time, or not in whole minutes", "write a dose and a duration such as 10m")
     library = library if library is not None else load_library(configuration.drug)
     pulses = pulses_for_mass(dose, view.concentration, profile.pulse_volume.nL)
     context = BolusContext(dose, over, pulses, configuration, view, current, present, profile, library, indication, age_years)
@@ -287,6 +289,8 @@ def bolus_review(c: BolusContext, findings: tuple[Finding, ...], rows: Callable[
 def _rows(c: BolusContext) -> Iterator[Row]:
     given = Mass(c.present.mass_24h_ng)
     yield Row("bolus", "none", f"{c.dose} over {c.over}", changed=True)
-    yield Row("achievable", "", f"{c.given} in {c.pulses:,} pulses at {c.view.concentration}", changed=False)
+    yield Row(
+        "achievable", "", f"{c.given} in {c.pulses:,} {'pulse' if c.pulses == 1 else 'pulses'} at {c.view.concentration}", changed=False
+    )
     yield Row("given in the last 24 h", str(given), "", changed=False)
     yield Row("highest 24 h", str(c.view.highest_24h_exact.rounded()), str(c.highest_24h.rounded()), changed=True)

@@ -115,7 +115,7 @@ def _lacks(finding: Finding, reasons: Mapping[str, str], user: str, second: str)
     if finding.needs and word != finding.needs:
         action = f"write --override {finding.rule}={finding.needs}: and what was said to whom"
         raise OverrideError(f"{finding.rule} is accepted only by the reason {finding.needs!r}, {REASONS[finding.needs]}", action=action)
-    if finding.severity is Severity.SECOND and not (user and second):
+    if finding.severity is Severity.SECOND and not (user.strip() and second.strip()):
         return f"{finding.rule}: needs the ids of the person who decides and of a second person"
     return ""
 

@@ -19,6 +19,7 @@ from itbpump.safety.bolus import RULES as BOLUS_RULES
 from itbpump.safety.bolus import BolusContext, bolus_review, configured
 from itbpump.safety.model import Hit, Review, Row, RuleSet, Severity
 from itbpump.safety.rules_catheter import tubing_hits
+from itbpump.safety.rules_present import state_words
 from itbpump.wire.messages import RunState
 
 if TYPE_CHECKING:
@@ -91,14 +92,14 @@ def label(c: BolusContext) -> Iterator[Hit]:
     drug = _rx(c).drug
     if (drug.name, drug.concentration) != (c.view.drug, c.view.concentration):
         message = f"the pump holds {c.view.drug} {c.view.concentration}, the prescription is for {drug.name} {drug.concentration}"
-        yield Hit(HARD, message, drug.concentration.text(), c.view.concentration.text())
+        yield Hit(HARD, message, f"{drug.name} {drug.concentration.text()}", f"{c.view.drug} {c.view.concentration.text()}")
 
 
 @RULES.rule("prime-state", "SR-22", "SR-12", worst=HARD)
 def state(c: BolusContext) -> Iterator[Hit]:
     """The pump runs or is stopped, its motor turns, no bolus and no bridge is under way, and the path holds no earlier label."""
     if c.present.run_state not in (RunState.RUNNING, RunState.STOPPED):
-        yield Hit(HARD, f"the pump is {c.present.run_state.name.lower()}; program a therapy first")
+        yield Hit(HARD, f"the pump is {state_words(c.present)}; program a therapy first")
     if c.present.stalled:
         yield Hit(HARD, "the motor does not turn: the pump would count a prime that goes nowhere; find the cause first")
     if c.present.bolus_left_pulses:

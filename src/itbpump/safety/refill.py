@@ -16,7 +16,7 @@ from itbpump.safety.bolus import configured
 from itbpump.safety.current import Current
 from itbpump.safety.model import Hit, Rendering, Review, Row, RuleSet, Severity, canonical_digest
 from itbpump.safety.rules_drug import stability_hits
-from itbpump.safety.rules_present import alarm_hits
+from itbpump.safety.rules_present import alarm_hits, state_words
 from itbpump.safety.rules_start import discrepancy_hits, under_delivery_hits
 from itbpump.therapy_view import TherapyView
 
@@ -73,7 +73,7 @@ def reservoir(c: RefillContext) -> Iterator[Hit]:
         yield Hit(HARD, message, c.refill.volume_after.text(), c.view.low_alarm.text(), "order of the pump's volumes")
 
 
-@RULES.rule("alarm-volume", "SR-35", worst=SOFT)
+@RULES.rule("alarm-volume", "SR-35", worst=INFO)
 def alarm_volume(c: RefillContext) -> Iterator[Hit]:
     """The low alarm sounds before an in-tolerance pump is dry (domain 0.3)."""
     safe = c.profile.safe_low_alarm_at(min(c.refill.volume_after, c.profile.capacity))
@@ -86,8 +86,9 @@ def alarm_volume(c: RefillContext) -> Iterator[Hit]:
 def not_running(c: RefillContext) -> Iterator[Hit]:
     """A refill starts nothing."""
     if not c.present.is_treating:
-        state = c.present.run_state.name.lower()
-        yield Hit(SOFT, f"the pump is {state} and gives no therapy; a refill starts nothing: itbpump restore or program does")
+        yield Hit(
+            SOFT, f"the pump is {state_words(c.present)} and gives no therapy; a refill starts nothing: itbpump restore or program does"
+        )
 
 
 @RULES.rule("stability", "SR-36", worst=INFO)

@@ -10,14 +10,15 @@ from datetime import datetime, timedelta
 
 from itbpump.configuration import week_offset_ms
 from itbpump.forecast import ForecastDisagreement, ForecastError
+from itbpump.present import PresentPump
 from itbpump.quantity import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
 from itbpump.safety.context import Context
 from itbpump.safety.model import Hit, RuleSet, Severity
 from itbpump.schedule import WEEK_MS
 from itbpump.therapy_view import DAY_NAMES
-from itbpump.wire.messages import AlarmNumber
+from itbpump.wire.messages import AlarmNumber, Mode, RunState
 
-__all__ = ["RULES", "alarm_hits"]
+__all__ = ["RULES", "alarm_hits", "state_words"]
 
 RULES: RuleSet[Context] = RuleSet()
 HARD, SOFT, INFO = Severity.HARD, Severity.SOFT, Severity.INFO
@@ -40,6 +41,15 @@ def alarm_hits(active: tuple[int, ...]) -> Iterator[Hit]:
         stalled = number == AlarmNumber.MOTOR_STALL
         advice = "; what is programmed reaches nobody until the motor turns: find the cause first" if stalled else ""
         yield Hit(SOFT if stalled else INFO, f"the pump sounds: {name}{advice}")
+
+
+def state_words(present: PresentPump) -> str:
+    """What the pump does, for a sentence: `stopped`; a safe state is none of safety."""
+    if present.run_state is RunState.SAFE:
+        return "in a safe state after a fault"
+    if present.run_state is RunState.RUNNING and not present.is_treating:
+        return "at its minimum rate" if present.mode is Mode.MINIMUM_RATE else "stopped"
+    return present.run_state.name.lower()
 
 
 @RULES.rule("as-of", "SR-39", worst=INFO)

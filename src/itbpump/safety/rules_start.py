@@ -216,7 +216,12 @@ def discrepancy_hits(refill: Refill) -> Iterator[Hit]:
         return
     difference = f"{'+' if found.difference_nL > 0 else '−'}{Volume(abs(found.difference_nL))}"
     fired = [
-        name for name, hit in (("the clinic's limit", found.above_clinic_limit), ("the pump's accuracy", found.outside_accuracy)) if hit
+        name
+        for name, hit in (
+            ("the clinic's limit", found.above_clinic_limit),
+            ("what pump and syringes are accurate to", found.outside_accuracy),
+        )
+        if hit
     ]
     message = f"{difference}, {found.meaning}; outside {' and '.join(fired)}: measure again, look for the cause, record the decision"
     yield Hit(SOFT, message, difference, refill.limit_text, "domain 2.4: ASRAFALL17 1139; Maino 2017")

@@ -77,8 +77,8 @@ class Current:
         configuration = wire_configuration(rx, profile)
         since = rx.therapy.since
         age = int((later.pump.as_of - since).total_seconds() * 1000) if since is not None else None
-        treating = configuration.mode in THERAPEUTIC
         view = view_configuration(configuration, profile)
+        treating = configuration.mode in THERAPEUTIC and view.schedule.cycle_units > 0
         now_ms = week_offset_ms(rx.pump.as_of, later.pump.as_of, 0)
         past = _past(view, now_ms) if treating else NOTHING
         return cls("file", configuration, view, view if treating else None, treating, age, None, past=past, bridging=False, rx=rx)
@@ -109,7 +109,7 @@ class Current:
             configuration,
             view,
             last,
-            present.is_treating,
+            present.is_treating and view.schedule.cycle_units > 0,  # a valve pump may run a therapy of nothing
             age,
             idle,
             left=left,

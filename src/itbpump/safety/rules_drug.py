@@ -45,7 +45,7 @@ def indication(c: Context) -> Iterator[Hit]:
     patient, library = c.rx.patient, c.library
     if patient.indication not in library.indications:
         known = ", ".join(library.indications)
-        near = get_close_matches(patient.indication, library.indications, 1)
+        near = get_close_matches(patient.indication, library.indications, 1, 0.7)
         hint = f"; is {near[0]} meant?" if near else ""
         message = f"{patient.indication} is no indication that the library has limits for ({known}): off-label{hint}"
         yield Hit(SECOND, f"{message}; the strictest limits of all were used", patient.indication, known, "domain 10: off-label use")
@@ -223,7 +223,8 @@ def stability_hits(library: DrugLibrary, filled_on: date, today: date, days_to_a
         message = f"the drug was filled on {_day(filled_on)} and keeps {limit.value} days: refill it"
         yield Hit(SOFT if is_told else INFO, message, filled_on.isoformat(), last_day.isoformat(), limit.origin)
     elif days_to_alarm is not None and today + timedelta(days=min(days_to_alarm, 100_000)) > last_day:
-        message = f"the drug keeps until {_day(last_day)}, before the low-reservoir alarm after {days_to_alarm:,} days: refill by then"
+        days = f"{days_to_alarm:,} {'day' if days_to_alarm == 1 else 'days'}"
+        message = f"the drug keeps until {_day(last_day)}, before the low-reservoir alarm after {days}: refill by then"
         yield Hit(INFO, message, f"{days_to_alarm} d", f"{(last_day - today).days} d", limit.origin)
 
 

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from itbpump.profiles.slips import EntrySlips, load_slips
 from itbpump.quantity import Amount, Exact, Mass, MassRate, TimeOfDay, Volume
 from itbpump.safety.context import Context, percent_text
+from itbpump.safety.current import is_other_drug
 from itbpump.safety.entry_times import duration_hits
 from itbpump.safety.expected import Expected, expected_day, start_limit
 from itbpump.safety.model import Hit, RuleSet, Severity
@@ -104,7 +105,7 @@ def _dose_as_total(c: Context, slips: EntrySlips) -> Iterator[Hit]:
     if patient is not None and own.ng_per_day and band * own.ng_per_day >= own.ng_per_day - patient.prescribed.ng:
         message = f"{patient.where}: {patient.prescribed} each time is as much as the whole day without it, {own}; check it"
         yield Hit(SOFT, message, patient.prescribed.text(), own.text(), source)
-    if c.current is None or c.current.view is None or not c.current.is_treating:
+    if c.current is None or c.current.view is None or not c.current.is_treating or is_other_drug(c.view, c.current):
         return
     old, new = c.current.view.highest_day, c.view.highest_day
     if new.ng_per_day * 100 < old.ng_per_day * slips.total_rise_percent:
@@ -180,7 +181,7 @@ def _tenfold_day(c: Context, slips: EntrySlips) -> Iterator[Hit]:
     if not c.is_therapy or c.current is None:
         return
     source, old, new = slips.source("tenfold_from_percent"), c.current.view, c.view
-    if c.current.is_treating and old is not None:
+    if c.current.is_treating and old is not None and not is_other_drug(new, c.current):
         low, high = old.lowest_day, old.highest_day
         if _is_tenfold(low.ng_per_day, new.lowest_day.ng_per_day, slips):
             yield _tenfold(new.lowest_day, low, Fraction(10), "the present", source)
@@ -210,7 +211,7 @@ def _times(ratio: Fraction) -> str:
 def _tenfold_bolus(c: Context, slips: EntrySlips) -> Iterator[Hit]:
     """The periodic and the patient's bolus beside those in force."""
     old = c.current.view if c.current is not None else None
-    if old is None:
+    if old is None or is_other_drug(c.view, c.current):
         return
     pairs = ((c.view.periodic, old.periodic, "the periodic bolus"), (c.view.patient, old.patient, "the patient bolus"))
     for new_bolus, old_bolus, where in pairs:

@@ -13,8 +13,9 @@ from itbpump.errors import ConfigurationError
 from itbpump.present import PresentPump
 from itbpump.quantity import Flow, MassRate, Volume, rate_of_flow
 from itbpump.safety.context import Context, percent_text
-from itbpump.safety.current import is_relabelled
+from itbpump.safety.current import Current, is_other_drug, is_relabelled
 from itbpump.safety.model import Hit, RuleSet, Severity
+from itbpump.therapy_view import TherapyView
 
 __all__ = ["RULES"]
 
@@ -41,7 +42,13 @@ def bridge(c: Context) -> Iterator[Hit]:
         if present is not None and present.bridging:
             yield from _bridge_goes_on(c, present)
         return
-    change = f"{old.concentration} to {c.view.concentration}"
+    yield from _relabel_hits(c, current, old, present)
+
+
+def _relabel_hits(c: Context, current: Current, old: TherapyView, present: PresentPump | None) -> Iterator[Hit]:
+    """What stands in the way of another label, or the bridge that comes with it."""
+    names = (f"{old.drug} ", f"{c.view.drug} ") if is_other_drug(c.view, current) else ("", "")
+    change = f"{names[0]}{old.concentration} to {names[1]}{c.view.concentration}"
     if present is not None and present.bridging:
         message = f"{change}: an earlier bridge is in force, the path holds two concentrations already; {wait_text(present, c.profile)}"
         yield Hit(HARD, message, source=PATH)
@@ -53,6 +60,9 @@ def bridge(c: Context) -> Iterator[Hit]:
         yield Hit(SECOND, f"{change}, bridge refused ({c.rx.bridge.reason}): {_unbridged(c)}", source=PATH)
     elif not bridge_wanted(c.rx):
         yield Hit(HARD, f"{change}: there is no therapy to bridge to; program one, or refuse the bridge with its reason", source=PATH)
+    elif is_other_drug(c.view, current) and not current.is_treating:
+        message = f"{change}: nothing of {old.drug} runs that a bridge could go on with"
+        yield Hit(HARD, f"{message}; rinse the path, or refuse the bridge with its reason", source=PATH)
     elif present is None or not present.path_left_pulses:
         yield from _bridge_flow(c)
 

@@ -23,6 +23,15 @@ __all__ = ["RULES", "alarm_hits", "state_words"]
 RULES: RuleSet[Context] = RuleSet()
 HARD, SOFT, INFO = Severity.HARD, Severity.SOFT, Severity.INFO
 CLOCK_GAP_MS = MS_PER_MINUTE  # SR-53
+NOBODY = "what is programmed may reach nobody"
+REACHES_NOBODY = {
+    AlarmNumber.MOTOR_STALL: "what is programmed reaches nobody until the motor turns: find the cause first",
+    AlarmNumber.EMPTY_RESERVOIR: f"{NOBODY}: refill it",
+    AlarmNumber.RESERVOIR_USED_UP: f"{NOBODY}: refill it",
+    AlarmNumber.END_OF_SERVICE: f"{NOBODY}: the pump is at its end",
+    AlarmNumber.MEMORY_LOST: f"{NOBODY}: read it again, and compare",
+    AlarmNumber.OVER_DELIVERY: "it gives more than is programmed: find the cause first",
+}
 STALE = timedelta(days=1)
 
 
@@ -38,9 +47,8 @@ def alarm_hits(active: tuple[int, ...]) -> Iterator[Hit]:
     """One finding for each active alarm."""
     for number in active:
         name = AlarmNumber(number).name.lower().replace("_", " ")
-        stalled = number == AlarmNumber.MOTOR_STALL
-        advice = "; what is programmed reaches nobody until the motor turns: find the cause first" if stalled else ""
-        yield Hit(SOFT if stalled else INFO, f"the pump sounds: {name}{advice}")
+        why = REACHES_NOBODY.get(AlarmNumber(number), "")
+        yield Hit(SOFT if why else INFO, f"the pump sounds: {name}{'; ' if why else ''}{why}")
 
 
 def state_words(present: PresentPump) -> str:

@@ -75,7 +75,9 @@ def _rounding_hits(c: Context, where: str, prescribed: Amount, wanted_ng: Exact,
     limit, wanted, given = c.library.rounding_soft_percent, wanted_ng * 1_000_000, given_nL * c.rx.drug.concentration.ng_per_mL
     if wanted and not -limit.value * wanted <= (given - wanted) * 100 <= limit.value * wanted:
         share = percent_text(Fraction(given) / wanted - 1)
-        yield Hit(SOFT, f"{where}: the pump can give {prescribed} only to {share} %", f"{share} %", f"{limit.value} %", limit.origin)
+        yield Hit(
+            SOFT, f"{where}: the pump gives {prescribed} with a difference of {share} %", f"{share} %", f"{limit.value} %", limit.origin
+        )
 
 
 @RULES.rule("reservoir", "SR-39", "SR-35", worst=HARD)

@@ -64,7 +64,7 @@ def _screening_hits(c: Context) -> Iterator[Hit]:
         yield Hit(INFO, "not checked: the start dose by the patient's own screening, as [screening] is missing")
         rule = f"{factor.value} times the largest screening dose of the label, and no screening is on record"
     else:
-        rule = f"{factor.value} times the screening dose of {screening.dose}"
+        rule = f"{'once' if factor.value == 1 else f'{factor.value} times'} the screening dose of {screening.dose}"
     if total > limit:
         above = f"a start at up to {total.rounded()} in 24 h is above {rule}: {limit}"
         severity = SECOND if total > second else SOFT
@@ -142,7 +142,7 @@ def _untreated_ms(current: Current) -> int | None:
 def catch_up(c: Context) -> Iterator[Hit]:
     """A missed dose is not made up: after an interruption more than before needs a second person, and the limits of one change hold."""
     current = c.current
-    if not c.is_therapy or current is None or is_other_drug(c.view, current):
+    if not c.is_therapy or current is None:
         return
     if current.is_treating:
         share = increase_share(c)

@@ -81,6 +81,10 @@ CASES_TIMES: dict[str, Case] = {
     "read over 8 h more than three times the rate": case(step("80 mcg", "8m", "79 mcg/day")),
     "a step over nothing": case(step("80 mcg", "8m", "0 mcg/h")),
     "a step sixty times shorter than now": case(step("40 mcg", "2m"), step("40 mcg", "2h")),
+    "a step sixty times shorter than now, on one day": case(
+        flex(rate("00:00", "8 mcg/h"), bolus("06:00", "40 mcg", "2m"), days=("sun",)),
+        flex(rate("00:00", "8 mcg/h"), bolus("06:00", "40 mcg", "2h"), days=("sun",)),
+    ),
     "a step sixty times longer than now": case(step("40 mcg", "2h", "1 mcg/h"), step("40 mcg", "2m", "1 mcg/h")),
     "a step sixty times shorter than one at another time": case(step("40 mcg", "2m"), step("40 mcg", "2h", at="07:00")),
     "the rate that a step replaces is the last one": case(

@@ -69,7 +69,7 @@ def overridden(rule: str, reason: str, text: str, user: str = "", second: str = 
                 people,
                 Decision(False, 3, ("a: needs the ids of the person who decides and of a second person",), ()),
             )
-            for people in (("", ""), ("u", ""), ("", "v"))
+            for people in (("", ""), ("u", ""), ("", "v"), ("u", "  "), ("  ", "v"))
         ),
         (
             [finding("a", SECOND)],

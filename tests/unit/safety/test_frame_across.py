@@ -47,6 +47,13 @@ def test_a_phase_counts_from_its_own_time() -> None:
     assert phase.mass(0) == 0
 
 
+def test_a_course_without_its_last_phase_is_refused() -> None:
+    ends, goes_on = Phase(HOURLY, 0, 1, MS_PER_HOUR), Phase(HOURLY, 0, 1)
+    for wrong in ((), (ends,), (goes_on, goes_on), (goes_on, ends, goes_on)):
+        with pytest.raises(ValueError, match=r"^a course is phases that end, then one that does not$"):
+            Course(wrong)
+
+
 def test_a_course_adds_its_phases_and_knows_where_they_change() -> None:
     course = Course(
         [Phase(PERIOD, 0, 2, HALF_HOUR), Phase(HOURLY, 5 * MS_PER_HOUR, 1, MS_PER_HOUR), Phase(Schedule.constant(48_000), 0, 5)]
@@ -79,6 +86,7 @@ def test_what_ended_a_while_ago_gave_nothing_since() -> None:
     back = {0: 0, 0.5: 0, 1: 500, 2: 50_500}
     assert {hour: past.mass(int(hour * MS_PER_HOUR)) for hour in back} == {hour: of_nL(3 * nL) for hour, nL in back.items()}
     assert list(past.edges) == hours(24, 23, 22, 16, 15, 9, 8, 2, 1, 0.5)
+    assert min(ran_until(PERIOD, 27 * MS_PER_HOUR // 4, 3, HALF_HOUR).edges) == HALF_HOUR  # the bolus that would have come did not
     assert ran_until(PERIOD, 0, 3, MS_PER_DAY) is NOTHING
     assert ran_until(PERIOD, 0, 3, MS_PER_DAY - 1) is not NOTHING
     assert NOTHING.edges == ()

@@ -76,6 +76,11 @@ def test_a_file_is_taken_to_run_until_the_later_one() -> None:
     assert (current.given_by_hand, current.extra, current.scheduled_24h) == (Mass(0), Mass(0), Mass(0))
 
 
+def test_a_file_ran_until_the_very_time_of_the_later_one() -> None:
+    for rx in (DAY_400, prescription(periodic("5 mcg", "1h", "1h"))):
+        assert Current.from_prescription(rx, P40, DAY_200).past.mass(1) > 0
+
+
 def test_a_file_that_stops_gave_nothing_and_one_without_a_date_has_no_age() -> None:
     current = Current.from_prescription(prescription({"mode": "stopped"}), P40, DAY_200)
     assert not current.is_treating
@@ -160,6 +165,9 @@ def test_a_stopped_pump_gave_until_it_was_stopped() -> None:
     assert in_last(current, 6, 7.2, 24) == [0, 10 + 5, 150 + 5]
     assert (current.boluses, current.unexplained, current.scheduled_24h) == (Mass(5_000), Mass(10_000), Mass(0))
     assert (current.last, current.used_to) == (current.view, None)
+    just_now = read(stopped(history=since(0)))
+    assert just_now.untreated_ms == 0
+    assert in_last(just_now, 24) == [200]
     unknown = read(stopped(mass_24h_ng=160_000))
     assert unknown.untreated_ms is None
     assert in_last(unknown, 0.001, 24) == [160, 160]

@@ -14,11 +14,11 @@ from itbpump.drugs import load_library
 from itbpump.present import PresentPump
 from itbpump.profiles import load_profile
 from itbpump.profiles.slips import EntrySlips, load_slips
-from itbpump.quantity import Duration, Length, Mass, MassRate, TimeOfDay, VolumePerLength
+from itbpump.quantity import Duration, Length, Mass, MassRate, TimeOfDay, Volume, VolumePerLength
 from itbpump.safety.context import Context
 from itbpump.safety.entry_times import duration_hits
 from itbpump.safety.review import _context
-from itbpump.safety.rules_catheter import _implanted, _inside, _used_since
+from itbpump.safety.rules_catheter import _implanted, _inside, _used_since, volume_differs
 from itbpump.safety.rules_entry import _is_tenfold, _odd_among, _times
 from itbpump.therapy import Prescription
 from tests.unit.safety.book_frame_entry import asking
@@ -182,6 +182,15 @@ def test_nothing_is_used_where_no_pump_was_read() -> None:
     rx = prescription()
     for days, nL in ((-3, 0), (0, 0), (3, 300_000)):
         assert _used_since(context(rx, pump(wire_configuration(rx, P40), host_now=rx.pump.as_of + timedelta(days=days)))) == nL
+
+
+def test_the_tolerance_of_the_reservoir_is_whole_nL_rounded_down() -> None:
+    """5 % of 39,999,999 nL are 1,999,999.95; beside them 83 s of 1,000 nL a day, 0.96 nL: 2,000,000 nL less are told."""
+    rx = prescription(continuous("2 mcg/day"))
+    for counted, told in ((36_000_000, 1), (36_000_001, 0)):
+        present = pump(wire_configuration(rx, P40), host_now=rx.pump.as_of + timedelta(seconds=83), reservoir_nL=counted)
+        c = changed(context(rx, present), profile=changed(P40, capacity=Volume(39_999_999)))
+        assert len(list(volume_differs(c))) == told
 
 
 def test_a_catheter_without_lengths_has_no_implanted_length() -> None:

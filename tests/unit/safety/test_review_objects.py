@@ -167,7 +167,7 @@ def test_what_a_person_confirms_of_a_refill_is_all_it_rests_on() -> None:
 # ------------------------------------------------------------------------------------------------ what cannot be judged
 PRIMED = prescription(prime={"scope": "path"})
 NO_CONFIGURATION = "the pump has no configuration, so its drug is not known; program a therapy first"
-NO_BOLUS = "a bolus of no drug, or in no time; write a dose and a duration"
+NO_BOLUS = "a bolus of no drug, in no time, or not in whole minutes; write a dose and a duration such as 10m"
 NO_PRIME = "a prime of no volume, or in no time; write a duration, and the catheter's volumes"
 
 

@@ -45,7 +45,7 @@ def indication(c: Context) -> Iterator[Hit]:
     patient, library = c.rx.patient, c.library
     if patient.indication not in library.indications:
         known = ", ".join(library.indications)
-        near = get_close_matches(patient.indication, library.indications, 1, 0.7)
+        near = [name for name in get_close_matches(patient.indication, library.indications, 1) if name[0] == patient.indication[0]]
         hint = f"; is {near[0]} meant?" if near else ""
         message = f"{patient.indication} is no indication that the library has limits for ({known}): off-label{hint}"
         yield Hit(SECOND, f"{message}; the strictest limits of all were used", patient.indication, known, "domain 10: off-label use")

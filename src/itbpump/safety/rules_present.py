@@ -29,7 +29,6 @@ REACHES_NOBODY = {
     AlarmNumber.EMPTY_RESERVOIR: f"{NOBODY}: refill it",
     AlarmNumber.RESERVOIR_USED_UP: f"{NOBODY}: refill it",
     AlarmNumber.END_OF_SERVICE: f"{NOBODY}: the pump is at its end",
-    AlarmNumber.MEMORY_LOST: f"{NOBODY}: read it again, and compare",
     AlarmNumber.OVER_DELIVERY: "it gives more than is programmed: find the cause first",
 }
 STALE = timedelta(days=1)

@@ -48,6 +48,7 @@ def week(*patterns: tuple[tuple[str, ...], list[dict[str, str]]]) -> dict[str, A
     return {"mode": "flex", "pattern": [{"days": list(days), "steps": list(own)} for days, own in patterns]}
 
 
+PAIN: dict[str, Any] = {"drug": {"name": "morphine", "concentration": "10000 mcg/mL"}, "patient": {"indication": "pain"}}
 WEEKEND, WORKDAYS = ("sat", "sun"), ("mon", "tue", "wed", "thu", "fri")
 BESIDE_5 = asking("200 mcg/day", dose="5 mcg")
 BESIDE_40 = asking("200 mcg/day", dose="40 mcg", lockout="24h", max_per_day=1)
@@ -164,6 +165,15 @@ CASES_DOSE: dict[str, Case] = {
     "ten times the periodic bolus": case(periodic("50 mcg", "5m", "12h", "190 mcg/day"), PERIOD_5),
     "a patient bolus where there was none": case(asking(), day("200")),
     "a patient bolus no more": case(day("200"), BESIDE_5),
+    # -------------------------------------------------------------------------------------------- another drug
+    "ten times the start limit of another drug": (prescription(day("10000"), **PAIN), prescription(day("1000")), {}),
+    "ten times a day of another drug": (prescription(day("5000"), **PAIN), prescription(day("500")), {}),
+    "ten times the periodic bolus of another drug": (
+        prescription(periodic("1000 mcg", "5m", "12h"), **PAIN),
+        prescription(periodic("100 mcg", "5m", "12h")),
+        {},
+    ),
+    "a total of another drug": (prescription(periodic("500 mcg", "30m", "6h", "0 mcg/day"), **PAIN), prescription(day("500")), {}),
     # -------------------------------------------------------------------------------------------- a step among the others
     "two steps, 8 times": case(steps("1 mcg/h", "8 mcg/h")),
     "two steps, less than 8 times": case(steps("1 mcg/h", "7.9 mcg/h")),

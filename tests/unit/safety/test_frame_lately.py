@@ -68,6 +68,18 @@ def test_a_mode_that_treats_nobody_ends_the_therapy_before_it() -> None:
 
 
 @pytest.mark.sr("SR-33")
+def test_the_first_end_after_its_commit_ended_a_therapy() -> None:
+    def least(commits: tuple[int, ...], *interruptions: int) -> PresentPump:
+        return changed(pump(LEAST, previous=BEFORE_400), history=History(commits=commits, interruptions=interruptions))
+
+    assert untreated_since_ms(least((10, 40), 20, 30)) == 20
+    assert untreated_since_ms(least((10, 40), 10)) == 10
+    assert untreated_since_ms(least((10, 40), 9)) == 40  # before it began
+    assert untreated_since_ms(least((40,), 9)) == 9  # nobody knows when it began
+    assert untreated_since_ms(least((10, 40), 50)) == 40
+
+
+@pytest.mark.sr("SR-33")
 def test_a_pump_that_lost_its_configuration_gave_the_one_before() -> None:
     lost = changed(pump(None, previous=BEFORE_400), run_state=RunState.SAFE, history=History(untreated_since_ms=50))
     assert (last_given(lost), untreated_since_ms(lost)) == (BEFORE_400, 50)

@@ -309,6 +309,80 @@ def test_of_a_period_only_whole_ones_are_sure() -> None:
     assert long_gone.unexplained == Mass(1_000)
 
 
+# ------------------------------------------------------------------------------------------------ what only the sum tells
+@pytest.mark.sr("SR-07")
+@pytest.mark.parametrize(
+    ("hours", "is_whole_day", "previous", "unlogged"),
+    [
+        (24, True, None, 160),  # all that was programmed is known: the rest was given by hand
+        (6, True, None, 0),
+        (6, True, DAY_400, 0),  # an earlier schedule's
+        (6, True, prescription(drug={"concentration": "500 mcg/mL"}), 310),  # or what the path held of another label
+        (6, False, DAY_400, 310),  # or a bolus before the log
+    ],
+)
+def test_what_no_bolus_of_the_log_explains_was_an_earlier_schedules_or_is_unlogged(
+    hours: int, is_whole_day: bool, previous: Prescription | None, unlogged: int
+) -> None:
+    before = wire_configuration(previous, P40) if previous is not None else None
+    current = read(running(history=began(hours, is_whole_day=is_whole_day), previous=before, mass_24h_ng=360_000))
+    unexplained = 360_000 - 200_000 * hours // 24
+    assert (current.unexplained, current.unlogged) == (Mass(unexplained), Mass(unlogged * 1_000))
+    assert current.given_by_hand == current.unlogged
+
+
+@pytest.mark.sr("SR-07", "SR-12")
+def test_a_bridge_in_the_last_day_leaves_only_the_sum() -> None:
+    def by_sum(**state: Any) -> bool:
+        current = read(running(mass_24h_ng=260_000, **state))
+        assert (current.unexplained == Mass(0)) is (current.past.mass(1) == 260_000 * NG)
+        return current.past.mass(1) == 260_000 * NG
+
+    assert not by_sum()
+    assert by_sum(bridge_left_pulses=1)
+    assert by_sum(history=History(bridge_ended_ms=UPTIME - MS_PER_DAY + 1))
+    assert not by_sum(history=History(bridge_ended_ms=UPTIME - MS_PER_DAY))
+
+
+@pytest.mark.sr("SR-09")
+def test_that_something_ran_all_day_is_told_by_what_it_gave() -> None:
+    """Known for 6 h, 50 mcg; the least a running pump gives in the other 18 h, 6,000 nL a day of 2,000 mcg per mL, is 9 mcg."""
+    assert read(running(history=began(6), mass_24h_ng=59_000)).used_to == MassRate(59_000)
+    assert read(running(history=began(6), mass_24h_ng=58_999)).used_to is None
+    assert read(running(history=began(6, interrupted=True), mass_24h_ng=90_000)).used_to is None
+    assert read(stopped(history=began(6, interrupted=True), mass_24h_ng=90_000)).used_to is None
+    assert read(running(history=began(24), mass_24h_ng=290_000)).used_to is None
+    by_hand = began(6, boluses=((UPTIME - MS_PER_HOUR, 40),))  # what boluses gave tells nothing
+    assert read(running(history=by_hand, mass_24h_ng=98_999)).used_to is None
+
+
+@pytest.mark.sr("SR-07")
+def test_between_two_therapies_there_may_be_hours_of_nothing() -> None:
+    """The one before ran from 30 h until 12 h ago, this one for 6 h."""
+    history = changed(began(6, 30), before_until_ms=UPTIME - 12 * MS_PER_HOUR)
+    young = running(history=history, previous=wire_configuration(DAY_400, P40), mass_24h_ng=260_000)
+    current = read(young)
+    assert in_last(current, 6, 12, 13.2, 24) == [50, 50, 70, 250]
+    assert (current.scheduled_24h, current.unexplained) == (Mass(250_000), Mass(10_000))
+    # it ran until 12 h ago from 10 h ago on: nothing of it counts
+    assert in_last(read(changed(young, history=changed(history, before_since_ms=UPTIME - 10 * MS_PER_HOUR))), 24) == [50]
+    every_5h = wire_configuration(prescription(periodic("10 mcg", "30m", "5h", "0 mcg/day")), P40)
+    assert read(changed(young, previous=every_5h)).scheduled_24h == Mass(70_000)  # 12 h of it hold two whole periods
+    none = changed(history, before_since_ms=UPTIME - 10 * MS_PER_HOUR)
+    assert read(changed(young, previous=every_5h, history=none)).unexplained == Mass(210_000)
+
+
+@pytest.mark.sr("SR-08")
+def test_a_therapy_of_nothing_treats_nobody() -> None:
+    nothing, valve = prescription(continuous("0 mcg/day")), prescription(continuous("0 mcg/day"), pump={"profile": "V-40"})
+    assert not read(running(nothing)).is_treating
+    current = Current.from_prescription(valve, load_profile("V-40"), DAY_200)
+    assert (current.is_treating, current.last, current.past) == (False, None, NOTHING)
+    least = prescription(continuous("0.002 mcg/day"))  # a nL a day
+    assert read(running(least)).is_treating
+    assert Current.from_prescription(least, P40, DAY_200).is_treating
+
+
 # ------------------------------------------------------------------------------------------------ labels and identity
 def test_another_drug_or_concentration_is_another_label() -> None:
     view = view_configuration(wire_configuration(DAY_200, P40), P40)

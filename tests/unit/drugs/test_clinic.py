@@ -16,7 +16,7 @@ from itbpump.drugs.keys import KEYS, Kind, Tighten
 from itbpump.drugs.overlay import is_looser
 from itbpump.errors import LibraryError
 from itbpump.quantity import Concentration, Duration, Mass
-from itbpump.safety import review
+from itbpump.safety import Severity, review
 from itbpump.therapy import Prescription
 from tests.unit.drugs.files import CONTENT, LISTS, NUMBERS, another_concentration, by_steps, clinic_file, figures, key_of, tighter
 from tests.unit.therapy.prescriptions import prescriptions
@@ -87,14 +87,19 @@ def test_what_tightens_loads_and_is_never_looser(content: bytes) -> None:
     assert strict.second_below_years.value >= BASE.second_below_years.value
 
 
+# A slip is a value far from what was to be expected: where a clinic expects less, another reading of the same number fits worse.
+SLIPS = {"field-swap", "ten-times", "hours-minutes"}
+
+
 @pytest.mark.sr("SR-02", "SR-04")
 @settings(max_examples=60)
 @given(prescriptions(), st.none() | prescriptions(), tighter())
 def test_a_clinics_file_never_gives_a_milder_verdict(rx: Prescription, current: Prescription | None, content: bytes) -> None:
     usual, strict = review(rx, current), review(rx, current, library=with_clinic(BASE, content))
-    assert strict.severity >= usual.severity
     worst = {finding.rule: finding.severity for finding in reversed(strict.findings)}
-    for finding in usual.findings:
+    limits = [finding for finding in usual.findings if finding.rule not in SLIPS]
+    assert strict.severity >= max((finding.severity for finding in limits), default=Severity.INFO)
+    for finding in limits:
         assert worst.get(finding.rule, -1) >= finding.severity
 
 

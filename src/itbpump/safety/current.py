@@ -88,11 +88,12 @@ class Current:
         """What the pump runs, or ran until it was stopped."""
         configuration, since, ran = present.configuration, untreated_since_ms(present), last_given(present)
         idle = None if since is None else present.uptime_ms - since
-        last = view_configuration(ran, profile) if ran is not None else None
         if configuration is None:
+            last = view_configuration(ran, profile) if ran is not None else None
             past = sum_of_last_24h(present.mass_24h_ng)
             return cls("pump", None, None, last, False, None, idle, past=past, bridging=present.bridging, present=present)
         view, age, pulse = view_configuration(configuration, profile), _age_ms(present), profile.pulse_volume.nL
+        last = view if ran is configuration else view_configuration(ran, profile) if ran is not None else None
         held = present.path_concentration_ng_per_mL if present.path_left_pulses else 0
         left = mass_of_pulses(present.bolus_left_pulses, Concentration(max(view.concentration.ng_per_mL, held)), pulse).rounded()
         lately = _Lately(NOTHING, 0, 0) if last is None else _scheduled(present, last, profile, age, idle)

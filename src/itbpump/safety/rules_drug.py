@@ -113,6 +113,8 @@ def bolus_size(c: Context) -> Iterator[Hit]:
 def surge(c: Context) -> Iterator[Hit]:
     """What rates and boluses give in any hour beyond the mean is held to the limits of one bolus: a rate for an hour is one as well."""
     ng_per_mL = c.view.concentration.ng_per_mL
+    if not c.boluses() and len(c.rates()) == 1:
+        return  # one rate all day has no hour above its mean
     mean = Fraction(c.view.schedule.mean_flow) * ng_per_mL / 24_000_000
     beyond = mass_of_units(c.view.schedule.max_window_units(MS_PER_HOUR)[0], ng_per_mL) - mean
     largest = max((mass_of_pulses(bolus.pulses, c.view.concentration, c.profile.pulse_volume.nL).ng for bolus in c.boluses()), default=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace as changed
 from datetime import UTC, datetime, timedelta, timezone
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from itbpump.present import PresentPump
 from itbpump.profiles import load_profile
 from itbpump.quantity import MS_PER_DAY, MS_PER_HOUR, Mass, MassRate
 from itbpump.safety.across import NG, NOTHING
-from itbpump.safety.current import Current, is_other_drug, is_relabelled
+from itbpump.safety.current import Current, _Lately, _ran_on, is_other_drug, is_relabelled
 from itbpump.therapy import Prescription
 from itbpump.therapy_view import view_configuration
 from itbpump.wire.messages import CommandKind, RunState
@@ -354,6 +355,13 @@ def test_that_something_ran_all_day_is_told_by_what_it_gave() -> None:
     assert read(running(history=began(24), mass_24h_ng=290_000)).used_to is None
     by_hand = began(6, boluses=((UPTIME - MS_PER_HOUR, 40),))  # what boluses gave tells nothing
     assert read(running(history=by_hand, mass_24h_ng=98_999)).used_to is None
+
+
+def test_the_least_of_a_day_is_exact() -> None:
+    present, view = running(), view_configuration(wire_configuration(DAY_200, P40), P40)
+    hidden = _Lately(NOTHING, 0, 0)  # 12 mcg in the whole day
+    assert _ran_on(present, view, P40, hidden, Fraction(12_000))
+    assert not _ran_on(present, view, P40, hidden, 12_000 - Fraction(1, 100))
 
 
 @pytest.mark.sr("SR-07")

@@ -128,7 +128,7 @@ def _daily_as_hourly(c: Context, expected: Expected, slips: EntrySlips) -> Itera
         bits = c.configuration.patterns[number].days
         days = tuple(day for day in range(7) if bits >> day & 1)
         typed, counted = c.view.day_doses[days[0]], Counter(step.dose for step in pattern.steps if step.dose is not None)
-        for dose, times in counted.most_common(1):
+        for dose, times in counted.items():
             if times < slips.total_hourly_boluses:
                 continue
             once = _with_one_bolus(c, number, dose).day_doses[days[0]]

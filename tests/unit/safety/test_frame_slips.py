@@ -15,6 +15,7 @@ from itbpump.present import PresentPump
 from itbpump.profiles import load_profile
 from itbpump.profiles.slips import EntrySlips, load_slips
 from itbpump.quantity import Duration, Length, Mass, MassRate, TimeOfDay, Volume, VolumePerLength
+from itbpump.safety import review
 from itbpump.safety.context import Context
 from itbpump.safety.entry_times import duration_hits
 from itbpump.safety.review import _context
@@ -196,3 +197,14 @@ def test_the_tolerance_of_the_reservoir_is_whole_nL_rounded_down() -> None:
 def test_a_catheter_without_lengths_has_no_implanted_length() -> None:
     with pytest.raises(AssertionError, match=r"^lengths are given together or not at all$"):
         _implanted(context(prescription()))
+
+
+@pytest.mark.sr("SR-10", "SR-18")
+def test_a_frequent_small_bolus_hides_no_large_one_that_comes_every_hour() -> None:
+    """60 mcg once a day entered every hour of the day's half, beside thirteen of 1 mcg."""
+    small = [bolus(f"{hour:02d}:30", "1 mcg", "5m") for hour in range(13)]
+    large = [bolus(f"{hour:02d}:00", "60 mcg", "20m") for hour in range(11, 23)]
+    steps = sorted([*small, *large], key=lambda step: step["at"])
+    meant = prescription(flex(rate("00:00", "4 mcg/h"), bolus("11:00", "60 mcg", "20m")))
+    told = [finding.message for finding in review(prescription(flex(rate("00:00", "4 mcg/h"), *steps)), meant).findings]
+    assert any("60 mcg twelve times" in text and "once a day" in text for text in told)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from itbpump.errors import ItbPumpError
@@ -70,7 +70,7 @@ def instant(as_of: datetime, after_ms: int | None) -> datetime | None:
         return None
 
 
-def day_text(at: datetime | None) -> str:
+def day_text(at: date | None) -> str:
     """`19 Aug 2026`, rounded down to the day; `no date` for None."""
     return "no date" if at is None else f"{at.day} {MONTHS[at.month - 1]} {at.year}"
 

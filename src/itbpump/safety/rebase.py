@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from itbpump.configuration import mass_of_units
 from itbpump.drugs import DrugLibrary, load_library
-from itbpump.quantity import MS_PER_DAY, MassRate
+from itbpump.quantity import MassRate
 from itbpump.safety.across import Course, Phase, highest_24h_across
 from itbpump.safety.bolus import configured
 from itbpump.safety.current import Current
 from itbpump.safety.model import Hit, Rendering, Review, Row, RuleSet, Severity, canonical_digest
 from itbpump.safety.rules_drug import daily_total_hits
-from itbpump.safety.rules_present import alarm_hits
+from itbpump.safety.rules_present import alarm_hits, week_clock
 from itbpump.schedule import WEEK_MS
-from itbpump.therapy_view import DAY_NAMES, TherapyView
+from itbpump.therapy_view import TherapyView
 
 if TYPE_CHECKING:
     from itbpump.present import PresentPump
@@ -87,7 +87,7 @@ def bolus_again(c: RebaseContext) -> Iterator[Hit]:
     amount = dose.text().removesuffix("/day")
     if not boluses:
         return
-    when = ", ".join(_clock(at) for at in boluses)
+    when = ", ".join(week_clock(at) for at in boluses)
     if back > 0:
         message = f"the bolus of {when} comes again: {amount} of the schedule are given a second time; choose another hour"
         yield Hit(SECOND, message, amount, "", "SR-52: a change of clocks changes no dose by itself")
@@ -103,11 +103,6 @@ def bridge(c: RebaseContext) -> Iterator[Hit]:
         yield Hit(SOFT, "the path still holds an earlier label: what this day gives is not the schedule's dose; wait until it is clear")
 
 
-def _clock(at_ms: int) -> str:
-    day, within = divmod(at_ms % WEEK_MS, MS_PER_DAY)
-    return f"{DAY_NAMES[day]} {within // 3_600_000:02d}:{within % 3_600_000 // 60_000:02d}"
-
-
 def review_rebase(week_offset_ms: int, present: PresentPump, profile: PumpProfile, *, library: DrugLibrary | None = None) -> Review:
     """Judge the move of the pump's week to another offset (ms, 0 to 604,799,999).
 
@@ -118,7 +113,7 @@ def review_rebase(week_offset_ms: int, present: PresentPump, profile: PumpProfil
     from_ms, to_ms = ((present.uptime_ms + offset) % WEEK_MS for offset in (configuration.week_offset_ms, week_offset_ms))
     context = RebaseContext(from_ms, to_ms, view, current, present, library)
     findings = RULES.findings(context)
-    proposed = {"from": _clock(from_ms), "to": _clock(to_ms), "highest_24h": context.highest_24h.rounded().json()}
+    proposed = {"from": week_clock(from_ms), "to": week_clock(to_ms), "highest_24h": context.highest_24h.rounded().json()}
     content = {
         "rebase": str(week_offset_ms - configuration.week_offset_ms),
         "current": current.identity(),
@@ -135,6 +130,6 @@ def review_rebase(week_offset_ms: int, present: PresentPump, profile: PumpProfil
 
 
 def _rows(c: RebaseContext) -> Iterator[Row]:
-    yield Row("the pump's day", _clock(c.from_ms), _clock(c.to_ms), changed=c.from_ms != c.to_ms)
+    yield Row("the pump's day", week_clock(c.from_ms), week_clock(c.to_ms), changed=c.from_ms != c.to_ms)
     highest, usual = c.highest_24h.rounded(), c.view.highest_24h_exact.rounded()
     yield Row("highest 24 h", str(usual), str(highest), changed=usual != highest)

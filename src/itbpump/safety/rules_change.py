@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from itbpump.configuration import bridge_wanted
+from itbpump.forecast import day_text
 from itbpump.quantity import MS_PER_HOUR
 from itbpump.safety.context import Context, highest_across, keeps_period, percent_text
 from itbpump.safety.current import is_other_drug, is_relabelled
@@ -171,5 +172,5 @@ def identity(c: Context) -> Iterator[Hit]:
         message = f"the present pump is a {old.pump.profile}, this prescription is for a {c.rx.pump.profile}; review a new pump as a start"
         yield Hit(HARD, message, c.rx.pump.profile, old.pump.profile)
     if old.pump.as_of > c.rx.pump.as_of:
-        message = f"the present therapy is of {old.pump.as_of:%d %b %Y}, later than this prescription: are the two files swapped?"
+        message = f"the present therapy is of {day_text(old.pump.as_of)}, later than this prescription: are the two files swapped?"
         yield Hit(SOFT, message)

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from itbpump.configuration import mass_of_units
 from itbpump.drugs import DailyLimits, DrugLibrary, Figure
+from itbpump.forecast import day_text
 from itbpump.quantity import MS_PER_DAY, MS_PER_HOUR, Mass, MassRate, mass_of_pulses
 from itbpump.safety.bolus_checks import size_hits
 from itbpump.safety.context import Context, highest_across
@@ -222,13 +223,9 @@ def stability_hits(library: DrugLibrary, filled_on: date, today: date, days_to_a
     limit = library.stability_days
     last_day = filled_on + timedelta(days=limit.value)
     if last_day < today:
-        message = f"the drug was filled on {_day(filled_on)} and keeps {limit.value} days: refill it"
+        message = f"the drug was filled on {day_text(filled_on)} and keeps {limit.value} days: refill it"
         yield Hit(SOFT if is_told else INFO, message, filled_on.isoformat(), last_day.isoformat(), limit.origin)
     elif days_to_alarm is not None and today + timedelta(days=min(days_to_alarm, 100_000)) > last_day:
         days = f"{days_to_alarm:,} {'day' if days_to_alarm == 1 else 'days'}"
-        message = f"the drug keeps until {_day(last_day)}, before the low-reservoir alarm after {days}: refill by then"
+        message = f"the drug keeps until {day_text(last_day)}, before the low-reservoir alarm after {days}: refill by then"
         yield Hit(INFO, message, f"{days_to_alarm} d", f"{(last_day - today).days} d", limit.origin)
-
-
-def _day(day: date) -> str:
-    return f"{day:%d %b %Y}".lstrip("0")

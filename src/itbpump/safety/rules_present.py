@@ -6,10 +6,10 @@ Not here: batteries and dates (`itbpump.forecast`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from itbpump.configuration import week_offset_ms
-from itbpump.forecast import ForecastDisagreement, ForecastError
+from itbpump.forecast import ForecastDisagreement, ForecastError, day_text
 from itbpump.present import PresentPump
 from itbpump.quantity import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
 from itbpump.safety.context import Context
@@ -18,7 +18,7 @@ from itbpump.schedule import WEEK_MS
 from itbpump.therapy_view import DAY_NAMES
 from itbpump.wire.messages import AlarmNumber, Mode, RunState
 
-__all__ = ["RULES", "alarm_hits", "state_words"]
+__all__ = ["RULES", "alarm_hits", "state_words", "week_clock"]
 
 RULES: RuleSet[Context] = RuleSet()
 HARD, SOFT, INFO = Severity.HARD, Severity.SOFT, Severity.INFO
@@ -68,7 +68,9 @@ def as_of(c: Context) -> Iterator[Hit]:
     if abs(gap) <= STALE:
         return
     days = abs(gap).days
-    when = f"the prescription is of {_day(c.rx.pump.as_of)}, {days} {'day' if days == 1 else 'days'} {'ago' if gap > STALE else 'ahead'}"
+    when = (
+        f"the prescription is of {day_text(c.rx.pump.as_of)}, {days} {'day' if days == 1 else 'days'} {'ago' if gap > STALE else 'ahead'}"
+    )
     takes_volume = c.sets_volume and not c.is_refill
     text = f"{when}; its reservoir volume of {c.volume} would be taken as what is in there now" if takes_volume else when
     yield Hit(INFO, f"{text}; check date and volume", f"{days} d", "1 d", "a volume falls every day")
@@ -84,7 +86,9 @@ def pump_day(c: Context) -> Iterator[Hit]:
     ours = week_offset_ms(c.rx.pump.as_of, present.host_now, 0)
     gap = min((pumps - ours) % WEEK_MS, (ours - pumps) % WEEK_MS)
     if gap > CLOCK_GAP_MS:
-        message = f"the pump's day is {_clock(pumps)}, the prescription's {_clock(ours)}: steps come by the pump's; see itbpump clock"
+        message = (
+            f"the pump's day is {week_clock(pumps)}, the prescription's {week_clock(ours)}: steps come by the pump's; see itbpump clock"
+        )
         yield Hit(INFO, message, f"{gap // MS_PER_MINUTE} min", "1 min", "SR-53")
 
 
@@ -100,10 +104,7 @@ def dates(c: Context) -> Iterator[Hit]:
         yield Hit(SOFT, f"the refill is due now: {found.refill_text}", found.refill_text, "", "SR-36")
 
 
-def _clock(week_ms: int) -> str:
-    day, within = divmod(week_ms, MS_PER_DAY)
+def week_clock(week_ms: int) -> str:
+    """A time of the week, ms since Monday 00:00, as `Wed 12:00`."""
+    day, within = divmod(week_ms % WEEK_MS, MS_PER_DAY)
     return f"{DAY_NAMES[day]} {within // MS_PER_HOUR:02d}:{within % MS_PER_HOUR // MS_PER_MINUTE:02d}"
-
-
-def _day(when: datetime) -> str:
-    return f"{when:%d %b %Y}".lstrip("0")

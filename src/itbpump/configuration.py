@@ -33,7 +33,7 @@ from itbpump.quantity import (
     Exact,
     Mass,
     Volume,
-    flow_for_rate,
+    flow_nL_per_day,
     pulses_for_mass,
 )
 from itbpump.schedule import UNITS_PER_NL, WEEK_MS
@@ -155,9 +155,9 @@ def wire_configuration(
     flow = pulses = over = every = 0
     patterns: tuple[Pattern, ...] = ()
     if therapy.mode == "continuous":
-        flow = flow_for_rate(therapy.dose, concentration).whole_nL_per_day
+        flow = flow_nL_per_day(therapy.dose, concentration)
     elif therapy.mode == "periodic-bolus":
-        flow = flow_for_rate(therapy.background, concentration).whole_nL_per_day
+        flow = flow_nL_per_day(therapy.background, concentration)
         pulses = pulses_for_mass(therapy.dose, concentration, pulse)
         over, every = therapy.over.minutes, therapy.every.minutes
     elif therapy.mode == "flex":
@@ -203,7 +203,7 @@ def _wire_patterns(therapy: Flex, concentration: Concentration, pulse_nL: int) -
 
 def _wire_step(step: PrescribedStep, concentration: Concentration, pulse_nL: int) -> Step:
     if step.rate is not None:
-        flow = flow_for_rate(step.rate, concentration).whole_nL_per_day
+        flow = flow_nL_per_day(step.rate, concentration)
         return Step(start_min=step.at.minute, kind=StepKind.RATE, amount=flow, duration_min=0)
     if step.dose is None or step.over is None:
         raise ConfigurationError("a step is neither a rate nor a bolus")

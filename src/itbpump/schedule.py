@@ -14,11 +14,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from math import lcm
+from operator import neg, sub
 from typing import TYPE_CHECKING, NamedTuple
 
-from itbpump.quantity import MS_PER_DAY, MS_PER_MINUTE, Concentration, flow_for_rate, pulses_for_mass
+from itbpump.quantity import MS_PER_DAY, MS_PER_MINUTE, Concentration, flow_nL_per_day, pulses_for_mass
 from itbpump.wire.messages import Configuration, Mode, StepKind
 
 if TYPE_CHECKING:
@@ -261,17 +262,24 @@ class Schedule:
             for number, segment in enumerate(self.segments)
         ]
 
-        def height(at_ms: int) -> int:
-            cycles, within = divmod(at_ms, self.cycle_ms)
+        def heights_beside(shift_ms: int) -> Iterator[int]:
+            """The height `shift_ms` after each start; both go up, so one walk finds them all."""
+            cycles, within = divmod(shift_ms, self.cycle_ms)
             number = bisect_right(self._starts, within) - 1
-            return cycles * turn + heights[number] + (within - self._starts[number]) * slopes[number]
+            for start in self._starts:
+                at_ms = start + shift_ms - cycles * self.cycle_ms
+                while at_ms >= self.segments[number].end_ms:
+                    number += 1
+                    if number == len(self.segments):
+                        number, cycles, at_ms = 0, cycles + 1, at_ms - self.cycle_ms
+                yield cycles * turn + heights[number] + (at_ms - self._starts[number]) * slopes[number]
 
-        begins = [(height(start + window_ms) - heights[number], -start) for number, start in enumerate(self._starts)]
-        ends = [
-            (heights[number] - height(start - window_ms), -((start - window_ms) % self.cycle_ms))
-            for number, start in enumerate(self._starts)
-        ]
-        largest, negative_start = max(begins + ends)
+        begins = zip(map(sub, heights_beside(window_ms), heights), map(neg, self._starts), strict=True)
+        ends = (
+            (height - before, -((start - window_ms) % self.cycle_ms))
+            for height, before, start in zip(heights, heights_beside(-window_ms), self._starts, strict=True)
+        )
+        largest, negative_start = max(chain(begins, ends))
         return -(-largest // fineness), -negative_start
 
 
@@ -315,10 +323,10 @@ def schedule_of_prescription(rx: Prescription, pulse_nL: int, minimum_rate_nL_pe
     if therapy.mode == "minimum-rate":
         return Schedule.constant(minimum_rate_nL_per_day)
     if therapy.mode == "continuous":
-        return Schedule.constant(flow_for_rate(therapy.dose, concentration).whole_nL_per_day)
+        return Schedule.constant(flow_nL_per_day(therapy.dose, concentration))
     if therapy.mode == "periodic-bolus":
         pulses = pulses_for_mass(therapy.dose, concentration, pulse_nL)
-        background = flow_for_rate(therapy.background, concentration).whole_nL_per_day
+        background = flow_nL_per_day(therapy.background, concentration)
         return Schedule.periodic(pulses, pulse_nL, therapy.over.minutes, therapy.every.minutes, background)
     return Schedule.weekly([_day_plan(therapy.pattern_of(day).steps, concentration, pulse_nL) for day in range(7)], pulse_nL)
 
@@ -327,7 +335,7 @@ def _day_plan(steps: Sequence[Step], concentration: Concentration, pulse_nL: int
     plan: list[RateStep | BolusStep] = []
     for step in steps:
         if step.rate is not None:
-            plan.append(RateStep(step.at.minute, flow_for_rate(step.rate, concentration).whole_nL_per_day))
+            plan.append(RateStep(step.at.minute, flow_nL_per_day(step.rate, concentration)))
         elif step.dose is not None and step.over is not None:
             plan.append(BolusStep(step.at.minute, pulses_for_mass(step.dose, concentration, pulse_nL), step.over.minutes))
     return plan

@@ -144,7 +144,7 @@ class TherapyView:
         """Mean daily dose over the whole pattern, to the nearest ng."""
         return self._rate(self.schedule.mean_flow * MS_PER_DAY)
 
-    @property
+    @cached_property
     def day_doses(self) -> tuple[MassRate, ...]:
         """Dose of each weekday from Monday on, to the nearest ng."""
         return tuple(self._rate(self.schedule.day_units(day)) for day in range(7))

@@ -26,7 +26,7 @@ from itbpump.quantity.amounts import (
 )
 from itbpump.quantity.arithmetic import (
     catheter_volume,
-    flow_for_rate,
+    flow_nL_per_day,
     mass_of_pulses,
     mass_of_volume,
     pulses_for_mass,
@@ -52,7 +52,7 @@ __all__ = [
     "VolumePerLength",
     "catheter_volume",
     "exact",
-    "flow_for_rate",
+    "flow_nL_per_day",
     "mass_of_pulses",
     "mass_of_volume",
     "number_text",

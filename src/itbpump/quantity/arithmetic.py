@@ -7,9 +7,9 @@ from fractions import Fraction
 from itbpump.quantity.amounts import NL_PER_ML, Concentration, Exact, Flow, Length, Mass, MassRate, Volume, VolumePerLength
 
 
-def flow_for_rate(rate: MassRate, concentration: Concentration) -> Flow:
-    """Q = D / C, rounded DOWN to whole nL/day: never more than was prescribed."""
-    return Flow(rate.ng_per_day * NL_PER_ML // concentration.ng_per_mL)
+def flow_nL_per_day(rate: MassRate, concentration: Concentration) -> int:
+    """Q = D / C, rounded DOWN to whole nL/day, as a pump takes it: never more than was prescribed."""
+    return rate.ng_per_day * NL_PER_ML // concentration.ng_per_mL
 
 
 def rate_of_flow(flow: Flow, concentration: Concentration) -> MassRate:

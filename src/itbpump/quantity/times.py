@@ -14,6 +14,7 @@ MS_PER_DAY = 86_400_000
 
 _DURATION = re.compile(r"(?:([1-9][0-9]{0,3}) ?h)?(?: ?(0|[1-9][0-9]{0,4}) ?m(?:in)?)?")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+_CLOCK = tuple(f"{hour:02d}:{minute:02d}" for hour in range(24) for minute in range(60))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,7 +93,7 @@ class TimeOfDay:
         return cls(int(match[1]) * 60 + int(match[2]))
 
     def text(self) -> str:
-        return f"{self.minute // 60:02d}:{self.minute % 60:02d}"
+        return _CLOCK[self.minute]
 
     def __str__(self) -> str:
         return self.text()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from itbpump.configuration import has_therapy, mass_of_units
 from itbpump.quantity import Duration, Flow, Mass, MassRate, Volume, number_text, pulses_for_mass
@@ -37,8 +37,7 @@ def percent_text(fraction: Fraction) -> str:
     return ("-" if fraction < 0 and tenths else "") + number_text(Fraction(tenths, 10), thousands=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(NamedTuple):
     """A rate of the prescription, where it stands, and the flow the pump would run."""
 
     where: str
@@ -46,8 +45,7 @@ class Rate:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class Bolus:
+class Bolus(NamedTuple):
     """A bolus of the prescription, where it stands, and its pulses."""
 
     where: str

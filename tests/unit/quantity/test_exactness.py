@@ -25,7 +25,7 @@ from itbpump.quantity import (
     VolumePerLength,
     catheter_volume,
     exact,
-    flow_for_rate,
+    flow_nL_per_day,
     mass_of_pulses,
     mass_of_volume,
     number_text,
@@ -169,9 +169,8 @@ def test_a_flow_never_gives_more_than_was_prescribed_and_less_than_one_nanolitre
     ng_per_day: int, concentration: Concentration
 ) -> None:
     wanted = MassRate(ng_per_day)
-    flow = flow_for_rate(wanted, concentration)
-    given_rate = rate_of_flow(flow, concentration)
-    assert given_rate <= wanted < rate_of_flow(Flow(flow.whole_nL_per_day + 1), concentration)
+    flow = flow_nL_per_day(wanted, concentration)
+    assert rate_of_flow(Flow(flow), concentration) <= wanted < rate_of_flow(Flow(flow + 1), concentration)
 
 
 @pytest.mark.sr("SR-05")

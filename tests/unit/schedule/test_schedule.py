@@ -161,6 +161,18 @@ def test_segments_for_a_chart_cover_the_span_and_hold_its_volume(days: list[DayP
     assert abs(total - schedule.volume_units_between(start, start + length)) <= 1
 
 
+@pytest.mark.sr("SR-07")
+@given(days=weeks(), edges=st.tuples(times, st.integers(0, 2 * WEEK_MS)))
+def test_the_boluses_of_a_span_are_those_that_begin_in_it(days: list[DayPlan], edges: tuple[int, int]) -> None:
+    schedule = Schedule.weekly(days, PULSE_NL)
+    start, end = edges[0], edges[0] + edges[1]
+    pieces = list(schedule.pieces_between(start, end))
+    assert [(at, until) for at, until, _ in pieces] == [(at, until) for at, until, _ in schedule.segments_between(start, end)]
+    minutes = [day * 1440 + step.start_min for day, steps in enumerate(days) for step in steps if isinstance(step, BolusStep)]
+    begin = {week * WEEK_MS + minute * MS_PER_MINUTE for week in range(6) for minute in minutes}
+    assert [at for at, _, is_bolus in pieces if is_bolus] == sorted(at for at in begin if start <= at < end)
+
+
 @given(pulses=st.integers(0, 500), over=st.integers(1, 1440), more=st.integers(0, 9000), flow=st.integers(0, 10**6))
 def test_a_periodic_bolus_gives_its_pulses_and_the_background_between(pulses: int, over: int, more: int, flow: int) -> None:
     every = min(over + more, 10_080)

@@ -8,7 +8,7 @@ LOCK_VENV := .lock-venv
 LOCK_TOOL := uv>=0.9,<1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all cover mutate check format safety-matrix bench lock clean
+.PHONY: help setup demo test test-all cover mutate prove swarm kills check format safety-matrix bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,15 @@ cover: $(STAMP) ## all tests but the slow ones, with branch coverage
 
 mutate: $(STAMP) ## change the rooms that decide a dose in thousands of ways; each change must be noticed (AREA=quantity: only there)
 	@$(BIN)/python scripts/mutate.py $(AREA)
+
+prove: $(STAMP) ## every harm at every step of a command, singly and in pairs, and deliberate breaks that this must notice
+	@$(BIN)/python -m tests.proof --workers $(WORKERS) prove
+
+swarm: $(STAMP) ## two programmers, a bad line and failing supplies, over random seeds (SECONDS=60)
+	@$(BIN)/python -m tests.proof --workers $(WORKERS) swarm $(or $(SECONDS),60) $(if $(FROM),--from $(FROM))
+
+kills: $(STAMP) ## kill -9 of a pump process on a pty at random moments (KILLS=1000)
+	@ITBPUMP_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -n $(WORKERS) tests/e2e/test_kill.py -k many_kills
 
 check: $(STAMP) ## lint, format, types, import contracts, generated files up to date
 	@$(BIN)/ruff check .

@@ -7,11 +7,12 @@ compared with what the pump did. `RULES` names every rule; `judge` reports those
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from firmware_sim.firmware.core import SessionInfo
 from firmware_sim.firmware.materialise import PulsePhase
+from itbpump.errors import ItbPumpError
 from itbpump.hoststate import HostStateError
 from itbpump.link.errors import LinkError
 from itbpump.outcome import Applied, DosingBlocked, NotApplied, Outcome, Unknown
@@ -72,9 +73,9 @@ class Told:
         return type(self.outcome).__name__ if self.outcome is not None else "unsent"
 
 
-def run(scene: Scene, *, others: bool = False, again: bool = False) -> Told:
-    """Give the command and see it through. `others`: another programmer gives 20 commands before the question; `again`: a command that
-    was not applied is ordered once more."""
+def run(scene: Scene, thorough: Callable[[], bool] = lambda: False) -> Told:
+    """Give the command and see it through. `thorough`, asked when no more harm is done: before the question another programmer gives 20
+    commands where something is open, and a command that was not applied is ordered once more."""
     told, world = Told(), scene.world
     world.watch = lambda: _look(scene, told)
     _give(scene, told)
@@ -86,12 +87,12 @@ def run(scene: Scene, *, others: bool = False, again: bool = False) -> Told:
     world.chooser = Nothing()
     world.mend()
     world.advance_to(world.now_ms + SETTLED_MS)
-    if others:
+    if thorough() and scene.state.unsettled(scene.state.key_of(world.pump)):
         _others(scene)
     _resolve(scene, told)
     world.advance_to(world.now_ms + BOLUS_MS + 60_000)
     judge(scene, told)
-    if again and not told.effect:
+    if thorough() and not told.effect:
         _again(scene, told)
     return told
 
@@ -184,8 +185,12 @@ def _resolve(scene: Scene, told: Told) -> None:
 def _again(scene: Scene, told: Told) -> None:
     scene.mark()
     scene.stale = False
-    with _join(scene) as pump:
-        outcome = scene.act(pump, pump.present())
+    try:
+        with _join(scene) as pump:
+            outcome = scene.act(pump, pump.present())
+    except ItbPumpError as error:
+        told.breaks("goes-on", repr(error))
+        return
     scene.world.advance_to(scene.world.now_ms + BOLUS_MS + 60_000)
     second = Told(outcome=outcome, settled="applied")
     second.run_states = told.run_states

@@ -23,7 +23,7 @@ from tests.proof.course import PULSE_HARMS, Told, run
 from tests.proof.scenario import Scene, staged_scene
 from tests.proof.world import FRAME_HARMS, Point, on_memory_writes
 
-__all__ = ["PRUNED", "Harmed", "Leaf", "Sizes", "explore", "first_harms", "replay", "second_harms"]
+__all__ = ["PRUNED", "Harmed", "Leaf", "Sizes", "each_single", "explore", "first_harms", "replay", "second_harms"]
 
 PRUNED = {
     "as-dropped": "a damaged frame is discarded by either end as a lost one is: the run with one harm leaves the same trace",
@@ -176,31 +176,30 @@ class _Chosen:
         return self.harms.get(len(self.met) - 1)
 
 
-def explore(
-    name: str, depth: int, *, shard: int = 0, shards: int = 1, coarse: bool = False, others: bool = False, again: bool = False
-) -> list[Leaf]:
+def explore(name: str, depth: int, *, shard: int = 0, shards: int = 1, coarse: bool = False, thorough: bool = False) -> list[Leaf]:
     """Every run of a command with up to `depth` harms (0, 1 or 2), all in processes of their own.
 
-    `coarse`: single harms only as they are tried in pairs. `shard` of `shards`: a part of the first harms. `others`, `again`: see `run`.
+    `coarse`: single harms only as they are tried in pairs. `shard` of `shards`: a part of the first harms. `thorough`: what follows
+    a harm that is tried in pairs is seen through further (see `run`).
     """
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "leaves"
         pid = os.fork()
         if pid == 0:
-            _child(name, _Forking(depth, shard, shards, coarse=coarse), lines, others=others, again=again)
+            _child(name, _Forking(depth, shard, shards, coarse=coarse), lines, thorough=thorough)
         _, status = os.waitpid(pid, 0)
         if status:
             raise RuntimeError(f"the exploration of {name} ended with status {status}; its message stands above")
         return [_read(line) for line in lines.read_text(encoding="ascii").splitlines()]
 
 
-def _child(name: str, chooser: _Forking, lines: Path, *, others: bool, again: bool) -> None:
+def _child(name: str, chooser: _Forking, lines: Path, *, thorough: bool) -> None:
     """Never returns: this process and all that it becomes end here."""
     status = 1
     try:
         gc.freeze()
         gc.disable()
-        leaf = _run(staged_scene(name), chooser, others=others, again=again)
+        leaf = _run(staged_scene(name), chooser, thorough=thorough)
         with lines.open("a", encoding="ascii") as file:
             file.write(leaf + "\n")
         status = 0
@@ -211,10 +210,10 @@ def _child(name: str, chooser: _Forking, lines: Path, *, others: bool, again: bo
         os._exit(status)
 
 
-def _run(scene: Scene, chooser: _Forking, *, others: bool, again: bool) -> str:
+def _run(scene: Scene, chooser: _Forking, *, thorough: bool) -> str:
     scene.world.chooser = chooser
     with on_memory_writes(scene.world.write_harm):
-        told = run(scene, others=others, again=again)
+        told = run(scene, lambda: thorough and not any(harmed.pruned for harmed in chooser.path))
     points = [[point.kind, point.name, point.size] for point in chooser.met[chooser.since :]]
     path = [[harmed.at, harmed.kind, harmed.name, harmed.size, harmed.harm] for harmed in chooser.path]
     broken = [f"{rule}: {detail}" for rule, detail in told.broken]
@@ -226,10 +225,23 @@ def _read(line: str) -> Leaf:
     return Leaf(tuple(Harmed(*harmed) for harmed in path), word, tuple(broken), tuple((k, n, s) for k, n, s in points), trace)
 
 
-def replay(name: str, path: str) -> tuple[Told, Scene]:
+def each_single(name: str) -> Iterator[tuple[str, Told]]:
+    """Every single harm that is tried in pairs, one after the other in this process: its path and what came of it."""
+    first = _Chosen({})
+    _replayed(name, first)
+    for at, point in enumerate(first.met):
+        for harm in second_harms(point)[0]:
+            yield f"{at}:{harm}", _replayed(name, _Chosen({at: harm}))
+
+
+def replay(name: str, path: str) -> Told:
     """Run a path such as `12:drop,40:torn 7` again, in this process."""
-    harms = {int(at): harm for at, _, harm in (part.partition(":") for part in path.split(",") if part)}
+    parts = (part.partition(":") for part in path.split(",") if part)
+    return _replayed(name, _Chosen({int(at): harm for at, _, harm in parts}))
+
+
+def _replayed(name: str, chooser: _Chosen) -> Told:
     scene = staged_scene(name)
-    scene.world.chooser = _Chosen(harms)
+    scene.world.chooser = chooser
     with on_memory_writes(scene.world.write_harm):
-        return run(scene), scene
+        return run(scene, lambda: True)

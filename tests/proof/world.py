@@ -148,6 +148,7 @@ class World:
             self.power_on()
         self.pump.link_tick(until_ms)
         self._after()
+        self.send(self.pump.transmit(), to_pump=False)
 
     def _deliver(self) -> None:
         while due := sorted((flight for flight in self._flights if flight.due_ms <= self.now_ms), key=lambda flight: flight.number):
@@ -211,8 +212,9 @@ class World:
 
     def trace_digest(self) -> str:
         """Of everything that was on the line, and of the pump's memory."""
-        text = repr((self.trace, self.pump.memory.image()))
-        return hashlib.sha256(text.encode("ascii")).hexdigest()
+        digest = hashlib.sha256(repr(self.trace).encode("ascii"))
+        digest.update(self.pump.memory.image())
+        return digest.hexdigest()
 
 
 class _WorldTransport:

@@ -8,7 +8,7 @@ LOCK_VENV := .lock-venv
 LOCK_TOOL := uv>=0.9,<1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all cover mutate prove swarm kills check format safety-matrix bench lock clean
+.PHONY: help setup demo test test-all cover mutate prove swarm kills fuzz check sbom format safety-matrix bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -44,7 +44,10 @@ swarm: $(STAMP) ## two programmers, a bad line and failing supplies, over random
 kills: $(STAMP) ## kill -9 of a pump process on a pty at random moments (KILLS=1000)
 	@ITBPUMP_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -n $(WORKERS) tests/e2e/test_kill.py -k many_kills
 
-check: $(STAMP) ## lint, format, types, import contracts, generated files up to date
+fuzz: $(STAMP) ## coverage-guided fuzzing of every reader of foreign bytes (SECONDS=60 in all)
+	@$(BIN)/python scripts/fuzz.py $(or $(SECONDS),60)
+
+check: $(STAMP) ## lint, format, types, import contracts, generated files up to date, secrets, audit of what is installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -53,7 +56,14 @@ check: $(STAMP) ## lint, format, types, import contracts, generated files up to 
 	@$(BIN)/python protocols/make_vectors.py --check
 	@$(BIN)/python protocols/make_session.py --check
 	@$(BIN)/python scripts/safety_matrix.py --check
+	@$(BIN)/python scripts/threat_model.py --check
+	@$(BIN)/python scripts/secret_scan.py
+	@$(BIN)/python scripts/audit.py
 	@$(BIN)/itbpump schema --check docs/prescription.schema.json
+
+sbom: $(STAMP) ## build/sbom.cdx.json: what the product is made of, in CycloneDX
+	@mkdir -p build
+	@$(BIN)/python scripts/sbom.py build/sbom.cdx.json
 
 format: $(STAMP) ## put the source into the house's form
 	@$(BIN)/ruff check --fix .

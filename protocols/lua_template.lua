@@ -3,8 +3,9 @@
 --   DLT_USER0 (147)  a packet is what went over the line: one or more frames 00 COBS(body, CRC-32) 00.
 --   DLT_USER1 (148)  a packet is one message in plain: u8 direction (0 programmer to pump, 1 pump to programmer), then its bytes.
 --
--- Use: tshark -X lua_script:protocols/itbp1.lua -r FILE.pcapng. Sealed records show their header; opening them needs the session's keys,
--- which this script does not have.
+-- Use: tshark -X lua_script:protocols/itbp1.lua -o itbp1.keylog:KEYS -r FILE.pcapng. Sealed records show their header. With the key log of
+-- their sessions (`itbpump --keylog KEYS …`, the preference itbp1.keylog or the variable ITBPUMP_KEYLOG) they are opened: Wireshark 4.0
+-- gives Lua no cipher, so AES-128-CCM stands below in plain Lua. It is for reading recordings, not for keeping secrets.
 -- @TABLES@
 
 local itbp1 = Proto("itbp1", "itbp1 pump protocol")
@@ -43,6 +44,10 @@ local p = {
 }
 plain.fields = p
 
+itbp1.prefs.keylog = Pref.string("Key log", os.getenv("ITBPUMP_KEYLOG") or "", "File with session keys, as `itbpump --keylog` writes it")
+
+local show_message -- below, with the messages in plain
+
 -- Lua 5.2 has bit32, Wireshark brings bit; Lua 5.4 has neither as a library everywhere, so that plain arithmetic stands behind them.
 local function slow_xor(a, b)
   local result, place = 0, 1
@@ -74,6 +79,159 @@ local function crc32(bytes, count)
     crc = xor(crc_table[xor(crc % 256, bytes:get_index(i))], math.floor(crc / 256))
   end
   return xor(crc, 0xFFFFFFFF)
+end
+
+-- ------------------------------------------------------------------------------------------------- AES-128-CCM
+-- FIPS 197 and SP 800-38C (RFC 3610) with nonces of 13 bytes and tags of 16. Bytes are numbers in tables that begin at 1.
+local sbox = {}
+do
+  local p, q = 1, 1
+  local function turned(x, n) return (x * 2 ^ n) % 256 + math.floor(x / 2 ^ (8 - n)) end
+  repeat
+    p = xor(p, xor(p * 2 % 256, p >= 128 and 0x1B or 0)) -- times 3
+    q = xor(q, q * 2 % 256) -- divided by 3
+    q = xor(q, q * 4 % 256)
+    q = xor(q, q * 16 % 256)
+    if q >= 128 then q = xor(q, 9) end
+    sbox[p] = xor(xor(xor(xor(xor(q, turned(q, 1)), turned(q, 2)), turned(q, 3)), turned(q, 4)), 0x63)
+  until p == 1
+  sbox[0] = 0x63
+end
+local twice = {}
+for x = 0, 255 do twice[x] = xor(x * 2 % 256, x >= 128 and 0x1B or 0) end
+
+local function expanded(key)
+  local words, round_constant = {}, 1
+  for i = 1, 16 do words[i] = key[i] end
+  for i = 17, 176 do
+    local before = words[i - 4]
+    if (i - 1) % 16 < 4 then
+      local from = i - 4 - (i - 1) % 4
+      before = sbox[words[from + (i - 1 + 1) % 4]]
+      if (i - 1) % 16 == 0 then
+        before = xor(before, round_constant)
+        round_constant = twice[round_constant]
+      end
+    end
+    words[i] = xor(words[i - 16], before)
+  end
+  return words
+end
+
+local function encrypted(words, block)
+  local state = {}
+  for i = 1, 16 do state[i] = xor(block[i], words[i]) end
+  for round = 1, 10 do
+    local moved = {}
+    for i = 0, 15 do moved[i + 1] = sbox[state[(i + 4 * (i % 4)) % 16 + 1]] end
+    for column = 1, 13, 4 do
+      local a, b, c, d = moved[column], moved[column + 1], moved[column + 2], moved[column + 3]
+      if round < 10 then
+        local all = xor(xor(a, b), xor(c, d))
+        moved[column] = xor(xor(a, all), twice[xor(a, b)])
+        moved[column + 1] = xor(xor(b, all), twice[xor(b, c)])
+        moved[column + 2] = xor(xor(c, all), twice[xor(c, d)])
+        moved[column + 3] = xor(xor(d, all), twice[xor(d, a)])
+      end
+    end
+    for i = 1, 16 do state[i] = xor(moved[i], words[16 * round + i]) end
+  end
+  return state
+end
+
+-- A block of CCM: a flag byte, the nonce, a number of two bytes.
+local function ccm_block(flags, nonce, number)
+  local block = { flags }
+  for i = 1, 13 do block[i + 1] = nonce[i] end
+  block[15], block[16] = math.floor(number / 256), number % 256
+  return block
+end
+
+local function mixed_in(words, mac, bytes, from, count)
+  for at = from, from + count - 1, 16 do
+    for i = 0, math.min(16, from + count - at) - 1 do mac[i + 1] = xor(mac[i + 1], bytes[at + i]) end
+    mac = encrypted(words, mac)
+  end
+  return mac
+end
+
+-- The plaintext of a whole sealed record, or nil when the tag does not hold.
+local function ccm_open(side, body)
+  local length, nonce, head = #body - 24, {}, { 0, 8 }
+  for i = 1, 8 do nonce[i], head[i + 2] = side.iv[i], body[i] end
+  nonce[9] = body[2] % 16
+  for i = 3, 6 do nonce[i + 7] = body[i] end
+  local plaintext, mask = {}, nil
+  for i = 0, length - 1 do
+    if i % 16 == 0 then mask = encrypted(side.words, ccm_block(0x01, nonce, i / 16 + 1)) end
+    plaintext[i + 1] = xor(body[9 + i], mask[i % 16 + 1])
+  end
+  local mac = encrypted(side.words, ccm_block(0x79, nonce, length))
+  mac = mixed_in(side.words, mixed_in(side.words, mac, head, 1, 10), plaintext, 1, length)
+  mask = encrypted(side.words, ccm_block(0x01, nonce, 0))
+  for i = 1, 16 do
+    if xor(mac[i], mask[i]) ~= body[8 + length + i] then return nil end
+  end
+  return plaintext
+end
+
+-- --------------------------------------------------------------------------------------------------- session keys
+local sessions, opened = {}, {}
+
+local function bytes_of(hex)
+  local bytes = {}
+  for pair in hex:gmatch("%x%x") do bytes[#bytes + 1] = tonumber(pair, 16) end
+  return bytes
+end
+
+local function read_keys(path)
+  local file = path ~= "" and io.open(path, "r")
+  if not file then return end
+  for line in file:lines() do
+    local k = {}
+    for name, value in line:gmatch("(%w+_?%w*)=(%x+)") do k[name] = value end
+    local whole = true
+    for name, digits in pairs({ k_p2d = 32, k_d2p = 32, iv_p = 16, iv_d = 16 }) do
+      whole = whole and k[name] ~= nil and #k[name] == digits
+    end
+    if whole and line:match("^itbp1%-session ") then
+      table.insert(sessions, 1, {
+        [0] = { words = expanded(bytes_of(k.k_p2d)), iv = bytes_of(k.iv_p) },
+        [1] = { words = expanded(bytes_of(k.k_d2p)), iv = bytes_of(k.iv_d) },
+      })
+    end
+  end
+  file:close()
+end
+
+function itbp1.init()
+  sessions, opened = {}, {}
+  read_keys(itbp1.prefs.keylog)
+end
+
+-- Plaintext of a sealed record in hex, or false. The session that opened the last record is tried first.
+local function unsealed(body, pinfo)
+  local record = body:bytes()
+  local place = pinfo.number .. " " .. tostring(record)
+  if opened[place] == nil then
+    opened[place] = false
+    local bytes = {}
+    for i = 1, record:len() do bytes[i] = record:get_index(i - 1) end
+    for rank, session in ipairs(sessions) do
+      for way = 0, 1 do
+        -- p2p_dir: 0 sent, 1 received, as the programmer sees it; anything else where the capture does not say
+        local possible = pinfo.p2p_dir == way or (pinfo.p2p_dir ~= 0 and pinfo.p2p_dir ~= 1)
+        local plaintext = possible and not opened[place] and ccm_open(session[way], bytes)
+        if plaintext then
+          for i, value in ipairs(plaintext) do plaintext[i] = string.format("%02x", value) end
+          opened[place] = table.concat(plaintext)
+          table.insert(sessions, 1, table.remove(sessions, rank))
+        end
+      end
+      if opened[place] then break end
+    end
+  end
+  return opened[place]
 end
 
 -- Bytes of one run between zeros without the stuffing; nil and a reason when it is damaged.
@@ -115,7 +273,7 @@ local function show_clear(name, content, tree)
   if at < content:len() then tree:add(f.damage, "bytes left over") end
 end
 
-local function show_record(body, tree)
+local function show_record(body, tree, pinfo)
   if body:len() < 8 then
     tree:add(f.damage, "shorter than a record header")
     return "short record"
@@ -133,13 +291,17 @@ local function show_record(body, tree)
   elseif tag > 0 then
     if length > 0 then tree:add(f.sealed, body(8, length)) end
     tree:add(f.tag, body(8 + length, tag))
+    local plaintext = length > 0 and unsealed(body, pinfo)
+    if plaintext then
+      name = show_message(ByteArray.new(plaintext):tvb("Opened message"), tree)
+    end
   elseif clear[name] then
     show_clear(name, body(8):tvb(), tree:add(itbp1, body(8), "Handshake: " .. name))
   end
   return string.format("%s #%d", name, body(2, 4):uint())
 end
 
-local function show_frame(range, tree)
+local function show_frame(range, tree, pinfo)
   local branch = tree:add(itbp1, range, "Frame")
   local decoded, reason = unstuff(range)
   if not decoded then
@@ -155,23 +317,24 @@ local function show_frame(range, tree)
     branch:add(f.damage, "CRC does not hold")
     return "damaged"
   end
-  return show_record(buffer(0, size):tvb(), branch)
+  return show_record(buffer(0, size):tvb(), branch, pinfo)
 end
 
 function itbp1.dissector(tvb, pinfo, tree)
   pinfo.cols.protocol = "itbp1"
   local root = tree:add(itbp1, tvb())
+  if pinfo.p2p_dir == 0 or pinfo.p2p_dir == 1 then root:add(p.direction, pinfo.p2p_dir):set_generated() end
   local summaries, start = {}, nil
   for i = 0, tvb:len() do
     local zero = i == tvb:len() or tvb(i, 1):uint() == 0
     if zero and start then
-      summaries[#summaries + 1] = show_frame(tvb(start, i - start), root)
+      summaries[#summaries + 1] = show_frame(tvb(start, i - start), root, pinfo)
       start = nil
     elseif not zero and not start then
       start = i
     end
   end
-  pinfo.cols.info = #summaries > 0 and table.concat(summaries, ", ") or "no frame"
+  pinfo.cols.info = #summaries > 0 and table.concat(summaries, ", ") or (tvb:len() == 0 and "remark" or "no frame")
 end
 
 -- ---------------------------------------------------------------------------------------------- messages in plain
@@ -220,8 +383,8 @@ show_fields = function(specs, tvb, at, tree)
   return at
 end
 
--- One message in plain: what a dissector with keys would call with the opened content. Returns its name.
-local function show_message(tvb, tree)
+-- One message in plain, also the content of an opened record. Returns its name.
+show_message = function(tvb, tree)
   local message = messages[tvb(0, 1):uint()]
   if not message then
     tree:add(p.damage, "unknown message")

@@ -49,6 +49,7 @@ from itbpump.wire.record import Sealer, clear_content, parse_header
 
 TARGET = Path(__file__).parent / "vectors" / "session.json"
 PSK, NP, ND, MEMORY_ID = bytes(range(32)), b"\xa0" * 16, b"\xb0" * 16, b"\xc0" * 8
+NOISE = bytes(range(64))  # what the pump's start takes of its random source to judge it; nothing on the wire comes of it
 PROGRAMMER_ID, SERIAL = b"PROGID01", "PUMPID01"
 FILL_NL = 38_000_000
 
@@ -68,7 +69,7 @@ def entropy_of(*pieces: bytes) -> Callable[[int], bytes]:
 
 def new_pump() -> SimulatedPump:
     """The pump of the session, paired."""
-    pump = SimulatedPump("P-40", seed=1, serial=SERIAL, fill_nL=FILL_NL, entropy=entropy_of(MEMORY_ID, ND))
+    pump = SimulatedPump("P-40", seed=1, serial=SERIAL, fill_nL=FILL_NL, entropy=entropy_of(MEMORY_ID, NOISE, ND))
     pump.provision(PROGRAMMER_ID, Role.CLINICIAN, PSK)
     return pump
 

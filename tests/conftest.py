@@ -24,6 +24,11 @@ settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True
 settings.register_profile(
     "deep", max_examples=5_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
+# The keyring of whoever runs the tests is none of theirs, and nothing they do is recorded.
+os.environ["ITBPUMP_KEYRING"] = "off"
+os.environ.pop("ITBPUMP_CAPTURE", None)
+os.environ.pop("ITBPUMP_KEYLOG", None)
+
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 

@@ -240,6 +240,15 @@ _TABLE = (
     ),
     BenchCommand("stall", "the rotor sticks", (Argument("state", Kind.CHOICE, "on or off", choices=_ON_OFF),), on_device=True),
     BenchCommand(
+        "faults",
+        "faults planned, lasting and fired; or one more, now",
+        (
+            Argument("inject", Kind.TEXT, "id in the catalogue, such as mechanical.stall", required=False),
+            Argument("with", Kind.TEXT, "its arguments, such as percent=20, for=3h", required=False),
+        ),
+        on_device=True,
+    ),
+    BenchCommand(
         "battery",
         "read the charge, or set it",
         (Argument("permille", Kind.INTEGER, "new charge", required=False, high=1000),),

@@ -1,22 +1,29 @@
 """One whole simulated pump: plant, memory, firmware and the pump's end of the link, with the hands of a bench.
 
 Bytes and two times come in (uptime by `advance`, link time by argument), bytes go out; no clock is read and nothing is drawn but from
-`entropy`. A power cut loses everything but the memory and the plant; uptime goes on, because the clock has a cell of its own. Not
-modelled: what plant and firmware exclude; how long a start takes (none).
+`entropy`. A power cut loses everything but the memory and the plant; uptime goes on, because the clock has a cell of its own. `faults`
+makes the pump fail as a plan says; without one it is sound. Not modelled: what plant and firmware exclude; how long a start takes (none).
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from firmware_sim.bench import BenchError
+from firmware_sim.faults.injector import Injector
+from firmware_sim.faults.parts import Parts
+from firmware_sim.faults.plan import FaultPlan
+from firmware_sim.faults.port import Port
 from firmware_sim.firmware.core import Firmware, SessionInfo
 from firmware_sim.firmware.formatting import format_memory
 from firmware_sim.firmware.materialise import PulsePhase
-from firmware_sim.firmware.memory import Memory, PowerLost
-from firmware_sim.plant.errors import PlantError
+from firmware_sim.firmware.memory import Memory, MemoryFault, PowerLost
+from firmware_sim.firmware.monitor import WatchdogReset
+from firmware_sim.firmware.selftest import NOISE_BYTES
+from firmware_sim.hands import carry_out
 from firmware_sim.plant.plant import Plant
 from firmware_sim.plant.truth import TruePulse, Truth
 from firmware_sim.profiles import PumpProfile, load_profile
@@ -25,7 +32,10 @@ from itbpump.wire.messages import Close, Reply, Request, Role
 
 __all__ = ["SimulatedPump"]
 
-_STATE_FORM = 1
+_STATE_FORM = 2
+_SAVED: dict[str, type] = {
+    "profile": str, "seed": int, "serial": str, "memory": bytes, "plant": dict, "powered": bool, "clock_offset_ms": int,
+}  # fmt: skip
 _HOUR_MS = 3_600_000
 
 
@@ -34,7 +44,8 @@ class SimulatedPump:
     from the seed.
 
     `fill_nL` is put into the reservoir at `concentration_ng_per_mL`; the pump itself is unconfigured and stopped. `serial` has 8 ASCII
-    characters. `path_volume_nL` is the true path, by default the profile's typical one. Raises ProfileError, PlantError, ValueError.
+    characters. `path_volume_nL` is the true path, by default the profile's typical one. `faults` happen from the first start on; a
+    pump that is set up first takes a plan by `plan_faults`. Raises ProfileError, PlantError, FaultError, ValueError.
     """
 
     def __init__(
@@ -48,6 +59,7 @@ class SimulatedPump:
         drug: str = "baclofen",
         path_volume_nL: int | None = None,
         entropy: Callable[[int], bytes] | None = None,
+        faults: FaultPlan | None = None,
     ) -> None:
         self.profile = load_profile(profile) if isinstance(profile, str) else profile
         self._entropy = random.Random(f"itbpump simulated pump {seed}").randbytes if entropy is None else entropy
@@ -57,6 +69,9 @@ class SimulatedPump:
         if len(self.serial.encode("ascii")) != 8:
             raise ValueError(f"serial {self.serial!r}: a simulated pump's serial has 8 ASCII characters, as it is the pump id on the wire")
         self.plant = Plant(self.profile.plant, seed, path_volume_nL=path_volume_nL)
+        self.port = Port(self.plant)
+        self.faults = Injector(self)
+        self.parts = Parts(self.profile.firmware, self._entropy)
         if fill_nL:
             self.plant.fill(fill_nL, concentration_ng_per_mL, drug)
         self._memory = format_memory(self._entropy(8), self.serial, name)
@@ -65,7 +80,19 @@ class SimulatedPump:
         self._bench_changes = 0
         self._writes_before = 0
         self._refusal_logged_ms: dict[bytes, int] = {}
+        if faults is not None:
+            self.plan_faults(faults)
         self.power_on()
+
+    def plan_faults(self, plan: FaultPlan) -> None:
+        """Let the faults of a plan happen from now on, in place of those planned before; see `faults`. Raises FaultError."""
+        self.faults.load(plan, self._writes_before + self._memory.write_index)
+        self._arm_memory()
+
+    def _arm_memory(self) -> None:
+        cut = self.faults.next_cut()
+        if cut is not None:
+            self._memory.cut_at(cut[0] - self._writes_before, cut[1])
 
     # -------------------------------------------------------------------------------------------------- power
     @property
@@ -75,8 +102,8 @@ class SimulatedPump:
 
     @property
     def uptime_ms(self) -> int:
-        """The pump's monotonic clock; it runs on while the power is off."""
-        return self.plant.now_ms
+        """What the pump's monotonic clock shows; it runs on while the power is off."""
+        return self.port.uptime_ms
 
     @property
     def drift_ppm(self) -> int:
@@ -111,57 +138,92 @@ class SimulatedPump:
             self.plant.pulse_by_hand()
         self._lose_power()
 
-    def _lose_power(self) -> None:
+    def _lose_power(self, lost: PowerLost | None = None) -> None:
         self._firmware = None
         self._link = None
         self._bench_changes += 1
+        if lost is not None:
+            self.faults.power_lost(self._writes_before + lost.write_index)
 
     def power_on(self) -> None:
-        """Give the supply back: a reset."""
+        """Give the supply back: a reset. Raises MemoryFault for a memory that nothing can be started from."""
+        if self._firmware is None:
+            self._start(watchdog=False)
+
+    def watchdog_reset(self) -> None:
+        """The watchdog starts the pump anew; the supply stays."""
         if self._firmware is not None:
-            return
+            self._firmware.materialise(self.uptime_ms)
+            self._bitten()
+
+    def _bitten(self) -> None:
+        self._lose_power()
+        with suppress(MemoryFault):  # a memory that nothing can be started from leaves the pump dead
+            self._start(watchdog=True)
+
+    def _start(self, *, watchdog: bool) -> None:
         self._writes_before += self._memory.write_index
-        self._memory = Memory.from_image(self._memory.image())
-        firmware = Firmware(self.profile.firmware, self._memory, self.plant, self.serial)
+        self._memory = self.parts.fit(Memory.from_image(self._memory.image()))
+        self._arm_memory()
+        firmware = Firmware(self.parts.constants, self._memory, self.port, self.serial)
         try:
-            firmware.boot(self.uptime_ms)
-        except PowerLost:
+            firmware.boot(self.uptime_ms, watchdog=watchdog, noise=self.parts.entropy(NOISE_BYTES))
+        except PowerLost as lost:
+            self._lose_power(lost)
             return
         self._firmware = firmware
         self._bench_changes += 1
-        self._link = PumpLink(self.serial.encode("ascii"), self._memory, self._entropy, firmware.boot_epoch)
+        ages_ms = firmware.emergency_ages_ms(self.uptime_ms)
+        pump_id = self.serial.encode("ascii")
+        self._link = PumpLink(pump_id, self._memory, self.parts.entropy, firmware.boot_epoch, emergency_ages_ms=ages_ms)
 
     # --------------------------------------------------------------------------------------------------- line
     def receive(self, data: bytes, link_now_ms: int) -> None:
-        """Bytes off the line; answers are ready when it returns. A pump without power hears nothing."""
-        if self._link is None:
+        """Bytes off the line; answers are ready when it returns. A pump without power, or with a main task that hangs, hears nothing."""
+        link = self._link
+        if link is None or self.firmware.hung:
             return
         try:
-            for body in self._link.split(data):
-                self._act(self._link.take(body, link_now_ms), link_now_ms)
+            for body in link.split(data[: self.faults.holds.queue_bytes]):
+                self.faults.on_frame()
+                if self._deaf(link):
+                    return
+                self._act(link.take(body, link_now_ms), link_now_ms)
+            self.plant.radio(*link.take_spent())
             self._notify()
-        except PowerLost:
-            self._lose_power()
+        except PowerLost as lost:
+            self._lose_power(lost)
+
+    def _deaf(self, link: PumpLink) -> bool:
+        """A fault has just taken the power, and with it what was heard, or stopped the main task."""
+        return self._link is not link or self.firmware.hung
 
     def _act(self, events: list[PumpLinkEvent], link_now_ms: int) -> None:
         firmware, link = self.firmware, self.link
         for event in events:
             if isinstance(event, Requested):
+                self.faults.on_command(type(event.request).__name__)
+                if self._deaf(link):
+                    return
                 self.plant.radio(0, 1)
                 pairing = link.session
                 if pairing is not None:
                     session = SessionInfo(pairing.programmer_id, pairing.role)
-                    link.reply(firmware.handle(event.request, session, self.uptime_ms, link_now_ms))
+                    link.reply(self._handle(event.request, session, link_now_ms))
                     if isinstance(event.request, Close):
                         self._act(link.close(), link_now_ms)
             elif isinstance(event, Opened):
-                self.plant.radio(1, 0)
                 firmware.session_opened(SessionInfo(event.programmer_id, event.role), self.uptime_ms)
             elif isinstance(event, Ended):
                 firmware.session_closed(event.programmer_id, self.uptime_ms)
             elif isinstance(event, HandshakeRefused):
-                self.plant.radio(1, 0)
                 self._note_refusal(event)
+
+    def _handle(self, request: Request, session: SessionInfo, link_now_ms: int) -> Reply:
+        """By the firmware; twice where a fault lets its task run twice."""
+        if self.faults.holds.double:
+            self.firmware.handle(request, session, self.uptime_ms, link_now_ms)
+        return self.firmware.handle(request, session, self.uptime_ms, link_now_ms)
 
     def _note_refusal(self, event: HandshakeRefused) -> None:
         """Log it for a paired programmer, once an hour at most: anybody can send hellos, and they must not push the log out."""
@@ -183,58 +245,73 @@ class SimulatedPump:
 
     def link_deadline_ms(self) -> int | None:
         """Link time at which `link_tick` wants to be called."""
-        if self._link is None or self._firmware is None:
+        if self._link is None or self._firmware is None or self._firmware.hung:
             return None
         times = [t for t in (self._link.deadline_ms(), self._firmware.link_deadline()) if t is not None]
         return min(times, default=None)
 
     def link_tick(self, link_now_ms: int) -> None:
         """Let the link's timers act."""
-        if self._link is None or self._firmware is None:
+        if self._link is None or self._firmware is None or self._firmware.hung:
             return
         try:
             self._act(self._link.tick(link_now_ms), link_now_ms)
             self._firmware.link_tick(link_now_ms)
-        except PowerLost:
-            self._lose_power()
+        except PowerLost as lost:
+            self._lose_power(lost)
 
     # --------------------------------------------------------------------------------------------------- time
     def next_event_ms(self) -> int | None:
-        """Uptime at which something happens by itself beyond pulses; None if never."""
-        return None if self._firmware is None else self._firmware.next_event_ms()
+        """Uptime at which something happens by itself beyond pulses, a planned fault included; None if never."""
+        times = [] if self._firmware is None or self.faults.holds.clock_stands else [self._firmware.next_event_ms()]
+        fault_ms = self.faults.next_ms()
+        times.append(None if fault_ms is None else fault_ms + self.port.offset_ms)
+        return min((at_ms for at_ms in times if at_ms is not None), default=None)
 
     def advance(self, ms: int) -> None:
-        """Let `ms` of uptime pass."""
-        self.advance_to(self.uptime_ms + ms)
+        """Let `ms` pass, as a sound clock of this pump counts them. Raises ValueError if negative. A flat battery takes the power away."""
+        if ms < 0:
+            raise ValueError(f"time does not run backwards ({ms} ms)")
+        until_ms = self.plant.now_ms + ms
+        while True:
+            fault_ms = self.faults.next_ms()
+            self._pass(until_ms if fault_ms is None else min(until_ms, fault_ms))
+            self._let_fail()
+            if self.plant.now_ms >= until_ms:
+                return
 
     def advance_to(self, uptime_ms: int) -> None:
-        """Let uptime pass until `uptime_ms`. Raises ValueError if that is in the past. A flat battery takes the power away."""
-        if uptime_ms < self.uptime_ms:
-            raise ValueError(f"uptime {uptime_ms} ms is before {self.uptime_ms} ms")
-        if self._firmware is None:
-            self.plant.rest(uptime_ms)
+        """Let uptime pass until `uptime_ms`. Raises ValueError if that is in the past."""
+        self.advance(uptime_ms - self.uptime_ms)
+
+    def _let_fail(self) -> None:
+        try:
+            self.faults.act()
+        except PowerLost as lost:
+            self._lose_power(lost)
+
+    def _pass(self, until_ms: int) -> None:
+        """Up to the next event or `until_ms` of the plant's time. Between events the commanded pulses are known: the battery goes flat at
+        its own ms, however time is cut."""
+        firmware, port = self._firmware, self.port
+        if firmware is None or self.faults.holds.clock_stands:
+            before_ms = self.plant.now_ms
+            self.plant.rest(until_ms)
+            if self.faults.holds.clock_stands:
+                port.offset_ms -= until_ms - before_ms
             return
         try:
-            self._run_to(self._firmware, uptime_ms)
-            self._notify()
-        except PowerLost:
-            self._lose_power()
-        if self.uptime_ms < uptime_ms:
-            self.plant.rest(uptime_ms)
-
-    def _run_to(self, firmware: Firmware, uptime_ms: int) -> None:
-        """From event to event, since between them the commanded pulses are known: the battery goes flat at its own ms, however time is
-        cut."""
-        while True:
             event_ms = firmware.next_event_ms()
-            until_ms = uptime_ms if event_ms is None else min(uptime_ms, max(event_ms, self.uptime_ms))
-            flat_ms = self.plant.flat_by(firmware.train, until_ms)
-            firmware.advance(until_ms if flat_ms is None else flat_ms)
+            stop_ms = until_ms if event_ms is None else min(until_ms, max(event_ms - port.offset_ms, self.plant.now_ms))
+            flat_ms = self.plant.flat_by(port.seen(firmware.train), stop_ms)
+            firmware.advance((stop_ms if flat_ms is None else flat_ms) + port.offset_ms)
             if self.plant.battery_permille() == 0:
                 self.power_cut()
-                return
-            if self.uptime_ms == uptime_ms:
-                return
+            self._notify()
+        except PowerLost as lost:
+            self._lose_power(lost)
+        except WatchdogReset:
+            self._bitten()
 
     # -------------------------------------------------------------------------------------------------- hands
     def magnet(self, hold_ms: int, link_now_ms: int) -> bool:
@@ -243,6 +320,7 @@ class SimulatedPump:
 
     def patient_request(self) -> bool:
         """Press the patient's button; whether a bolus starts."""
+        self.faults.on_command("patient-request")
         granted = self.firmware.patient_request(self.uptime_ms)
         self._notify()
         return granted
@@ -253,11 +331,18 @@ class SimulatedPump:
 
     def order(self, request: Request, session: SessionInfo) -> Reply:
         """Give the firmware a request past the link, as its own factory set-up would; not reachable over the line."""
-        return self.firmware.handle(request, session, self.uptime_ms, 0)
+        self.faults.on_command(type(request).__name__)
+        if self.firmware.hung:
+            raise BenchError("the pump's main task hangs: it takes no order until the watchdog has reset it")
+        try:
+            return self._handle(request, session, 0)
+        except PowerLost as lost:
+            self._lose_power(lost)
+            raise BenchError("the power went while the pump carried the order out") from lost
 
     @property
     def truth(self) -> Truth:
-        """What is physically true now."""
+        """What is physically true now; its times are the plant's, which a fault of the clock leaves alone."""
         return self.plant.truth()
 
     def pulses(self, from_ms: int, to_ms: int) -> list[TruePulse]:
@@ -265,64 +350,12 @@ class SimulatedPump:
         return list(self.plant.pulses(from_ms, to_ms))
 
     def bench(self, command: str, arguments: dict[str, object]) -> dict[str, object]:
-        """Carry out a bench command whose arguments the bench table has checked. Raises BenchError when the pump cannot."""
-        handler = {
-            "truth": self._bench_truth,
-            "pulses": self._bench_pulses,
-            "refill": self._bench_refill,
-            "stall": self._bench_stall,
-            "battery": self._bench_battery,
-        }.get(command)
-        if handler is None:
-            raise BenchError(f"{command!r} is no command of the device", kind="bad-command")
-        try:
-            return handler(cast("dict[str, int | str]", arguments))
-        except PlantError as error:
-            raise BenchError(str(error)) from error
+        """A bench command whose arguments the table has checked (`hands`). Raises BenchError when the pump cannot."""
+        return carry_out(self, command, arguments)
 
-    def _bench_truth(self, _arguments: dict[str, int | str]) -> dict[str, object]:
-        truth = self.truth
-        return {
-            "uptime_ms": truth.at_ms,
-            "true_ms": truth.true_ms,
-            "reservoir_nL": truth.reservoir_nL,
-            "reservoir_concentration_ng_per_mL": round(float(truth.reservoir_concentration_ng_per_mL), 3),
-            "delivered_nL": truth.delivered_nL,
-            "commanded_pulses": truth.commanded_pulses,
-            "encoder_pulses": truth.encoder_pulses,
-            "stalled": truth.stalled,
-            "accuracy_ppm": truth.accuracy_ppm,
-            "drift_ppm": truth.drift_ppm,
-            "path_ng": round(sum(truth.path_tanks_ng), 3),
-            "tip_mass_ng": round(truth.tip_mass_ng, 3),
-            "csf_ng": round(self.plant.csf_mass_ng(), 3),
-            "battery_permille": truth.battery_permille,
-            "filled_nL": truth.ledger.filled_nL,
-            "aspirated_nL": truth.ledger.aspirated_nL,
-            "lost_nL": truth.ledger.lost_nL,
-        }
-
-    def _bench_pulses(self, arguments: dict[str, int | str]) -> dict[str, object]:
-        listed = self.pulses(int(arguments["from_ms"]), int(arguments["to_ms"]))
-        return {"pulses": [{"at_ms": pulse.at_ms, "number": pulse.number, "volume_nL": pulse.volume_nL} for pulse in listed]}
-
-    def _bench_refill(self, arguments: dict[str, int | str]) -> dict[str, object]:
-        concentration = arguments.get("concentration_ng_per_mL", int(self.truth.reservoir_concentration_ng_per_mL))
-        drawn = self.plant.aspirate(int(arguments["aspirate_nL"]) if "aspirate_nL" in arguments else "all")
-        self.plant.fill(int(arguments["fill_nL"]), int(concentration))
+    def note_change(self) -> None:
+        """A hand has changed something that must survive the simulator."""
         self._bench_changes += 1
-        return {"aspirated_nL": drawn.volume_nL, "reservoir_nL": self.truth.reservoir_nL}
-
-    def _bench_stall(self, arguments: dict[str, int | str]) -> dict[str, object]:
-        self.plant.stalled = arguments["state"] == "on"
-        self._bench_changes += 1
-        return {"stalled": self.plant.stalled}
-
-    def _bench_battery(self, arguments: dict[str, int | str]) -> dict[str, object]:
-        if "permille" in arguments:
-            self.plant.set_battery(int(arguments["permille"]))
-            self._bench_changes += 1
-        return {"battery_permille": self.plant.battery_permille()}
 
     # --------------------------------------------------------------------------------------------------- state
     @property
@@ -341,6 +374,7 @@ class SimulatedPump:
             "serial": self.serial,
             "powered": self.powered,
             "memory": self._memory.image(),
+            "clock_offset_ms": self.port.offset_ms,
             "plant": self.plant.snapshot(),
         }
 
@@ -351,11 +385,16 @@ class SimulatedPump:
         """
         if state.get("form") != _STATE_FORM:
             raise ValueError(f"a saved pump of form {state.get('form')!r}; this program knows form {_STATE_FORM}")
+        for key, kind in _SAVED.items():
+            if type(state.get(key)) is not kind:
+                raise ValueError(f"a saved pump whose {key} is no {kind.__name__}")
         seed, memory = cast("int", state["seed"]), Memory.from_image(cast("bytes", state["memory"]))
         pump = cls(cast("str", state["profile"]), seed=seed, serial=cast("str", state["serial"]), entropy=entropy)
         pump._lose_power()
         pump._memory = memory
         pump.plant = Plant.restore(pump.profile.plant, cast("dict[str, object]", state["plant"]))
+        pump.port = Port(pump.plant)
+        pump.port.offset_ms = cast("int", state["clock_offset_ms"])
         if state["powered"]:
             pump.power_on()
         return pump

@@ -120,8 +120,12 @@ def _table_to_json(table: dict[object, object], where: str) -> dict[str, object]
 def _from_json(value: object) -> object:
     if isinstance(value, list):
         return [_from_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is a number that no state holds")
     if isinstance(value, dict):
-        if set(value) == {_BYTES_KEY}:
+        if _BYTES_KEY in value:
+            if len(value) > 1:
+                raise ValueError(f"{_BYTES_KEY} stands beside other keys")
             try:
                 return base64.b64decode(value[_BYTES_KEY], validate=True)
             except (TypeError, binascii.Error) as error:

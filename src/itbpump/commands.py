@@ -26,7 +26,7 @@ from itbpump.link.errors import LinkError, PumpRefused, SessionLost
 from itbpump.link.transaction import CommandFailed, OtherCommand, Transaction, UnexpectedReply, Verdict, verdict
 from itbpump.outcome import Applied, DosingBlocked, Interrupted, NotApplied, NothingOpen, Outcome, Unknown
 from itbpump.quantity import Flow
-from itbpump.session import PumpSession
+from itbpump.session import ASK_WAIT_MS, PumpSession
 from itbpump.transport.base import TransportError
 from itbpump.wire.messages import (
     COMMAND_DEADLINE_MS,
@@ -179,7 +179,7 @@ class Commands:
 
     # ------------------------------------------------------------------------------------------------ sending and asking
     def _run(self, transaction: Transaction) -> None:
-        deadline = self._session.now_ms() + TRANSACTION_DEADLINE_MS
+        deadline = self._session.now_ms() + TRANSACTION_DEADLINE_MS - ASK_WAIT_MS  # leaves time to ask what became of it
         while (request := transaction.next_request()) is not None:
             try:
                 until = min(deadline, self._session.now_ms() + COMMAND_DEADLINE_MS)

@@ -32,9 +32,9 @@ class Connection:
         self._hints: list[Event] = []
 
     def open(self, deadline_ms: int | None = None) -> Opened:
-        """Handshake. Raises HandshakeFailed (and its kinds), NoReply, TransportError."""
+        """Handshake, within HANDSHAKE_DEADLINE_MS and by `deadline_ms`. Raises HandshakeFailed (and its kinds), NoReply, TransportError."""
         now = self.transport.now_ms()
-        until = now + HANDSHAKE_DEADLINE_MS if deadline_ms is None else deadline_ms
+        until = _sooner(now + HANDSHAKE_DEADLINE_MS, deadline_ms)
         self.link.connect(now, until)
         outcome = self._wait(until)
         if isinstance(outcome, Opened):
@@ -43,11 +43,14 @@ class Connection:
         raise LinkError(f"{outcome!r} instead of a session; report this with a capture")
 
     def request(self, message: Request, deadline_ms: int | None = None) -> Reply:
-        """One request and its reply. Raises NoReply, SessionLost, TransportError; after these its outcome is not known."""
+        """One request and its reply, within COMMAND_DEADLINE_MS and by `deadline_ms`.
+
+        Raises NoReply, SessionLost, TransportError; after these its outcome is not known.
+        """
         now = self.transport.now_ms()
         if self.link.state == "closed":
             raise SessionLost("no session is open; connect again")
-        until = now + COMMAND_DEADLINE_MS if deadline_ms is None else deadline_ms
+        until = _sooner(now + COMMAND_DEADLINE_MS, deadline_ms)
         self.link.request(message, now, until)
         try:
             outcome = self._wait(until)
@@ -114,3 +117,7 @@ class Connection:
             else:
                 outcome = event
         return outcome
+
+
+def _sooner(own_ms: int, asked_ms: int | None) -> int:
+    return own_ms if asked_ms is None else min(own_ms, asked_ms)

@@ -4,7 +4,7 @@ One SQLite file, mode 0600, every write durable before the call returns; several
 first byte of a state-changing command leaves (SR-43) and settled when the outcome is known; an unsettled one blocks dosing (SR-42), and
 that is looked up in the same step in which the next intent is written, so that no other process comes between.
 Intents key on pump serial and the random id made when the pump's memory was formatted, so that a re-formatted pump starts afresh. Not
-kept here: the clinic's registry, anything about patients. Keys are not yet in the operating system's keyring.
+kept here: the clinic's registry, anything about patients. Keys lie in the operating system's keyring where there is one: see `pairings`.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from itbpump.errors import ItbPumpError
+from itbpump.keyvault import KeyringChoice, KeyringError, chosen
+from itbpump.pairings import PAIRING_TABLE, Pairings, StoredPairing
 
 __all__ = ["HostState", "HostStateError", "Intent", "PumpKey", "StoredPairing", "Unsettled", "default_path"]
 
-_SCHEMA = 3
+_SCHEMA = 4
 _RECENT = 20
 _OWED = "owed INTEGER NOT NULL DEFAULT 0"
 _BASIS = "basis TEXT NOT NULL DEFAULT ''"
 _TABLES = f"""
 CREATE TABLE identity (programmer_id BLOB NOT NULL CHECK (length(programmer_id) = 8));
-CREATE TABLE pairing (
-  pump_id BLOB PRIMARY KEY CHECK (length(pump_id) = 8), role INTEGER NOT NULL, key BLOB NOT NULL CHECK (length(key) = 32));
+{PAIRING_TABLE};
 CREATE TABLE counter (serial TEXT NOT NULL, memory_id BLOB NOT NULL, last_cmd_id INTEGER NOT NULL, PRIMARY KEY (serial, memory_id));
 CREATE TABLE intent (
   serial TEXT NOT NULL, memory_id BLOB NOT NULL, cmd_id INTEGER NOT NULL, kind INTEGER NOT NULL, digest BLOB NOT NULL,
@@ -69,15 +70,6 @@ class PumpKey:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPairing:
-    """A pairing key for one pump; `role` is the wire's Role number."""
-
-    pump_id: bytes
-    role: int
-    key: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Intent:
     """A state-changing command as it was meant; `state` is pending, applied, not_applied or unknown.
 
@@ -110,6 +102,15 @@ def default_path() -> Path:
     return Path(platformdirs.user_state_dir("itbpump", appauthor=False)) / "state.db"
 
 
+@contextmanager
+def _telling(name: str) -> Iterator[None]:
+    """A failure of the keyring as one of the host state, which every caller knows to meet."""
+    try:
+        yield
+    except KeyringError as error:
+        raise HostStateError(name, f"keyring {error.keyring}: {error.problem}", error.action) from error
+
+
 def _connected(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
 
@@ -117,16 +118,23 @@ def _connected(path: Path) -> sqlite3.Connection:
 class HostState:
     """The store. Use `HostState.open(path)` or `HostState.in_memory()`."""
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, name: str, keyring: KeyringChoice) -> None:
         self._db = connection
         self.name = name
+        self._pairings = Pairings(self, lambda: self.programmer_id, keyring, HostStateError)
 
     @classmethod
-    def open(cls, path: Path | None = None, entropy: Callable[[int], bytes] = os.urandom) -> HostState:
-        """Open or create the file. Raises HostStateError when it is damaged, foreign or from a newer version.
+    def open(
+        cls, path: Path | None = None, entropy: Callable[[int], bytes] = os.urandom, keyring: KeyringChoice | None = None
+    ) -> HostState:
+        """Open or create the file. Raises HostStateError when it is damaged, foreign or from a newer version, or the setting is no word.
 
-        One that cannot be written is opened all the same: it can be read, and a stop must be possible.
+        One that cannot be written is opened all the same: it can be read, and a stop must be possible. `keyring` is by default what
+        ITBPUMP_KEYRING says for the host's own file, and off for one at a `path`, so that a throwaway file leaves nothing behind.
         """
+        if keyring is None:
+            with _telling("setting"):
+                keyring = chosen() if path is None else KeyringChoice.OFF
         path = default_path() if path is None else path
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -139,7 +147,10 @@ class HostState:
                 path.chmod(0o600)
         except OSError as error:
             raise HostStateError(str(path), error.strerror or str(error)) from error
-        return cls._prepare(_connected(path), str(path), entropy)
+        state = cls._prepare(_connected(path), str(path), entropy, keyring)
+        if keyring is not KeyringChoice.OFF:
+            state.look_up_keys()
+        return state
 
     @classmethod
     def _create(cls, path: Path, entropy: Callable[[int], bytes]) -> None:
@@ -159,11 +170,14 @@ class HostState:
         return cls._prepare(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False), "in memory", entropy)
 
     @classmethod
-    def _prepare(cls, db: sqlite3.Connection, name: str, entropy: Callable[[int], bytes]) -> HostState:
-        state = cls(db, name)
+    def _prepare(
+        cls, db: sqlite3.Connection, name: str, entropy: Callable[[int], bytes], keyring: KeyringChoice = KeyringChoice.OFF
+    ) -> HostState:
+        state = cls(db, name, keyring)
         try:
             # EXTRA also syncs the folder once the journal is gone: else a power cut could bring a written intent to nothing.
             db.execute("PRAGMA synchronous = EXTRA")
+            db.execute("PRAGMA secure_delete = ON")  # a key that has moved to the keyring is overwritten in the file
             (sound,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if sound != "ok":
                 raise HostStateError(name, f"it is damaged ({sound.splitlines()[-1].strip()})")
@@ -191,11 +205,15 @@ class HostState:
             for statement in _TABLES.split(";"):
                 self._db.execute(statement)
             self._db.execute("INSERT INTO identity VALUES (?)", (entropy(8),))
-        elif version not in (1, 2):
+        elif version not in (1, 2, 3):
             raise HostStateError(self.name, f"it was written by another version (schema {version}, this one knows {_SCHEMA})")
         else:
             for column in (_OWED, _BASIS)[version - 1 :]:
                 self._db.execute(f"ALTER TABLE intent ADD COLUMN {column}")
+            self._db.execute("ALTER TABLE pairing RENAME TO pairing_before")
+            self._db.execute(PAIRING_TABLE)
+            self._db.execute("INSERT INTO pairing SELECT pump_id, role, key, NULL FROM pairing_before")
+            self._db.execute("DROP TABLE pairing_before")
         self._db.execute(f"PRAGMA user_version = {_SCHEMA}")
 
     def close(self) -> None:
@@ -216,7 +234,13 @@ class HostState:
                 raise HostStateError(self.name, f"it cannot be written ({error})", _REPAIR) from error
             raise
 
-    def _rows(self, query: str, *values: object) -> list[Any]:
+    def change(self, statement: str, *values: object) -> None:
+        """One durable write. Raises HostStateError; then nothing has changed."""
+        with self._write():
+            self._db.execute(statement, values)
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """What a query finds. Raises HostStateError."""
         try:
             return self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
@@ -226,19 +250,28 @@ class HostState:
     @property
     def programmer_id(self) -> bytes:
         """8 random bytes that name this companion."""
-        ((programmer_id,),) = self._rows("SELECT programmer_id FROM identity")
+        ((programmer_id,),) = self.rows("SELECT programmer_id FROM identity")
         return bytes(programmer_id)
 
+    def look_up_keys(self) -> None:
+        """Ask the keyring now for the keys of pumps paired or used lately, and not while a pump waits for its answer."""
+        self._pairings.look_up()
+
     def pair(self, pump_id: bytes, role: int, key: bytes) -> None:
-        """Store the key for a pump, in place of an older one."""
-        with self._write():
-            self._db.execute("INSERT OR REPLACE INTO pairing VALUES (?, ?, ?)", (pump_id, role, key))
+        """Store the key for a pump, in place of an older one, in the keyring or the file as ITBPUMP_KEYRING says.
+
+        Raises HostStateError, also under `on` where no keyring takes it; then the older pairing holds.
+        """
+        with _telling(self.name):
+            self._pairings.pair(pump_id, role, key)
 
     def pairing(self, pump_id: bytes) -> StoredPairing | None:
-        """The pairing with this pump, or None."""
-        for found, role, key in self._rows("SELECT pump_id, role, key FROM pairing WHERE pump_id = ?", pump_id):
-            return StoredPairing(bytes(found), role, bytes(key))
-        return None
+        """The pairing with this pump, or None. A key that still lies in the file is moved to the keyring, if the setting asks for one.
+
+        Raises HostStateError, also when the key is in a keyring that does not give it.
+        """
+        with _telling(self.name):
+            return self._pairings.pairing(pump_id)
 
     # ------------------------------------------------------------------------------------------------ commands
     def begin(
@@ -273,7 +306,7 @@ class HostState:
 
     def last_cmd_id(self, pump: PumpKey) -> int:
         """The highest command id taken here for this pump; 0 before the first."""
-        rows = self._rows("SELECT last_cmd_id FROM counter WHERE serial = ? AND memory_id = ?", pump.serial, pump.memory_id)
+        rows = self.rows("SELECT last_cmd_id FROM counter WHERE serial = ? AND memory_id = ?", pump.serial, pump.memory_id)
         return int(rows[0][0]) if rows else 0
 
     def settle(self, pump: PumpKey, cmd_id: int, state: str, note: str = "", *, owed: bool = False) -> None:
@@ -294,7 +327,7 @@ class HostState:
     def owed(self, pump: PumpKey) -> list[int]:
         """Ids of settled commands of which the pump has not yet been told, oldest first."""
         query = "SELECT cmd_id FROM intent WHERE serial = ? AND memory_id = ? AND owed ORDER BY cmd_id"
-        return [int(cmd_id) for (cmd_id,) in self._rows(query, pump.serial, pump.memory_id)]
+        return [int(cmd_id) for (cmd_id,) in self.rows(query, pump.serial, pump.memory_id)]
 
     def intents(self, pump: PumpKey) -> list[Intent]:
         """Every intent for this pump, oldest first."""
@@ -309,7 +342,7 @@ class HostState:
             "SELECT cmd_id, kind, digest, payload, what, state, note, basis FROM intent"
             f" WHERE serial = ? AND memory_id = ? AND {which} ORDER BY cmd_id"
         )
-        return [Intent(*row) for row in self._rows(query, pump.serial, pump.memory_id)]
+        return [Intent(*row) for row in self.rows(query, pump.serial, pump.memory_id)]
 
     # -------------------------------------------------------------------------------------------------- recent
     def remember(self, url: str, serial: str, profile: str) -> None:
@@ -321,4 +354,4 @@ class HostState:
 
     def recent(self) -> list[tuple[str, str, str]]:
         """(url, serial, profile) of pumps connected before, newest first."""
-        return self._rows("SELECT url, serial, profile FROM recent ORDER BY used DESC")
+        return self.rows("SELECT url, serial, profile FROM recent ORDER BY used DESC")

@@ -37,8 +37,11 @@ from itbpump.quantity import MS_PER_DAY, Concentration, Duration, Mass, Volume
 from itbpump.read_back import compare_bolus_read_back, compare_read_back
 from itbpump.refill import Refill
 from itbpump.session import PumpSession
-from itbpump.transport import open_transport
+from itbpump.transport import innermost, open_transport
 from itbpump.transport.base import Transport, TransportError
+from itbpump.transport.capture import Files, recorded
+from itbpump.transport.replay import ReplayTransport
+from itbpump.transport.states import default_state
 from itbpump.wire.messages import (
     AlarmPriority,
     BolusOrder,
@@ -102,31 +105,28 @@ def connect(
     on_event: Callable[[Event], None] | None = None,
     entropy: Callable[[int], bytes] = os.urandom,
     host_clock: Callable[[], float] = time.time,
+    capture: Files = None,
+    keylog: str | os.PathLike[str] | None = None,
 ) -> Pump:
     """Open a pump by its URL (`/dev/ttyUSB0`, `COM3`, `socket://host:port`, `sim://P-40?fill=38mL`, …) and make a session.
 
     `state` is where keys and intents live: by default the host's own file, or memory for a `sim://` pump without `state=`, which is
     paired with the visible demo key. `transport` replaces the one that `url` names. `on_event` gets the pump's hints between requests,
     never inside a command. `host_clock` gives seconds since 1970. Results that the pump has not been told are known here are confirmed
-    to it. Raises TransportError, HandshakeFailed and its kinds, NoReply, HostStateError.
+    to it. `capture` names files that record the line (`.pcapng`, `.jsonl`), `keylog` one for the session's keys; see `recorded`. A
+    `replay:` URL brings its own random bytes, host clock and state. Raises TransportError, HandshakeFailed and its kinds, NoReply,
+    HostStateError, RecordingFileError, ReplayDeviation.
     """
     port = open_transport(url) if transport is None else transport
     try:
-        store = _default_state(url, port) if state is None else state
+        if isinstance(line := innermost(port), ReplayTransport):
+            entropy, host_clock = line.entropy, line.host_clock
+        store = default_state(port) if state is None else state
+        port, host_clock = recorded(port, store, capture, keylog, host_clock)
         return Pump(PumpSession(port, store, entropy, on_event), store, host_clock)
     except BaseException:
         port.close()
         raise
-
-
-def _default_state(url: str, port: Transport) -> HostState:
-    if not url.startswith("sim://") or "state=" in url:
-        return HostState.open()
-    from itbpump.transport.demo_key import pair_with_demo_key  # noqa: PLC0415  (only simulated pumps take it)
-
-    state = HostState.in_memory()
-    pair_with_demo_key(port, state)
-    return state
 
 
 class Pump:

@@ -17,6 +17,8 @@ from itbpump.link.programmer import ProgrammerLink
 from itbpump.link.transaction import UnexpectedReply
 from itbpump.transport.base import Transport, TransportError
 from itbpump.wire.messages import (
+    COMMAND_DEADLINE_MS,
+    HANDSHAKE_DEADLINE_MS,
     MAX_COUNTER_GAP,
     Close,
     CommandResult,
@@ -44,10 +46,12 @@ from itbpump.wire.messages import (
     decode_configuration,
 )
 
-__all__ = ["PumpSession"]
+__all__ = ["ASK_WAIT_MS", "PumpSession"]
 
 _LOG_PAGE_ENTRIES = 25
 _CLOSE_WAIT_MS = 1_000
+# What is asked, over a new session if need be, is answered or given up within this: one handshake and one answer.
+ASK_WAIT_MS = HANDSHAKE_DEADLINE_MS + COMMAND_DEADLINE_MS
 R = TypeVar("R")
 
 
@@ -76,9 +80,9 @@ class PumpSession:
         self.info = self._open()
         self.key = PumpKey(self.info.serial, self.info.memory_id)
 
-    def _open(self) -> Info:
-        opened = self._connection.open()
-        info = self._connection.request(GetInfo())
+    def _open(self, deadline_ms: int | None = None) -> Info:
+        opened = self._connection.open(deadline_ms)
+        info = self._connection.request(GetInfo(), deadline_ms)
         if not isinstance(info, Info):
             raise UnexpectedReply("GetInfo", info)
         possible = min(self._link.versions[1], info.protocol_major_max)
@@ -103,9 +107,9 @@ class PumpSession:
         """Link time."""
         return self.transport.now_ms()
 
-    def reconnect(self) -> None:
+    def reconnect(self, deadline_ms: int | None = None) -> None:
         """Make a new session on the same line. SessionLost when another pump, or a re-formatted one, answers."""
-        info = self._open()
+        info = self._open(deadline_ms)
         if PumpKey(info.serial, info.memory_id) != self.key:
             self._link.disconnect()
             raise SessionLost(f"pump {info.serial} answers now instead of {self.key.serial}, or its memory was formatted; connect anew")
@@ -140,25 +144,27 @@ class PumpSession:
         """One request and its reply, whatever it is. Raises NoReply, SessionLost, TransportError: then the outcome is not known."""
         return self._connection.request(message, deadline_ms)
 
-    def ensure_open(self) -> None:
+    def ensure_open(self, deadline_ms: int | None = None) -> None:
         """Make a new session if the old one is over (idle, 24 h, or lost). Raises as `reconnect`."""
         self._connection.expire()
         if not self.is_open:
-            self.reconnect()
+            self.reconnect(deadline_ms)
 
     def ask(self, message: Request, kind: type[R]) -> R:
         """One request whose reply is of `kind`, over a new session if need be. Raises PumpRefused for an error reply, else as `send`.
 
-        For requests that change nothing: one is asked once more when the pump turns out to have lost the session.
+        For requests that change nothing: one is asked once more when the pump turns out to have lost the session. On a dead line NoReply
+        comes after COMMAND_DEADLINE_MS where the session stood, else after HANDSHAKE_DEADLINE_MS; on a bad one after both at the latest.
         """
         if not self._quiet:
             self._connection.hand_out()
-        self.ensure_open()
+        until_ms = self.now_ms() + ASK_WAIT_MS
+        self.ensure_open(until_ms)
         try:
-            reply = self._connection.request(message)
+            reply = self._connection.request(message, until_ms)
         except SessionLost:
-            self.reconnect()
-            reply = self._connection.request(message)
+            self.reconnect(until_ms)
+            reply = self._connection.request(message, until_ms)
         if isinstance(reply, Error):
             raise PumpRefused(reply)
         if not isinstance(reply, kind):

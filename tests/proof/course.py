@@ -119,19 +119,24 @@ def _deliver(scene: Scene) -> None:
     """The minutes of a bolus, pulse by pulse, with a power cut in the middle of one if so chosen."""
     world = scene.world
     until_ms = world.now_ms + BOLUS_MS + 1_000
-    while scene.kind is CommandKind.BOLUS and world.pump.powered and world.pump.firmware._machine.state.bolus.running:
+    while scene.kind is CommandKind.BOLUS and _bolus_runs(scene):
         train = world.pump.firmware.train
         next_ms = train.time_of_pulse(train.count_at(world.pump.uptime_ms) + 1)
         if next_ms is None or next_ms - world.pump.uptime_ms > BOLUS_MS:
             break
         world.advance_to(world.now_ms + next_ms - 1 - world.pump.uptime_ms)
-        if not world.pump.powered or not world.pump.firmware._machine.state.bolus.running:
+        if not _bolus_runs(scene):
             break
         harm = world.chooser.choose(Point("pulse", "bolus"))
         if harm is not None:
             world.pump.power_cut(PulsePhase(harm))
         world.advance_to(world.now_ms + 2)
     world.advance_to(max(world.now_ms, until_ms))
+
+
+def _bolus_runs(scene: Scene) -> bool:
+    pump = scene.world.pump
+    return pump.powered and pump.firmware._machine.state.bolus.running
 
 
 def _ask(scene: Scene, told: Told) -> None:

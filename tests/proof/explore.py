@@ -27,10 +27,12 @@ __all__ = ["PRUNED", "Harmed", "Leaf", "Sizes", "each_single", "explore", "first
 
 PRUNED = {
     "as-dropped": "a damaged frame is discarded by either end as a lost one is: the run with one harm leaves the same trace",
+    "as-the-step-before": "a companion that dies right before a step has done what it had after the last one: the trace is the same",
     "torn-elsewhere": "in pairs a write is torn after 0, 1, half and all of its bytes; every byte is tried singly (design 6)",
     "long-cut": "a power cut that outlasts the transaction is tried singly",
 }
 _AS_DROPPED = ("truncate", "corrupt")
+SHORT = ("torn-elsewhere", "long-cut")  # what follows these is not seen through further
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ def second_harms(point: Point) -> tuple[list[str], dict[str, int]]:
 def _pruned(point: Point, harm: str) -> str:
     if point.kind == "frame":
         return "as-dropped" if harm in _AS_DROPPED else ""
+    if point.kind == "host":
+        return "as-the-step-before" if point.name.startswith("then ") else ""
     if point.kind == "write":
         if harm.endswith("long"):
             return "long-cut"
@@ -213,7 +217,7 @@ def _child(name: str, chooser: _Forking, lines: Path, *, thorough: bool) -> None
 def _run(scene: Scene, chooser: _Forking, *, thorough: bool) -> str:
     scene.world.chooser = chooser
     with on_memory_writes(scene.world.write_harm):
-        told = run(scene, lambda: thorough and not any(harmed.pruned for harmed in chooser.path))
+        told = run(scene, lambda: thorough and not any(harmed.pruned in SHORT for harmed in chooser.path))
     points = [[point.kind, point.name, point.size] for point in chooser.met[chooser.since :]]
     path = [[harmed.at, harmed.kind, harmed.name, harmed.size, harmed.harm] for harmed in chooser.path]
     broken = [f"{rule}: {detail}" for rule, detail in told.broken]

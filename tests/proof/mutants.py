@@ -19,9 +19,10 @@ from firmware_sim.firmware import journal as journal_module
 from firmware_sim.firmware import prescribe
 from firmware_sim.firmware.cells import sealed
 from firmware_sim.firmware.draft import Draft
-from firmware_sim.firmware.durable import Drive, Durable, encode_durable
+from firmware_sim.firmware.durable import Drive, Durable, decode_durable, encode_durable
 from firmware_sim.firmware.journal import Journal
 from firmware_sim.firmware.machine import Machine
+from firmware_sim.firmware.memory import JOURNAL_SLOT_BYTES
 from firmware_sim.firmware.results import Found, ResultsRing, Verdict
 from itbpump.commands import Commands
 from itbpump.hoststate import HostState
@@ -85,10 +86,10 @@ def _store_in_place(journal: Journal, state: Durable) -> Durable:
 
 
 def _read_without_crc(memory: Any, region: str) -> Durable | None:
-    raw = memory.read(region, 0, journal_module.JOURNAL_SLOT_BYTES)
+    raw = memory.read(region, 0, JOURNAL_SLOT_BYTES)
     size = int.from_bytes(raw[: journal_module._LENGTH_BYTES], "big")
     try:
-        return journal_module.decode_durable(raw[journal_module._LENGTH_BYTES : journal_module._LENGTH_BYTES + size])
+        return decode_durable(raw[journal_module._LENGTH_BYTES : journal_module._LENGTH_BYTES + size])
     except (ValueError, IndexError, zlib.error):
         return None
 

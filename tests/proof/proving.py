@@ -15,10 +15,11 @@ from tests.proof.explore import Harmed, Leaf, explore, first_harms, second_harms
 from tests.proof.mutants import MUTANTS, Mutant
 from tests.proof.world import Point
 
-__all__ = ["Command", "Steps", "caught_by", "expected_singles", "prove", "steps_of", "traces_as_dropped"]
+__all__ = ["Command", "Steps", "caught_by", "expected_singles", "prove", "steps_of", "unlike_what_stands_for_them"]
 
 STEPS = Path(__file__).with_name("steps.toml")
 SHARDS = 6
+ONLY_SINGLY = ("late",)  # takes the way of a program up to its refusal, which the pairs of that have seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +59,18 @@ def expected_singles(steps: Steps) -> int:
 
 def met(leaf: Leaf) -> Counter[tuple[str, str, int]]:
     """The points that a run met after its last harm, as the table has them."""
-    return Counter((kind, name, 0 if kind == "frame" else size) for kind, name, size in leaf.points)
+    return Counter((kind, name.replace("then ", "before "), 0 if kind == "frame" else size) for kind, name, size in leaf.points)
 
 
-def traces_as_dropped(singles: Iterable[Leaf]) -> list[str]:
-    """Damaged frames whose run is not that of the same frame lost: there the pruning would not be allowed."""
-    by_place: dict[int, dict[str, str]] = {}
-    for leaf in singles:
-        if leaf.path and leaf.path[0].kind == "frame":
-            by_place.setdefault(leaf.path[0].at, {})[leaf.path[0].harm] = leaf.trace
-    return [f"{at}:{harm}" for at, traces in sorted(by_place.items()) for harm in ("truncate", "corrupt") if traces[harm] != traces["drop"]]
+def unlike_what_stands_for_them(singles: Iterable[Leaf]) -> list[str]:
+    """Pruned harms whose run is not that of the harm that stands for them: there the pruning would not be allowed."""
+    traces = {(leaf.path[0].at, leaf.path[0].harm): leaf.trace for leaf in singles if leaf.path}
+    unlike = []
+    for harmed in (leaf.path[0] for leaf in singles if leaf.path):
+        other = {"as-dropped": (harmed.at, "drop"), "as-the-step-before": (harmed.at - 1, "crash")}.get(harmed.pruned)
+        if other is not None and traces[other] != traces[harmed.at, harmed.harm]:
+            unlike.append(harmed.text())
+    return unlike
 
 
 @dataclass
@@ -94,7 +97,7 @@ def _shard(job: tuple[str, int, int, bool]) -> list[Leaf]:
     return explore(name, depth, shard=shard, shards=SHARDS, thorough=thorough)
 
 
-def prove(names: Iterable[str], workers: int, say: Callable[[str], None], *, pairs: bool = True) -> list[Command]:
+def prove(names: Iterable[str], workers: int, say: Callable[[str], None]) -> list[Command]:
     """Singles, then pairs, of these commands. Single harms are also followed by another programmer's 20 commands, and what was not applied
     is ordered again."""
     found = []
@@ -104,7 +107,7 @@ def prove(names: Iterable[str], workers: int, say: Callable[[str], None], *, pai
             command = Command(name)
             singles = _once(pool.map(_shard, [(name, 1, shard, True) for shard in range(SHARDS)]))
             _count_singles(command, singles)
-            if pairs:
+            if name not in ONLY_SINGLY:
                 deeper = [
                     leaf for leaf in _once(pool.map(_shard, [(name, 2, shard, False) for shard in range(SHARDS)])) if len(leaf.path) == 2
                 ]
@@ -127,9 +130,9 @@ def _count_singles(command: Command, singles: list[Leaf]) -> None:
     command.singles = len(singles) - 1
     if command.singles != expected_singles(steps):
         command.faults.append(f"{command.singles} single harms, by the table {expected_singles(steps)}")
-    unlike = traces_as_dropped(singles)
+    unlike = unlike_what_stands_for_them(singles)
     if unlike:
-        command.faults.append(f"damaged frames that do not count as lost: {', '.join(unlike)}")
+        command.faults.append(f"pruned, but not like what stands for it: {', '.join(unlike)}")
     _take(command, singles)
 
 

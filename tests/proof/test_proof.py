@@ -6,12 +6,15 @@ runs of two programmers in small.
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from firmware_sim.firmware.materialise import PulsePhase
+from itbpump.wire.messages import Reply, Request
 from tests.proof.clinic import DOSES, Clinic, swarm_run
 from tests.proof.course import RULES
 from tests.proof.explore import PRUNED, each_single, first_harms, second_harms
@@ -43,13 +46,15 @@ def test_the_table_of_steps_has_a_row_for_each_command() -> None:
 def test_a_command_consists_of_the_requests_of_the_table(name: str) -> None:
     scene, recorder = staged_scene(name), Recorder()
     asked: list[str] = []
-    send = scene.pump.session._connection.request
-    scene.pump.session._connection.request = lambda message, deadline_ms=None: (  # type: ignore[method-assign]
-        asked.append(type(message).__name__),
-        send(message, deadline_ms),
-    )[1]
+    connection = scene.pump.session._connection
+    send = connection.request
+
+    def noted(message: Request, deadline_ms: int | None = None) -> Reply:
+        asked.append(type(message).__name__)
+        return send(message, deadline_ms)
+
     scene.world.chooser = recorder
-    with on_memory_writes(scene.world.write_harm):
+    with patch.object(connection, "request", noted), on_memory_writes(scene.world.write_harm):
         scene.act(scene.pump, scene.present)
     assert tuple(asked) == steps_of(name).requests
     frames = sum(point.kind == "frame" for point in recorder.met)
@@ -65,7 +70,13 @@ def test_how_many_single_harms_there_are_follows_from_the_table() -> None:
 
 def test_every_pruning_has_a_name_and_nothing_is_pruned_without_one() -> None:
     seen = set()
-    for point in (Point("frame", "to-pump", 60), Point("write", "log", 45), Point("pulse", "bolus"), Point("host", "read")):
+    for point in (
+        Point("frame", "to-pump", 60),
+        Point("write", "log", 45),
+        Point("pulse", "bolus"),
+        Point("host", "read"),
+        Point("host", "then write"),
+    ):
         kept, pruned = second_harms(point)
         assert len(kept) + sum(pruned.values()) == len(first_harms(point))
         seen |= set(pruned)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
+from unittest.mock import patch
 
 from firmware_sim.device import SimulatedPump
 from firmware_sim.firmware.memory import Memory
@@ -92,6 +93,7 @@ class World:
         self._inbox = bytearray()
         self._power_back_ms: int | None = None
         self._power_off_ms = POWER_BACK_MS
+        self._last_kind = ""
 
     # ------------------------------------------------------------------------------------------------ companions
     def companion(self) -> CrashableState:
@@ -110,7 +112,9 @@ class World:
         )
 
     def host_step(self, name: str) -> None:
-        """The companion has come to a step at which it may die."""
+        """The companion has come to a step at which it may die. A step right after another one is called `then`, not `before`."""
+        if self._last_kind == "host":
+            name = name.replace("before ", "then ")
         if self._harm(Point("host", name)) == CRASH:
             raise HostCrash(name)
 
@@ -205,6 +209,7 @@ class World:
 
     # ------------------------------------------------------------------------------------------------ what happened
     def _harm(self, point: Point) -> str | None:
+        self._last_kind = point.kind
         return self.chooser.choose(point)
 
     def _note(self, what: str, data: bytes) -> None:
@@ -294,11 +299,8 @@ def on_memory_writes(hook: Callable[[Memory, str, int], None]) -> Iterator[None]
         hook(memory, region, len(data))
         original(memory, region, offset, data)
 
-    Memory.write = write  # type: ignore[method-assign]
-    try:
+    with patch.object(Memory, "write", write):
         yield
-    finally:
-        Memory.write = original  # type: ignore[method-assign]
 
 
 def _frames(data: bytes) -> Iterator[bytes]:

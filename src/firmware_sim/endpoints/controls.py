@@ -12,7 +12,7 @@ from firmware_sim.bench import BenchCall, BenchError, help_table
 from firmware_sim.endpoints.clock import Speed, UptimeClock, link_ms
 from firmware_sim.endpoints.device import Device
 from firmware_sim.endpoints.keeper import StateKeeper
-from firmware_sim.firmware.memory import PairingTableFull
+from firmware_sim.firmware.memory import MemoryFault, PairingTableFull
 from itbpump.wire.messages import Role
 
 __all__ = ["Advance", "Controls"]
@@ -84,7 +84,10 @@ class Controls:
         if action in ("cut", "cycle"):
             self._device.power_cut()
         if action in ("on", "cycle"):
-            self._device.power_on()
+            try:
+                self._device.power_on()
+            except MemoryFault as error:
+                raise BenchError(f"the pump does not start: {error}") from error
         return self._time()
 
     def _magnet(self, arguments: Answer) -> Answer:

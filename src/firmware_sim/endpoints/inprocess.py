@@ -2,7 +2,8 @@
 
 Manual time: nobody waits. The link clock starts at the pump's uptime and the two move together, only while a read waits for bytes and in
 `advance`; a read of an hour takes as long as what happens in that hour. Real and scaled time: reads wait on the process's clock.
-Bytes arrive at once and whole; those beyond INBOX_BYTES that nobody reads are lost and counted. Not modelled: baud rate, line faults.
+Bytes arrive at once and whole; those beyond INBOX_BYTES that nobody reads are lost and counted. Bytes go through the line of a fault plan
+if there is one; else they take no time.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from collections.abc import Callable
 from firmware_sim.endpoints.clock import MANUAL, Speed, UptimeClock, link_ms
 from firmware_sim.endpoints.device import Device, EndpointError
 from firmware_sim.endpoints.keeper import StateKeeper
+from firmware_sim.endpoints.wire import Wire
 from firmware_sim.state_file import StateFile
+from itbpump.wire.line import Line
 
 __all__ = ["InProcessLine", "LineGoneError"]
 
@@ -34,6 +37,7 @@ class InProcessLine:
         *,
         speed: Speed = MANUAL,
         file: StateFile | None = None,
+        line: Line | None = None,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.device = device
@@ -43,6 +47,7 @@ class InProcessLine:
         self._monotonic_ns = monotonic_ns
         self._clock = UptimeClock(speed, monotonic_ns(), device.drift_ppm)
         self._keeper = StateKeeper(device, file)
+        self._wire = Wire(device, line)
         self._manual_ms = device.uptime_ms
         self._inbox = bytearray()
         self._changed = threading.Condition()
@@ -75,9 +80,9 @@ class InProcessLine:
             self._changed.notify_all()
 
     def _timers(self) -> list[int]:
-        """Link times ahead at which a link timer fires; none or one. One that stays in the past has been served and is not waited for."""
-        deadline_ms = self.device.link_deadline_ms()
-        return [deadline_ms] if deadline_ms is not None and deadline_ms > self.now_ms() else []
+        """Link times ahead at which a link timer fires or the line brings bytes. One in the past has been served and is not waited for."""
+        times = (self.device.link_deadline_ms(), self._wire.next_ms())
+        return [at_ms for at_ms in times if at_ms is not None and at_ms > self.now_ms()]
 
     def _pass(self, ms: int) -> None:
         self.device.advance(ms)
@@ -88,6 +93,7 @@ class InProcessLine:
         deadline_ms = self.device.link_deadline_ms()
         if deadline_ms is not None and deadline_ms <= self.now_ms():
             self.device.link_tick(self.now_ms())
+        self._wire.carry(self.now_ms())
 
     def _catch_up(self) -> None:
         """Real and scaled time: give the pump what has passed."""
@@ -104,7 +110,7 @@ class InProcessLine:
         with self._changed:
             self._require_line()
             self._catch_up()
-            self.device.receive(data, self.now_ms())
+            self._wire.to_pump(data, self.now_ms())
             self._gather()
             self._changed.notify_all()
 
@@ -163,10 +169,12 @@ class InProcessLine:
             self._inbox.clear()
 
     def _gather(self) -> None:
-        data = self._keeper.release(self._real_ms())
+        data = self._wire.to_host(self._keeper.release(self._real_ms()), self.now_ms())
         room = INBOX_BYTES - len(self._inbox)
         self.lost_bytes += max(0, len(data) - room)
         self._inbox += data[:room]
+        if self._wire.unplugged:
+            self._gone = self._gone or "the line has been unplugged"
 
     # ---------------------------------------------------------------------------------------------- end
     def cancel(self) -> None:

@@ -11,6 +11,7 @@ from firmware_sim.endpoints.clock import Speed
 from firmware_sim.endpoints.device import Device, EndpointError
 from firmware_sim.endpoints.inprocess import InProcessLine
 from firmware_sim.endpoints.simurl import SimUrl
+from firmware_sim.faults import FaultError, FaultPlan, load_plan
 from firmware_sim.firmware.memory import MemoryFault
 from firmware_sim.profiles import load_profile
 from firmware_sim.state_file import StateFile, StateFileError
@@ -79,11 +80,31 @@ def open_line(
 ) -> InProcessLine:
     """Open the line. `make` is called only where there is no state file yet. Raises EndpointError, StateFileError."""
     speed = url.speed if url.speed is not None else default_speed
+    plan = _plan(url)
     if url.state is None:
-        return InProcessLine(make(url), speed=speed)
+        return _line_to(make(url), plan, speed, None)
     file = StateFile(Path(url.state))
     try:
-        return InProcessLine(load(file) if file.exists() else make(url), speed=speed, file=file)
+        return _line_to(load(file) if file.exists() else make(url), plan, speed, file)
     except BaseException:
         file.close()
         raise
+
+
+def _plan(url: SimUrl) -> FaultPlan | None:
+    try:
+        return None if url.faults is None else load_plan(url.faults)
+    except FaultError as error:
+        raise EndpointError(f"{url.url!r}: {error}", "see docs/faults.md for plans and the catalogue") from error
+
+
+def _line_to(device: Device, plan: FaultPlan | None, speed: Speed, file: StateFile | None) -> InProcessLine:
+    if plan is None:
+        return InProcessLine(device, speed=speed, file=file)
+    if not isinstance(device, SimulatedPump):
+        raise EndpointError("faults are planned for a device that has none", "leave `faults` out")
+    try:
+        device.plan_faults(plan)
+    except FaultError as error:
+        raise EndpointError(str(error), "plan times count from the pump's manufacture; see docs/faults.md") from error
+    return InProcessLine(device, speed=speed, file=file, line=device.faults.line)

@@ -2,7 +2,8 @@
 
 The loop: let due time pass, let link timers act, put the state on disk, send the pump's bytes, wait for the next of {bytes, timer, event
 of the pump, save}. A long advance is cut into chunks so that the line and the bench stay alive meanwhile. Link time is the process's
-monotonic clock, whatever drives pump time. Not modelled: baud rate; bytes arrive as fast as the system carries them.
+monotonic clock, whatever drives pump time. Bytes take no time of
+their own, but on the line of a fault plan. A cable that a fault pulls ends a TCP client's connection; a pty then stays silent.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from firmware_sim.endpoints.device import Device, EndpointError
 from firmware_sim.endpoints.keeper import StateKeeper
 from firmware_sim.endpoints.pty import PtyLink
 from firmware_sim.endpoints.tcp import Listener, TcpLink, parse_address
+from firmware_sim.endpoints.wire import Wire
 from firmware_sim.state_file import StateFile
+from itbpump.wire.line import Line
 
 __all__ = ["Ready", "Server", "serve"]
 
@@ -71,8 +74,11 @@ class Server:
         state: StateFile | None = None,
         announce: Callable[[Ready], None] | None = None,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        *,
+        line: Line | None = None,
     ) -> None:
         self._device = device
+        self._wire = Wire(device, line)
         self._link = link
         self._state = state
         self._announce = announce
@@ -170,17 +176,21 @@ class Server:
         deadline_ms = self._device.link_deadline_ms()
         if deadline_ms is not None and deadline_ms <= now_ms:
             self._device.link_tick(now_ms)
-        data = self._keeper.release(now_ms)
+        self._wire.carry(now_ms)
+        data = self._wire.to_host(self._keeper.release(now_ms), now_ms)
         channel = self._link.channel
         if data and channel is not None and not channel.send(data):
             self._lose_client()
+        if self._wire.unplugged and channel is not None and isinstance(self._link, TcpLink):
+            self._lose_client()
+            self._wire.plug_in()
 
     def _sleep_ns(self) -> int:
         now_ns = self._monotonic_ns()
         if self._advances or self._ending or self._clock.due_ms(now_ns) > CHUNK_MS:
             return 0
         sleeps = [LONGEST_SLEEP_NS]
-        timers_ms = (self._device.link_deadline_ms(), self._keeper.due_ms(time_moves=not self._clock.speed.manual))
+        timers_ms = (self._wire.next_ms(), self._device.link_deadline_ms(), self._keeper.due_ms(time_moves=not self._clock.speed.manual))
         sleeps.extend(timer_ms * 1_000_000 - now_ns for timer_ms in timers_ms if timer_ms is not None)
         gains_ms = [CHUNK_MS]
         event_ms = self._device.next_event_ms()
@@ -222,7 +232,7 @@ class Server:
         if data is None:
             self._lose_client()
         elif data:
-            self._device.receive(data, self._now_ms())
+            self._wire.to_pump(data, self._now_ms())
         return bool(data)
 
     def _serve_newcomer(self, _: int) -> None:
@@ -268,13 +278,16 @@ def serve(
     speed: str = "real",
     state: StateFile | None = None,
     announce: Callable[[Ready], None] | None = None,
+    *,
+    line: Line | None = None,
 ) -> None:
     """Serve until SIGTERM, SIGINT, SIGHUP or the bench's `quit`; then save and return.
 
     `bench` is an address as endpoints.tcp.parse_address reads it; `speed` is `manual`, `real` or a factor. `state` must be open; it is
-    saved to, not closed. `announce` is called once when clients may connect. Raises EndpointError, StateFileError, ValueError (speed).
+    saved to, not closed. `announce` is called once when clients may connect. `line` is the patient's line at fault.
+    Raises EndpointError, StateFileError, ValueError (speed).
     """
-    server = Server(device, link, bench, speed, state, announce)
+    server = Server(device, link, bench, speed, state, announce, line=line)
     with _ending_on_signals(server.stop):
         server.run()
 

@@ -1,7 +1,8 @@
 """`sim://P-40?fill=38mL&seed=1`: the address of a pump simulated in the caller's own process.
 
 Parameters: fill (volume in a new pump), seed, state (file), speed (manual, real or a factor), rx (prescription of a new pump; only
-programs that know prescriptions can open it). An existing state file wins over fill, seed and rx: it is the pump.
+programs that know prescriptions can open it), faults (a fault plan,
+docs/faults.md). An existing state file wins over fill, seed and rx: it is the pump.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from firmware_sim.endpoints.device import EndpointError
 __all__ = ["SimUrl"]
 
 DEFAULT_PROFILE = "P-40"
-_PARAMETERS = ("fill", "seed", "state", "speed", "rx")
+_PARAMETERS = ("fill", "seed", "state", "speed", "rx", "faults")
 _HOW = "write it like sim://P-40?fill=38mL&seed=1, with any of " + ", ".join(_PARAMETERS)
 
 
@@ -33,6 +34,7 @@ class SimUrl:
     state: Path | None = None
     speed: Speed | None = None
     rx: Path | None = None
+    faults: Path | None = None
 
     @property
     def profile_named(self) -> str | None:
@@ -63,6 +65,7 @@ class SimUrl:
             state=_path(given.get("state")),
             speed=_speed(url, given.get("speed")),
             rx=_path(given.get("rx")),
+            faults=_path(given.get("faults")),
         )
 
 

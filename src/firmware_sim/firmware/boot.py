@@ -9,7 +9,6 @@ Not modelled: how long a start takes.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import IntEnum
 
 from msgspec.structs import replace as replace_struct
 
@@ -24,30 +23,11 @@ from firmware_sim.firmware.limits import check_configuration
 from firmware_sim.firmware.machine import Machine
 from firmware_sim.firmware.materialise import MINUTE_MS
 from firmware_sim.firmware.salvage import Given, end_lost_boluses, forgotten, lost_drive, taken_over, without_journal
+from firmware_sim.firmware.selftest import ALARM_OF, Check, NoiseFault, fingerprint, is_fatal, noise_fault
 from itbpump.wire.errors import MessageError
 from itbpump.wire.messages import BolusState, LogKind, RunState, decode_configuration
 
 __all__ = ["Check", "boot"]
-
-
-class Check(IntEnum):
-    """Checks of the self-test; the number is the first argument of its log entry."""
-
-    JOURNAL = 1
-    CLOCK = 2
-    CONFIGURATION = 3
-    JOURNAL_OLD = 4
-    """Whole, but not the newest: what the pump was last told is lost. A stamp or a result is ahead of it."""
-    JOURNAL_SLOT = 5
-    """The slot not in force is damaged: what a power cut in a write leaves. Logged, no alarm."""
-    COUNTERS = 6
-    CELLS = 7
-    LOG_CHAIN = 8
-    RESULTS = 9
-    PAIRINGS = 10
-
-
-_FATAL = {Check.JOURNAL, Check.CLOCK, Check.CONFIGURATION, Check.JOURNAL_OLD}
 
 
 @dataclass(slots=True)
@@ -76,17 +56,24 @@ class _Found:
     @property
     def lost(self) -> bool:
         """No therapy can be trusted."""
-        return any(check in _FATAL for check, _ in self.failures)
+        return any(is_fatal(check) for check, _ in self.failures)
 
 
-def boot(machine: Machine, uptime_ms: int) -> None:
-    """Start the pump at `uptime_ms` of its real-time clock. Raises PowerLost where a cut was set."""
+def boot(machine: Machine, uptime_ms: int, *, watchdog: bool = False, noise: bytes | None = None) -> None:
+    """Start the pump at `uptime_ms` of its real-time clock. Raises PowerLost where a cut was set.
+
+    watchdog: the watchdog has reset it. noise: a sample of the random source (`selftest.NOISE_BYTES`); None where there is no such source,
+    as on a bench without a link, and then it is not judged.
+    """
     starts = machine.boots + 1
     reset_cell_lost = RESETS.read(machine.memory) is None
     RESETS.write(machine.memory, Cell(starts))
     found = _examine(machine, uptime_ms)
     if reset_cell_lost:
         found.failures.append((Check.CELLS, 0))
+    fault = NoiseFault.NONE if noise is None else noise_fault(noise)
+    if fault:
+        found.failures.append((Check.RANDOM_SOURCE, fault))
     ledger = _ledger(machine, found, uptime_ms)
     machine.state = found.state
     machine.ledger = ledger
@@ -99,6 +86,10 @@ def boot(machine: Machine, uptime_ms: int) -> None:
     draft = machine.draft()
     _report(draft, found, starts)
     _resume(draft, machine, found)
+    if watchdog:
+        _count_watchdog(draft)
+    if noise is not None and not fault:
+        draft.clear(Alarm.RANDOM_SOURCE)
     machine.store_or_force(draft)
     INTENT.write(machine.memory, Cell(found.lifetime))
     DONE.write(machine.memory, Cell(found.lifetime))
@@ -116,8 +107,14 @@ def _examine(machine: Machine, uptime_ms: int) -> _Found:
         state = without_journal(machine, alive_ms)
     elif loaded.damaged:
         failures.append((Check.JOURNAL_SLOT, loaded.damaged))
-    if not _configuration_holds(machine, state, uptime_ms):
-        failures.append((Check.CONFIGURATION, state.active_revision))
+    foreign = bool(state.active) and state.written_by != fingerprint(machine.profile)
+    if foreign:
+        # Its pulses are of another volume, or its limits others: not even the residual means what it says.
+        failures.append((Check.VERSION, state.active_revision))
+        state = replace(state, residual_units=0)
+    if foreign or not _configuration_holds(machine, state, uptime_ms):
+        if not foreign:
+            failures.append((Check.CONFIGURATION, state.active_revision))
         # Kept in the other slot and in the log by its revision; here it must not be compiled again.
         state = replace(state, active=b"", bridge_end=0, drive=Drive.NONE if state.drive is Drive.NONE else lost_drive(machine))
     # What the journal holds beyond its own state is made good before it is judged.
@@ -225,17 +222,9 @@ def _resume(draft: Draft, machine: Machine, found: _Found) -> None:
     if found.failed(Check.JOURNAL_OLD):
         # Never back: no more pulses than all since the record can have been in boluses that it does not know of.
         draft.set(bolus_counter=draft.state.bolus_counter + found.lifetime - found.record.lifetime)
-    # Only a clock that went back can have put them after the present.
-    draft.set(grants_ms=tuple(min(start_ms, draft.now_ms) for start_ms in draft.state.grants_ms))
-    if not draft.is_active(Alarm.MOTOR_STALL):
-        # What an alarmed stall has cost so far is still to be told when the rotor turns again (SR-30).
-        draft.set(encoder_offset=found.lifetime - machine.hardware.encoder_pulses())
-    if found.lost:
-        _lose(draft, machine, found)
-    else:
-        repaired = [check for check, _ in found.failures if check is not Check.JOURNAL_SLOT]
-        if repaired:
-            draft.raise_alarm(Alarm.MEMORY_REPAIRED, repaired[0])
+    _no_later_than_now(draft, machine)
+    _compare_encoder(draft, machine, found)
+    _alarm(draft, found)
     low_battery = machine.hardware.battery_permille() <= machine.profile.eri_battery_permille
     # A first start has nothing to deliver; the count of starts itself may be lost.
     if low_battery and draft.state.drive is not Drive.NONE:
@@ -247,9 +236,61 @@ def _given(found: _Found) -> Given:
     return Given(before, found.lifetime, found.doubt, not found.failed(Check.COUNTERS))
 
 
-def _lose(draft: Draft, machine: Machine, found: _Found) -> None:
+def _no_later_than_now(draft: Draft, machine: Machine) -> None:
+    """Only a clock that went back can have put what happened after the present."""
+    state, now_ms = draft.state, draft.now_ms
+    draft.set(
+        written_by=fingerprint(machine.profile),
+        grants_ms=tuple(min(at_ms, now_ms) for at_ms in state.grants_ms),
+        alert_stops=tuple((alarm, min(at_ms, now_ms)) for alarm, at_ms in state.alert_stops),
+        watchdogs_ms=tuple(min(at_ms, now_ms) for at_ms in state.watchdogs_ms),
+        emergencies_ms=tuple(min(at_ms, now_ms) for at_ms in state.emergencies_ms),
+    )
+    if state.locked_until_ms is not None:
+        draft.set(locked_until_ms=min(state.locked_until_ms, now_ms + machine.profile.restart_lock_ms))
+
+
+def _compare_encoder(draft: Draft, machine: Machine, found: _Found) -> None:
+    """What the rotor missed before the start, by the encoder that no reset disturbs (SR-30). What it made too many stays, and the monitor
+    goes on from there (SR-29)."""
+    state = draft.state
+    unasked = machine.hardware.encoder_pulses() + state.encoder_offset - found.lifetime
+    if any(found.failed(check) for check in (Check.JOURNAL, Check.JOURNAL_OLD, Check.COUNTERS)):
+        # The pulses are known by the schedule only: what they differ by is no fault of the rotor.
+        draft.set(encoder_offset=state.encoder_offset - unasked)
+    elif unasked < 0 and not draft.is_active(Alarm.MOTOR_STALL):
+        # What an alarmed stall has cost so far is still to be told when the rotor turns again; the pulse in doubt is told as that.
+        draft.set(encoder_offset=state.encoder_offset - unasked)
+        if -unasked > found.doubt:
+            draft.log(LogKind.STALL_RECOVERED, -unasked, -unasked * machine.profile.pulse_volume_nL)
+
+
+def _alarm(draft: Draft, found: _Found) -> None:
+    """The alarms of the failed checks; beside a lost therapy a repaired record is not worth one of its own."""
+    if found.lost:
+        _lose(draft, next(check for check, _ in found.failures if is_fatal(check)))
+    for check, detail in found.failures:
+        alarm = ALARM_OF[check]
+        if alarm is Alarm.MEMORY_REPAIRED and not found.lost:
+            draft.raise_alarm(alarm, check)
+        elif alarm is Alarm.RANDOM_SOURCE:
+            draft.raise_alarm(alarm, detail)
+
+
+def _lose(draft: Draft, check: Check) -> None:
     """No therapy can be trusted: alarm, and the profile's safe state; a pump known to be stopped stays stopped."""
-    draft.raise_alarm(Alarm.MEMORY_LOST, next(check for check, _ in found.failures if check in _FATAL))
+    draft.raise_alarm(Alarm.MEMORY_LOST, check)
     if draft.state.run_state is RunState.SAFE and draft.state.drive is Drive.NONE:
         draft.drive(RunState.SAFE, Drive.NONE)
         draft.log(LogKind.SAFE_STATE, Alarm.MEMORY_LOST, SAFE_STOPPED)
+
+
+def _count_watchdog(draft: Draft) -> None:
+    """A program that hung is started again; one that hangs again and again is not trusted with a therapy (SR-60)."""
+    profile = draft.profile
+    recent = [at_ms for at_ms in draft.state.watchdogs_ms if draft.now_ms - at_ms < profile.reset_loop_window_ms]
+    draft.set(watchdogs_ms=(*recent, draft.now_ms)[-profile.reset_loop_resets :])
+    count = len(draft.state.watchdogs_ms)
+    draft.log(LogKind.WATCHDOG_RESET, count)
+    if count >= profile.reset_loop_resets:
+        draft.raise_alarm(Alarm.RESET_LOOP, count)

@@ -4,7 +4,7 @@
 were given: no clock, no I/O, no chance. Two times come in and are never mixed: uptime (therapy, lockouts, alarms, battery) and link
 time (life of staged data).
 
-Not modelled: execution time; a watchdog; the radio.
+The motor is watched apart from all this (`monitor`). Not modelled: execution time; the radio.
 """
 
 from __future__ import annotations
@@ -19,18 +19,21 @@ from firmware_sim.firmware.alarms import Tone
 from firmware_sim.firmware.boot import boot
 from firmware_sim.firmware.commands import Session, confirm, perform, query
 from firmware_sim.firmware.draft import Draft
-from firmware_sim.firmware.events import Due, StallWatch, next_due
+from firmware_sim.firmware.events import next_due
 from firmware_sim.firmware.limits import check_bolus, check_configuration
 from firmware_sim.firmware.machine import Machine
 from firmware_sim.firmware.materialise import PulsePhase
 from firmware_sim.firmware.memory import Memory
+from firmware_sim.firmware.monitor import Unresponsive, Watchdog, WatchdogReset
 from firmware_sim.firmware.prescribe import patient_request
 from firmware_sim.firmware.staging import Payload, StageRefused, Staging
+from firmware_sim.firmware.stall import Due, StallWatch
 from firmware_sim.port import Hardware, PulseTrain
 from firmware_sim.profiles import FirmwareProfile
 from itbpump.wire.errors import FieldRangeError, MessageError
 from itbpump.wire.messages import (
     CMD_ID_LEAP,
+    EMERGENCY_PER_HOUR,
     ROLES,
     AlarmEvent,
     Close,
@@ -61,6 +64,7 @@ from itbpump.wire.messages import (
 
 __all__ = ["Firmware", "SessionInfo"]
 
+_HOUR_MS = 3_600_000
 _Reading = GetInfo | GetStatus | GetConfiguration | GetLog | GetResults | GetReadBack | QueryCommand | Ping | Close
 """Requests that change nothing."""
 
@@ -83,28 +87,37 @@ class Firmware:
         if memory.serial != serial or memory.profile != profile.name:
             raise ValueError(f"this memory belongs to pump {memory.serial} of model {memory.profile}, not to {serial} of {profile.name}")
         self._machine = Machine(profile, memory, hardware)
-        self._watch = StallWatch()
+        self._watch = StallWatch(self._machine.monitor)
+        self._watchdog = Watchdog(profile.watchdog_ms)
         self._staging = Staging()
         self._due: Due | None = None
         self._due_known = False
 
     # ------------------------------------------------------------------------------------------------ time
-    def boot(self, uptime_ms: int) -> None:
-        """Self-test, load the journal, go on. Once, before anything else. Raises PowerLost where a cut was set."""
-        boot(self._machine, uptime_ms)
+    def boot(self, uptime_ms: int, *, watchdog: bool = False, noise: bytes | None = None) -> None:
+        """Self-test, load the journal, go on. Once, before anything else. Raises PowerLost where a cut was set.
+
+        watchdog: this start follows a `WatchdogReset`. noise: `selftest.NOISE_BYTES` of the random source, to be judged; None: no source.
+        """
+        boot(self._machine, uptime_ms, watchdog=watchdog, noise=noise)
         self._watch.start(self._machine)
         self._settle()
 
     def next_event_ms(self) -> int | None:
         """Uptime at which `advance` has something to do beyond pulses; None if never. Asking changes nothing."""
+        if self._watchdog.hung:
+            return self._watchdog.end_ms()[0]
         due = self._next()
         return None if due is None else due.at_ms
 
     def advance(self, uptime_ms: int) -> None:
         """Deliver and carry out every event up to and including `uptime_ms`. Costs by events, not by pulses or days.
 
-        An `uptime_ms` before the present changes nothing.
+        An `uptime_ms` before the present changes nothing. Raises WatchdogReset when the main task has hung for the watchdog's time: the
+        pump is then to be started anew on its memory.
         """
+        if self._watchdog.hung and not self._run_unattended(uptime_ms):
+            return
         machine = self._machine
         self._due_known = False  # the radio may have drawn on the battery meanwhile
         probed = False
@@ -117,7 +130,8 @@ class Firmware:
                 probe_ms = self._watch.probe_ms(machine)
                 if probe_ms is not None and probe_ms < target_ms:
                     target_ms = probe_ms
-            self._run_to(target_ms)
+            turn_ms = machine.monitor.turn_ms(machine.delivery.phase, machine.now_ms, target_ms, stands=self._watch.stands)
+            self._run_to(target_ms if turn_ms is None else turn_ms)
             if self._next() != due or machine.now_ms < min(uptime_ms, uptime_ms if due is None else due.at_ms):
                 continue
             if due is None or due.at_ms > uptime_ms:
@@ -137,12 +151,12 @@ class Firmware:
 
     def _run_to(self, uptime_ms: int) -> None:
         machine = self._machine
-        before = self._watch.alarm_ms(machine)
+        before = self._watch.due(machine)
         machine.run_to(uptime_ms)
         consequence = self._watch.check(machine)
         if consequence is not None:
             self._change(consequence)
-        elif self._watch.alarm_ms(machine) != before:
+        elif self._watch.due(machine) != before:
             self._due_known = False
 
     def _change(self, effect: Callable[[Machine, Draft], object]) -> None:
@@ -165,12 +179,50 @@ class Firmware:
         phase: how far the next pulse has come; if it has moved the motor, the plant must make one pulse more. torn_bytes: see
         `materialise.place_pulses`. Changes nothing but the memory, which is then a pure function of what happened and the time.
         """
-        self._machine.materialise(uptime_ms, phase, torn_bytes)
+        self._machine.materialise(uptime_ms, phase, torn_bytes, self._watchdog.served_ms)
+
+    # ------------------------------------------------------------------------------------------------ a main task that hangs
+    @property
+    def hung(self) -> bool:
+        """Whether the main task does not run: nothing is heard, no event is carried out, and the motor goes on with its last schedule."""
+        return self._watchdog.hung
+
+    def hang(self, uptime_ms: int, for_ms: int | None = None) -> None:
+        """Fault hook of the bench: from `uptime_ms` on the main task does not run, for ever or for `for_ms` (a late task). Nothing in the
+        pump calls it. Only the monitor and the watchdog are left (SR-60)."""
+        self.advance(uptime_ms)
+        self._watchdog.hang(self._machine.now_ms, for_ms)
+
+    def _run_unattended(self, uptime_ms: int) -> bool:
+        """Let time pass without the main task; whether it runs again. Raises WatchdogReset at the bite."""
+        machine = self._machine
+        end_ms, by_reset = self._watchdog.end_ms()
+        until_ms = min(uptime_ms, end_ms)
+        while machine.now_ms < until_ms:
+            turn_ms = machine.monitor.turn_ms(machine.delivery.phase, machine.now_ms, until_ms, stands=False)
+            machine.run_to(until_ms if turn_ms is None else turn_ms)
+            machine.monitor.look(machine.now_ms)
+            if machine.monitor.trips:
+                machine.cut_motor()
+        if uptime_ms < end_ms:
+            return False
+        if by_reset:
+            self.materialise(machine.now_ms)
+            raise WatchdogReset(machine.now_ms)
+        self._watchdog.wake()
+        self._due_known = False
+        return True
+
+    def _attend(self, uptime_ms: int) -> None:
+        """Come to `uptime_ms` to do something. Raises Unresponsive while the main task hangs."""
+        self.advance(uptime_ms)
+        if self._watchdog.hung:
+            raise Unresponsive
 
     # ------------------------------------------------------------------------------------------------ sessions
     def session_opened(self, session: SessionInfo, uptime_ms: int) -> None:
         """A session was opened: logged; an emergency session is alarmed (SR-64)."""
-        self.advance(uptime_ms)
+        self._attend(uptime_ms)
         programmer = int.from_bytes(session.programmer_id, "big")
         self._machine.note(LogKind.SESSION_OPEN, programmer, session.role)
         if session.role is Role.EMERGENCY:
@@ -178,28 +230,29 @@ class Firmware:
 
     def session_closed(self, programmer_id: bytes, uptime_ms: int) -> None:
         """A session ended, however: staged data die, silenced alarms sound again (SR-46, SR-51)."""
-        self.advance(uptime_ms)
+        self._attend(uptime_ms)
         self._staging.drop()
         self._machine.panel.end_silences(uptime_ms)
         self._machine.note(LogKind.SESSION_CLOSE, int.from_bytes(programmer_id, "big"))
 
     def handshake_failed(self, programmer_id: bytes, reason: int, uptime_ms: int) -> None:
         """A handshake was refused; for the log."""
-        self.advance(uptime_ms)
+        self._attend(uptime_ms)
         self._machine.note(LogKind.HANDSHAKE_FAILED, int.from_bytes(programmer_id, "big"), reason)
 
     def link_deadline(self) -> int | None:
         """Link time at which `link_tick` has something to do."""
-        return self._staging.deadline_ms()
+        return None if self._watchdog.hung else self._staging.deadline_ms()
 
     def link_tick(self, link_now_ms: int) -> None:
         """Let staged data die when their time is over."""
-        self._staging.expire(link_now_ms)
+        if not self._watchdog.hung:
+            self._staging.expire(link_now_ms)
 
     # ------------------------------------------------------------------------------------------------ requests
     def handle(self, request: Request, session: SessionInfo, uptime_ms: int, link_now_ms: int) -> Reply:
         """Answer one request. Never raises for anything a programmer sends; PowerLost where a cut was set."""
-        self.advance(uptime_ms)
+        self._attend(uptime_ms)
         self._staging.expire(link_now_ms)
         number = self._machine.memory.pairing_number(session.programmer_id)
         if number is None or session.role not in ROLES[type(request)]:
@@ -289,8 +342,10 @@ class Firmware:
 
     # ------------------------------------------------------------------------------------------------ patient and bench
     def patient_request(self, uptime_ms: int) -> bool:
-        """The patient asks for a bolus. Returns whether it is given; a denial is counted and logged."""
+        """The patient asks for a bolus. Returns whether it is given; a denial is counted and logged, but by a main task that hangs."""
         self.advance(uptime_ms)
+        if self._watchdog.hung:
+            return False
         granted: list[bool] = []
         self._change(lambda machine, draft: granted.append(patient_request(machine, draft)))
         self._settle()
@@ -305,6 +360,11 @@ class Firmware:
         """Tones of the active alarms that begin in (from_ms, to_ms]; see `AlarmPanel.tones`."""
         return self._machine.panel.tones(from_ms, to_ms)
 
+    def emergency_ages_ms(self, uptime_ms: int) -> tuple[int, ...]:
+        """How long ago the emergency sessions of the last hour were opened, the oldest first; they outlive a reset (SR-64)."""
+        ages_ms = (uptime_ms - at_ms for at_ms in self._machine.state.emergencies_ms)
+        return tuple(age_ms for age_ms in ages_ms if age_ms < _HOUR_MS)
+
     @property
     def boot_epoch(self) -> int:
         """Starts since formatting; rises with every reset."""
@@ -317,6 +377,8 @@ def _memory_lost(_machine: Machine, draft: Draft) -> None:
 
 def _emergency(programmer: int) -> Callable[[Machine, Draft], None]:
     def effect(_machine: Machine, draft: Draft) -> None:
+        recent = [at_ms for at_ms in draft.state.emergencies_ms if draft.now_ms - at_ms < _HOUR_MS]
+        draft.set(emergencies_ms=(*recent, draft.now_ms)[-EMERGENCY_PER_HOUR:])
         draft.log(LogKind.EMERGENCY, programmer)
         draft.raise_alarm(Alarm.EMERGENCY_SESSION, programmer)
 

@@ -23,6 +23,7 @@ __all__ = ["SAFE_MINIMUM_RATE", "SAFE_STOPPED", "Draft"]
 
 SAFE_MINIMUM_RATE = 1
 SAFE_STOPPED = 2
+_ALERT_STOPS_KEPT = 8
 _HINTED = {LogKind.BOLUS_END, LogKind.BRIDGE_END, LogKind.BOLUS_DENIED, LogKind.BOLUS_START}
 
 
@@ -135,6 +136,16 @@ class Draft:
             # What was reviewed before the fault must be reviewed again: a commit based on it is stale.
             self.set(revision=self.state.revision + 1)
         self.log(LogKind.SAFE_STATE, alarm, SAFE_STOPPED if self.state.drive is Drive.NONE else SAFE_MINIMUM_RATE)
+        self._count_alert_stop(alarm)
+
+    def _count_alert_stop(self, alarm: Alarm) -> None:
+        """The same alarm, stop and start again and again: no start for a while (SR-58)."""
+        profile = self.profile
+        recent = [(number, at_ms) for number, at_ms in self.state.alert_stops if self.now_ms - at_ms < profile.restart_window_ms]
+        self.set(alert_stops=(*recent, (int(alarm), self.now_ms))[-_ALERT_STOPS_KEPT:])
+        if sum(number == alarm for number, _ in self.state.alert_stops) >= profile.restart_limit:
+            self.set(locked_until_ms=self.now_ms + profile.restart_lock_ms)
+            self.raise_alarm(Alarm.RESTART_LOCKED, alarm)
 
     # ------------------------------------------------------------------------------------------------ results
     def add_result(self, number: int, result: CommandResult) -> None:
@@ -155,8 +166,8 @@ class Draft:
         for number, cmd_id in self._confirmed:
             records.append(ring.changed_record(number, programmers[number], cmd_id, partial(replace_struct, confirmed=True)))
         for number, result in self._new_results:
-            records.append(ring.new_record(number, programmers[number], result))
-            programmers[number] = ProgrammerRecord(result.cmd_id, programmers[number].results + 1)
+            record, programmers[number] = ring.new_record(number, programmers[number], result)
+            records.append(record)
         return tuple(record for record in records if record is not None), tuple(programmers)
 
     def hints(self, seq: int, kind: LogKind, a: int) -> list[AlarmEvent | LogEvent]:

@@ -54,10 +54,11 @@ class BolusRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProgrammerRecord:
-    """Per pairing record: highest command id taken, and how many results were stored in its ring."""
+    """Per pairing record: highest command id taken, how many results were stored in its ring, and the highest id that was pushed out."""
 
     last_cmd_id: int = 0
     results: int = 0
+    pushed_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,16 @@ class Durable:
     """Concentration the path held before the last change of label; 0 if it holds the active one."""
     path_clear: int = 0
     """Lifetime pulse count at which the old contents are out of the path."""
+    written_by: bytes = bytes(8)
+    """`selftest.fingerprint` of the program that wrote the record; zeros from formatting."""
+    locked_until_ms: int | None = None
+    """No start before this: the same alarm came back too often (SR-58)."""
+    watchdogs_ms: tuple[int, ...] = ()
+    """Resets by the watchdog within the profile's window, oldest first."""
+    emergencies_ms: tuple[int, ...] = ()
+    """Emergency sessions of the last hour, oldest first; at most the newest few."""
+    alert_stops: tuple[tuple[int, int], ...] = ()
+    """(alarm, at) of the alarms that took delivery away within the profile's window, oldest first; at most the newest few."""
     buckets: tuple[int, ...] = (0,) * BUCKETS
     """`Ledger.buckets` at `at_ms`."""
     programmers: tuple[ProgrammerRecord, ...] = (ProgrammerRecord(),) * PROGRAMMERS
@@ -115,10 +126,10 @@ class Durable:
     """Log records written together with this one."""
 
 
-_HEAD = struct.Struct(">IIIIBBQQQqQQQQQQQ8sQBIQIIIqIQ")
+_HEAD = struct.Struct(">IIIIBBQQQqQQQQQQQ8sQBIQIIIqIQ8sQ")
 _BUCKETS = struct.Struct(f">{BUCKETS}Q")
 _BOLUS = struct.Struct(">BBIIBQQQBQ")
-_PROGRAMMER = struct.Struct(">QI")
+_PROGRAMMER = struct.Struct(">QIQ")
 _ALARM = struct.Struct(">BQ")
 _NEVER = 0xFFFF_FFFF_FFFF_FFFF
 
@@ -154,6 +165,8 @@ def encode_durable(state: Durable) -> bytes:
         state.encoder_offset,
         state.path_concentration_ng_per_mL,
         state.path_clear,
+        state.written_by,
+        _or_never(state.locked_until_ms),
     )
     bolus = state.bolus
     parts = [
@@ -171,12 +184,12 @@ def encode_durable(state: Durable) -> bytes:
             bolus.cmd_id,
         ),
         _BUCKETS.pack(*state.buckets),
-        *(_PROGRAMMER.pack(record.last_cmd_id, record.results) for record in state.programmers),
-        bytes([len(state.alarms)]),
-        *(_ALARM.pack(number, since_ms) for number, since_ms in state.alarms),
-        bytes([len(state.grants_ms)]),
-        *(time_ms.to_bytes(8, "big") for time_ms in state.grants_ms),
+        *(_PROGRAMMER.pack(record.last_cmd_id, record.results, record.pushed_out) for record in state.programmers),
     ]
+    for pairs in (state.alarms, state.alert_stops):
+        parts += [bytes([len(pairs)]), *(_ALARM.pack(number, at_ms) for number, at_ms in pairs)]
+    for times_ms in (state.grants_ms, state.watchdogs_ms, state.emergencies_ms):
+        parts += [bytes([len(times_ms)]), *(at_ms.to_bytes(8, "big") for at_ms in times_ms)]
     for blobs in ((state.active, state.previous), state.pending_results, state.pending_log):
         parts.append(bytes([len(blobs)]))
         parts.extend(len(blob).to_bytes(2, "big") + blob for blob in blobs)
@@ -190,8 +203,8 @@ def decode_durable(raw: bytes) -> Durable:
     bolus = reader.unpack(_BOLUS)
     buckets = reader.unpack(_BUCKETS)
     programmers = tuple(ProgrammerRecord(*reader.unpack(_PROGRAMMER)) for _ in range(PROGRAMMERS))
-    alarms = tuple((number, since_ms) for number, since_ms in (reader.unpack(_ALARM) for _ in range(reader.byte())))
-    grants_ms = tuple(int.from_bytes(reader.take(8), "big") for _ in range(reader.byte()))
+    alarms, alert_stops = (reader.alarms() for _ in range(2))
+    grants_ms, watchdogs_ms, emergencies_ms = (reader.times() for _ in range(3))
     (active, previous), results, log = (reader.blobs() for _ in range(3))
     reader.end()
     return Durable(
@@ -226,6 +239,11 @@ def decode_durable(raw: bytes) -> Durable:
         encoder_offset=head[25],
         path_concentration_ng_per_mL=head[26],
         path_clear=head[27],
+        written_by=head[28],
+        locked_until_ms=_unless_never(head[29]),
+        watchdogs_ms=watchdogs_ms,
+        emergencies_ms=emergencies_ms,
+        alert_stops=alert_stops,
         buckets=buckets,
         grants_ms=grants_ms,
         alarms=alarms,
@@ -253,6 +271,12 @@ class _Reader:
 
     def byte(self) -> int:
         return self.take(1)[0]
+
+    def alarms(self) -> tuple[tuple[int, int], ...]:
+        return tuple((number, at_ms) for number, at_ms in (self.unpack(_ALARM) for _ in range(self.byte())))
+
+    def times(self) -> tuple[int, ...]:
+        return tuple(int.from_bytes(self.take(8), "big") for _ in range(self.byte()))
 
     def blobs(self) -> tuple[bytes, ...]:
         return tuple(self.take(int.from_bytes(self.take(2), "big")) for _ in range(self.byte()))

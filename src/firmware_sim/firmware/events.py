@@ -1,31 +1,21 @@
 """What the pump does by itself: when each event is due, in closed form, and what it changes.
 
 Nothing is polled. A threshold on the pulse counter becomes the uptime of a pulse; the battery's is found by bisection, since charge
-only falls while the radio is quiet. Events due at the same time go in the order of `_KINDS`. The stall detector compares the rotor's
-encoder with what was commanded after each stretch of delivery (`StallWatch`). Not modelled: the microcontroller's own timers.
+only falls while the radio is quiet. Events due at the same time go in the order of `_KINDS`; what the rotor makes due comes from
+`stall.StallWatch`. Not modelled: the microcontroller's own timers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from firmware_sim.firmware.alarm_table import Alarm
 from firmware_sim.firmware.draft import Draft
 from firmware_sim.firmware.machine import Machine
+from firmware_sim.firmware.stall import Due, StallWatch
 from itbpump.wire.messages import BolusState, LogKind
 
-__all__ = ["Due", "StallWatch", "eos_ms", "next_due"]
-
-_OVER_DELIVERY_PULSES = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """An event: its uptime and what it does to a draft made at that uptime."""
-
-    at_ms: int
-    effect: Callable[[Machine, Draft], None]
+__all__ = ["eos_ms", "next_due"]
 
 
 def next_due(machine: Machine, watch: StallWatch) -> Due | None:
@@ -35,9 +25,9 @@ def next_due(machine: Machine, watch: StallWatch) -> Due | None:
         at_ms = when(machine)
         if at_ms is not None and (best is None or at_ms < best.at_ms):
             best = Due(max(at_ms, machine.now_ms), effect)
-    stall_ms = watch.alarm_ms(machine)
-    if stall_ms is not None and (best is None or stall_ms < best.at_ms):
-        best = Due(max(stall_ms, machine.now_ms), watch.raise_alarm)
+    rotor = watch.due(machine)
+    if rotor is not None and (best is None or rotor.at_ms < best.at_ms):
+        best = Due(max(rotor.at_ms, machine.now_ms), rotor.effect)
     replacement_ms = _replacement_ms(machine, None if best is None else best.at_ms)
     if replacement_ms is not None and (best is None or replacement_ms < best.at_ms):
         best = Due(max(replacement_ms, machine.now_ms), _replacement)
@@ -166,6 +156,15 @@ def _end_of_service(machine: Machine, draft: Draft) -> None:
     draft.raise_alarm(Alarm.END_OF_SERVICE, machine.hardware.battery_permille())
 
 
+def _unlock_ms(machine: Machine) -> int | None:
+    return machine.state.locked_until_ms
+
+
+def _unlock(machine: Machine, draft: Draft) -> None:
+    draft.set(locked_until_ms=None, alert_stops=())
+    draft.clear(Alarm.RESTART_LOCKED)
+
+
 _KINDS: tuple[tuple[Callable[[Machine], int | None], Callable[[Machine, Draft], None]], ...] = (
     (_bolus_end_ms, _bolus_end),
     (_bridge_end_ms, _bridge_end),
@@ -175,75 +174,5 @@ _KINDS: tuple[tuple[Callable[[Machine], int | None], Callable[[Machine, Draft], 
     (_used_up_ms, _used_up),
     (_stopped_long_ms, _stopped_long),
     (_end_of_service_ms, _end_of_service),
+    (_unlock_ms, _unlock),
 )
-
-
-# ------------------------------------------------------------------------------------------------ the motor
-class StallWatch:
-    """Compares commanded pulses with the encoder, apart from the code that commands them (SR-29, SR-30, SR-60).
-
-    A rotor is judged at every pulse that ends a stretch; the first pulse of each stretch ends one (`probe_ms`). A rotor that begins to
-    stick within a stretch is seen at its end.
-    """
-
-    def __init__(self) -> None:
-        self._missed_from = 0
-        self._missed_ms: int | None = None
-        self._encoder = 0
-        self._reported = False
-
-    def start(self, machine: Machine) -> None:
-        """Begin with the present counts."""
-        self._missed_ms = None
-        self._reported = Alarm.MOTOR_STALL in machine.panel.active
-        self._encoder = machine.hardware.encoder_pulses()
-
-    def probe_ms(self, machine: Machine) -> int | None:
-        """Uptime of the next pulse, at which the rotor shows whether it turns."""
-        return machine.delivery.next_pulse_after(machine.now_ms)
-
-    def alarm_ms(self, machine: Machine) -> int | None:
-        """When the stall detected must be alarmed; None while the rotor turns."""
-        if self._missed_ms is None or self._reported:
-            return None
-        return self._missed_ms + machine.profile.stall_detect_ms
-
-    def raise_alarm(self, machine: Machine, draft: Draft) -> None:
-        """The rotor has stood still for too long."""
-        self._reported = True
-        draft.log(LogKind.STALL, self._missed_from, self._missing(machine))
-        draft.raise_alarm(Alarm.MOTOR_STALL, self._missing(machine))
-
-    def check(self, machine: Machine) -> Callable[[Machine, Draft], None] | None:
-        """Look at the encoder after a stretch; returns what has to be done about it."""
-        encoder = machine.hardware.encoder_pulses()
-        missing = self._missing(machine)
-        moved = encoder != self._encoder
-        self._encoder = encoder
-        if missing < -_OVER_DELIVERY_PULSES and Alarm.OVER_DELIVERY not in machine.panel.active:
-            return _over_delivery
-        if missing > 0 and moved:
-            return self._recovered
-        if missing > 0 and self._missed_ms is None:
-            self._missed_from = machine.pulses - missing + 1
-            self._missed_ms = machine.delivery.time_of_lifetime(self._missed_from) or machine.now_ms
-        if moved and self._reported and Alarm.MOTOR_STALL in machine.panel.active:
-            return self._recovered
-        return None
-
-    def _missing(self, machine: Machine) -> int:
-        return machine.pulses - machine.state.encoder_offset - machine.hardware.encoder_pulses()
-
-    def _recovered(self, machine: Machine, draft: Draft) -> None:
-        missing = self._missing(machine)
-        draft.set(encoder_offset=draft.state.encoder_offset + missing)
-        draft.log(LogKind.STALL_RECOVERED, missing, missing * machine.profile.pulse_volume_nL)
-        draft.clear(Alarm.MOTOR_STALL)
-        self._missed_ms = None
-        self._reported = False
-
-
-def _over_delivery(machine: Machine, draft: Draft) -> None:
-    surplus = machine.hardware.encoder_pulses() + machine.state.encoder_offset - machine.pulses
-    draft.set(encoder_offset=draft.state.encoder_offset - surplus)
-    draft.raise_alarm(Alarm.OVER_DELIVERY, surplus)

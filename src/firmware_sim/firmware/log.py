@@ -21,6 +21,7 @@ _ENTRY = struct.Struct(">IQIBQQ8s")
 _STEP = 64
 ENTRIES = LAYOUT["log"].size // _STEP
 _FIRST_LINK = bytes(8)
+_KINDS = frozenset(LogKind)
 _RECORD_BYTES = _ENTRY.size + 4
 
 
@@ -111,6 +112,9 @@ class EventLog:
         if body is None:
             return None
         seq, uptime_ms, wall_s, kind, a, b, link = _ENTRY.unpack(body)
+        if seq % ENTRIES != place or kind not in _KINDS:
+            # Whole, but not what belongs here: as lost as a damaged one.
+            return None
         return LogEntry(seq=seq, uptime_ms=uptime_ms, wall_s=wall_s, kind=LogKind(kind), a=a, b=b), link
 
 

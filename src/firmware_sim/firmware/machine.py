@@ -1,8 +1,8 @@
 """The pump's working state: what it has in memory, what it delivers, and how a change of both is made in one step.
 
-A change is prepared as a `Draft` and made by `Machine.store`: journal first, then the copies of results and log entries, then what
-the pump does. Until the journal holds the record nothing has happened; from then on all of it has. Not modelled: a task that runs
-while a change is made.
+A change is prepared as a `Draft` and made by `Machine.store`: journal first, then the stamp that names its record, the copies of results
+and log entries, then what the pump does. Until the journal holds the record nothing has happened; from then on all of it has. Not
+modelled: a task that runs while a change is made.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from firmware_sim.firmware.ledger import Ledger, PatientRecord
 from firmware_sim.firmware.log import EventLog
 from firmware_sim.firmware.materialise import PulsePhase, place_pulses, place_stamps
 from firmware_sim.firmware.memory import Memory, MemoryFault
+from firmware_sim.firmware.monitor import Monitor
 from firmware_sim.firmware.results import ResultsRing
 from firmware_sim.port import Hardware
 from firmware_sim.profiles import FirmwareProfile
@@ -39,6 +40,7 @@ class Machine:
         self.profile = profile
         self.memory = memory
         self.hardware = hardware
+        self.monitor = Monitor(hardware, profile.over_delivery_pulses)
         self.journal = Journal(memory)
         self.log = EventLog(memory)
         self.results = ResultsRing(memory)
@@ -153,6 +155,18 @@ class Machine:
             self.hardware.drive(self.delivery.phase, uptime_ms)
             self.now_ms = uptime_ms
 
+    def cut_motor(self) -> None:
+        """The monitor takes the motor's drive away; what the pump believes to deliver is left as it is."""
+        self.delivery = resume_delivery(
+            self.profile.pulse_volume_nL,
+            NoFlow(),
+            self.now_ms,
+            residual_units=self.delivery.residual_at(self.now_ms),
+            lifetime_pulses=self.pulses,
+            bolus_counter=self.bolus_counter(),
+        )
+        self.monitor.follow(self.delivery.phase, self.now_ms)
+
     # ------------------------------------------------------------------------------------------------ making a change
     def draft(self) -> Draft:
         """A change that begins as the present state, as of now."""
@@ -191,6 +205,8 @@ class Machine:
         except MemoryFault:
             self.log.rewind(mark)
             raise
+        # Named at once, so that a record that is lost is missed at the next start, be it within its minute (`boot`).
+        ALIVE.write(self.memory, Cell(self.last_stamped, state.sequence))
         self.adopt(state)
         self.apply(state, ledger)
         self.hints += hints
@@ -240,6 +256,7 @@ class Machine:
                 lifetime_pulses=state.lifetime,
                 bolus_counter=bolus_counter + (state.lifetime - state.bolus.start_lifetime if state.bolus.running else 0),
             )
+            self.monitor.follow(self.delivery.phase, self.now_ms)
         self.state = state
         self.ledger = ledger
         self.configuration = decoded(state.active)
@@ -264,10 +281,13 @@ class Machine:
         place_pulses(self.memory, self.boot_pulses, self.pulses, PulsePhase.NONE, None)
         self.last_stamped = place_stamps(self.memory, self.last_stamped, self.now_ms, self.state.sequence)
 
-    def materialise(self, uptime_ms: int, phase: PulsePhase, torn_bytes: int | None) -> None:
-        """Put into the memory what was written between events up to `uptime_ms`; see `materialise`."""
+    def materialise(self, uptime_ms: int, phase: PulsePhase, torn_bytes: int | None, served_ms: int | None = None) -> None:
+        """Put into the memory what was written between events up to `uptime_ms`; see `materialise`.
+
+        Pulses are recorded by their own interrupt; minutes are stamped by the main task, which last ran at `served_ms` if it hangs.
+        """
         place_pulses(self.memory, self.boot_pulses, self.delivery.lifetime_at(uptime_ms), phase, torn_bytes)
-        place_stamps(self.memory, self.last_stamped, uptime_ms, self.state.sequence)
+        place_stamps(self.memory, self.last_stamped, uptime_ms if served_ms is None else served_ms, self.state.sequence)
 
 
 def bolus_source(state: Durable, pulse_volume_nL: int) -> BolusSource | None:

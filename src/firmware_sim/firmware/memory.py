@@ -16,16 +16,17 @@ from dataclasses import dataclass
 from itbpump.link.pump_side import Pairing
 from itbpump.wire.messages import Role
 
-__all__ = ["JOURNAL_SLOT_BYTES", "LAYOUT", "Area", "Memory", "MemoryFault", "PairingTableFull", "PowerLost"]
+__all__ = ["JOURNAL_SLOT_BYTES", "LAYOUT", "LAYOUT_NUMBER", "Area", "Memory", "MemoryFault", "PairingTableFull", "PowerLost"]
 
 _MAGIC = b"ITBPNVM1"
-_LAYOUT_NUMBER = 1
+LAYOUT_NUMBER = 2
+"""Of regions and records; a program with another number does not touch the memory."""
 _IDENTITY = struct.Struct(">8sH8s16s8s")
 _PAIRING = struct.Struct(">B8sB32s")
 _PAIRINGS = 8
 _PAIRING_STEP = 48
 _CRC_BYTES = 4
-JOURNAL_SLOT_BYTES = 8192
+JOURNAL_SLOT_BYTES = 9216
 
 
 class MemoryFault(Exception):
@@ -106,7 +107,7 @@ class Memory:
         if len(memory_id) != 8 or not 0 < len(serial.encode("ascii")) <= 16 or not 0 < len(profile.encode("ascii")) <= 8:
             raise ValueError("a memory id has 8 bytes, a serial 1 to 16 and a profile name 1 to 8 ASCII characters")
         memory = cls(bytes(_IMAGE_BYTES))
-        body = _IDENTITY.pack(_MAGIC, _LAYOUT_NUMBER, memory_id, serial.encode("ascii"), profile.encode("ascii"))
+        body = _IDENTITY.pack(_MAGIC, LAYOUT_NUMBER, memory_id, serial.encode("ascii"), profile.encode("ascii"))
         memory.write("identity", 0, body + _crc(body))
         return memory
 
@@ -183,8 +184,8 @@ class Memory:
         if self.read("identity", _IDENTITY.size, _CRC_BYTES) != _crc(body):
             raise MemoryFault("identity", "the CRC does not hold; restore the state file from a copy")
         magic, number, memory_id, serial, profile = _IDENTITY.unpack(body)
-        if magic != _MAGIC or number != _LAYOUT_NUMBER:
-            raise MemoryFault("identity", f"layout {number} is not layout {_LAYOUT_NUMBER}; use the program version that wrote it")
+        if magic != _MAGIC or number != LAYOUT_NUMBER:
+            raise MemoryFault("identity", f"layout {number} is not layout {LAYOUT_NUMBER}; use the program version that wrote it")
         return memory_id, serial.rstrip(b"\0").decode("ascii"), profile.rstrip(b"\0").decode("ascii")
 
     @property

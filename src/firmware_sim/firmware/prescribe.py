@@ -46,6 +46,8 @@ _CLEARED_BY_COMMIT = (
     Alarm.LOW_BATTERY_RESET,
     Alarm.EMERGENCY_SESSION,
     Alarm.OVER_DELIVERY,
+    Alarm.UNDER_DELIVERY,
+    Alarm.RESET_LOOP,
 )
 
 
@@ -103,6 +105,8 @@ def _bridge_end(draft: Draft, configuration: Configuration) -> int:
 
 def _may_start(machine: Machine, configuration: Configuration) -> bool:
     alarms = machine.panel.active
+    if machine.state.locked_until_ms is not None:
+        return False
     return Alarm.END_OF_SERVICE not in alarms and (configuration.reservoir_set or Alarm.RESERVOIR_USED_UP not in alarms)
 
 
@@ -152,7 +156,8 @@ def bolus(payload: bytes, base_revision: int) -> Effect:
             raise Refused(ErrorCode.LIMIT, limit)
         prime = order.kind is BolusKind.PRIME
         allowed = (RunState.RUNNING, RunState.STOPPED) if prime else (RunState.RUNNING,)
-        if state.run_state not in allowed or (not prime and state.drive is not Drive.THERAPY):
+        locked = state.locked_until_ms is not None
+        if locked or state.run_state not in allowed or (not prime and state.drive is not Drive.THERAPY):
             raise Refused(ErrorCode.WRONG_STATE)
         if state.bolus.running and (state.bolus.kind is BolusKind.PRIME or (state.bolus.kind is BolusKind.SINGLE and not prime)):
             raise Refused(ErrorCode.BOLUS_BUSY)

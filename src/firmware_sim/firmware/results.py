@@ -1,7 +1,9 @@
 """Results of commands: a ring of 16 per paired programmer, so that a repeated command is answered and never carried out again.
 
 A result is journaled together with its effect and then copied into the ring; after a reset the copy is made good. A result of a bolus is
-replaced when the bolus ends, any result when its programmer confirms it. Not modelled: results of programmers no longer paired.
+replaced when the bolus ends, any result when its programmer confirms it. A full ring pushes out its oldest result, but none of a
+configuration or bolus that its programmer has not confirmed while there is another: a host that does not know what became of a dose may
+stop the pump as often as it likes and still be told. Not modelled: results of programmers no longer paired.
 """
 
 from __future__ import annotations
@@ -58,14 +60,13 @@ class ResultsRing:
         for result in kept:
             if result.cmd_id == cmd_id:
                 return Found(Verdict.KNOWN, result)
-        complete = len(kept) == record.results or (len(kept) == RESULTS_PER_PROGRAMMER and cmd_id > kept[-1].cmd_id)
-        return Found(Verdict.NEVER if complete else Verdict.TOO_OLD)
+        complete = len(kept) == min(record.results, RESULTS_PER_PROGRAMMER)
+        return Found(Verdict.NEVER if complete and cmd_id > record.pushed_out else Verdict.TOO_OLD)
 
     def results(self, number: int, record: ProgrammerRecord) -> list[CommandResult]:
         """All results kept of one programmer, newest first."""
-        count = min(record.results, RESULTS_PER_PROGRAMMER)
-        stored = (self._stored(_place(number, record.results - 1 - back)) for back in range(count))
-        return [result for result in stored if result is not None]
+        stored = (self._stored(place) for place in _places(number, record))
+        return sorted((result for result in stored if result is not None), key=lambda result: -result.cmd_id)
 
     def damaged(self, programmers: tuple[ProgrammerRecord, ...]) -> int:
         """Results that should be there but fail their CRC."""
@@ -82,9 +83,10 @@ class ResultsRing:
         if not found:
             return ProgrammerRecord()
         newest = max(found)
-        # Any count will do that puts the newest where it is; a full ring stands for one that has turned.
-        count = newest[1] + 1 + (RESULTS_PER_PROGRAMMER if len(found) == len(stored) else 0)
-        return ProgrammerRecord(newest[0], count)
+        if len(found) < len(stored):
+            return ProgrammerRecord(newest[0], newest[1] + 1)
+        # Nobody knows what a full ring has pushed out.
+        return ProgrammerRecord(newest[0], len(stored), newest[0])
 
     def ahead_of(self, programmers: tuple[ProgrammerRecord, ...]) -> tuple[ProgrammerRecord, ...]:
         """The journal's counters, and the ring's own where that holds a higher command id than the journal knows."""
@@ -95,16 +97,23 @@ class ResultsRing:
         """All results kept, each with its programmer's number."""
         return [(number, result) for number, record in enumerate(programmers) for result in self.results(number, record)]
 
-    def new_record(self, number: int, record: ProgrammerRecord, result: CommandResult) -> bytes:
-        """Journal form of a result that is added."""
-        return _place(number, record.results).to_bytes(_PLACE_BYTES, "big") + _encode(result)
+    def new_record(self, number: int, record: ProgrammerRecord, result: CommandResult) -> tuple[bytes, ProgrammerRecord]:
+        """Journal form of a result that is added, and its programmer's counters after it."""
+        places = _places(number, record)
+        if len(places) < RESULTS_PER_PROGRAMMER:
+            place, pushed_out = number * RESULTS_PER_PROGRAMMER + len(places), record.pushed_out
+        else:
+            place, gone = min(((place, self._stored(place)) for place in places), key=_push_out_order)
+            # What a damaged place held is not known.
+            pushed_out = max(record.pushed_out, record.last_cmd_id if gone is None else gone.cmd_id)
+        after = ProgrammerRecord(result.cmd_id, record.results + 1, pushed_out)
+        return place.to_bytes(_PLACE_BYTES, "big") + _encode(result), after
 
     def changed_record(
         self, number: int, record: ProgrammerRecord, cmd_id: int, change: Callable[[CommandResult], CommandResult]
     ) -> bytes | None:
         """Journal form of what `change` makes of the result of `cmd_id`, in its place; None if that is no longer kept."""
-        for back in range(min(record.results, RESULTS_PER_PROGRAMMER)):
-            place = _place(number, record.results - 1 - back)
+        for place in _places(number, record):
             stored = self._stored(place)
             if stored is not None and stored.cmd_id == cmd_id:
                 return place.to_bytes(_PLACE_BYTES, "big") + _encode(change(stored))
@@ -120,8 +129,19 @@ class ResultsRing:
         return None if body is None else _decode(body)
 
 
-def _place(number: int, count: int) -> int:
-    return number * RESULTS_PER_PROGRAMMER + count % RESULTS_PER_PROGRAMMER
+def _places(number: int, record: ProgrammerRecord) -> range:
+    """Places of the ring that hold a result of this programmer."""
+    first = number * RESULTS_PER_PROGRAMMER
+    return range(first, first + min(record.results, RESULTS_PER_PROGRAMMER))
+
+
+def _push_out_order(item: tuple[int, CommandResult | None]) -> tuple[bool, int]:
+    """A damaged place goes first, then the oldest; a dose nobody has confirmed, or that is being given, last of all."""
+    _, result = item
+    if result is None:
+        return False, 0
+    dosing = result.kind in (CommandKind.CONFIGURE, CommandKind.BOLUS) and result.outcome is Outcome.APPLIED
+    return dosing and (not result.confirmed or result.bolus_state is BolusState.RUNNING), result.cmd_id
 
 
 def _encode(result: CommandResult) -> bytes:

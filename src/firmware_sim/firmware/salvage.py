@@ -1,8 +1,8 @@
 """What the rings of results still tell when the journal has lost its newest record, or all of them.
 
 A result is copied to its ring once its journal record is in force. A ring that is ahead of the journal therefore proves that a command was
-carried out which the journal has forgotten: it must not be told as never taken, nor its number given to another. Not modelled: a record
-without a result (an event of the pump's own) that is lost within the minute it was written in.
+carried out which the journal has forgotten: it must not be told as never taken, nor its number given to another. A record without a result
+(an event of the pump's own) is missed by its stamp. Not modelled: that stamp lost together with its record.
 """
 
 from __future__ import annotations

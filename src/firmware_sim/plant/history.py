@@ -1,16 +1,19 @@
 """Which trains ran when, so that pulses and past states can be computed on demand. Bounded: the oldest stretches are forgotten.
 
-An epoch is the time between two hand-made events (fill, aspiration, new catheter): inside it everything is a function of the pulses
-made. A stretch is the time in which one train ran in one epoch, stalled or not; a pulse outside any train is a stretch of no length.
+An epoch is the time between two events made from outside (fill, aspiration, new catheter, a fault of the tubing): inside it everything
+is a function of the pulses made and, where the rollers leak, of time. A stretch is the time in which one train ran in one epoch, stalled
+or not; a pulse outside any train is a stretch of no length.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firmware_sim.plant.errors import HistoryGoneError, PlantError
+from firmware_sim.plant.hydraulics import SOUND, Hydraulics
+from firmware_sim.plant.motor import Encoder
 from firmware_sim.plant.path import Path
 from firmware_sim.plant.reservoir import Contents
 from firmware_sim.plant.truth import Ledger
@@ -31,10 +34,26 @@ class Epoch:
     delivered_nL: int
     tip_fg: float
     ledger: Ledger
+    at_ms: int = 0
+    flow: Hydraulics = SOUND
 
-    def displaced_nL(self, true_nL: int) -> int:
-        """What has left the reservoir since the event, once the motor has moved `true_nL` in its life."""
-        return min(true_nL - self.true_nL, max(0, self.reservoir.volume_nL - self.residual_nL))
+    def displaced_nL(self, true_nL: int, at_ms: int) -> int:
+        """What has left the reservoir since the event, once the motor has moved `true_nL` in its life, at `at_ms`."""
+        there = max(0, self.reservoir.volume_nL - self.residual_nL)
+        return min(self.flow.moved_nL(true_nL - self.true_nL, at_ms - self.at_ms), there)
+
+    def entered_nL(self, true_nL: int, at_ms: int) -> int:
+        """The part of it that has entered the path; the rest is lost before."""
+        displaced = self.displaced_nL(true_nL, at_ms)
+        return displaced - self.flow.lost_nL(displaced)
+
+    def ledger_after(self, displaced_nL: int) -> Ledger:
+        """The ledger with what has been lost out of `displaced_nL` since the event."""
+        lost = self.flow.lost_nL(displaced_nL)
+        if not lost:
+            return self.ledger
+        known, mass_fg = self.ledger, self.reservoir.mass_of_fg(displaced_nL)
+        return replace(known, lost_nL=known.lost_nL + lost, lost_fg=known.lost_fg + mass_fg * lost // displaced_nL)
 
     def inlet_fg_per_nL(self) -> float:
         """Concentration entering the path."""
@@ -50,11 +69,12 @@ class Stretch:
     from_ms: int
     to_ms: int
     stalled: bool
+    encoder: Encoder
     offset: int
     commanded: int
     made: int
     by_hand: bool = False
-    """No train: a single pulse at `from_ms` itself."""
+    """No train: a single pulse at `from_ms` itself. Counters are those before it."""
 
     def train_count(self, at_ms: int) -> int:
         """Pulses of the train in (from_ms, at_ms]."""
@@ -97,7 +117,7 @@ class History:
         """Append the stretch that follows; a stretch that goes on is made longer instead."""
         if self._stretches:
             last = self._stretches[-1]
-            unlike = last.by_hand or stretch.by_hand
+            unlike = last.by_hand or stretch.by_hand or last.encoder is not stretch.encoder
             if not unlike and last.train is stretch.train and last.epoch is stretch.epoch and last.stalled == stretch.stalled:
                 last.to_ms = stretch.to_ms
                 return

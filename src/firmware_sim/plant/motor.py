@@ -2,16 +2,38 @@
 
 A pulse moves p × (1 + accuracy + drift + scatter). Accuracy is drawn once per pump and redrawn until it leaves room for the drift
 inside the tolerance. Drift is piecewise linear over nominal volume, so its sum is a parabola between knots. Scatter repeats with
-the rotor's turn and sums to zero over it. Not modelled: slip, temperature, back pressure, partial pulses.
+the rotor's turn and sums to zero over it. The encoder counts made pulses, unless a fault makes it count at another rate. What slip, wear
+and back pressure take from a sound pulse is in `hydraulics`. Not modelled: temperature, partial pulses.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from firmware_sim.plant.draws import Draws
 from firmware_sim.plant.errors import PlantError
 from firmware_sim.profiles import PlantProfile
 
 PPM = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """What the counter on the rotor shows: `count` at `made` pulses, and from there `rate_ppm` in a million pulses (0 to 2,000,000)."""
+
+    made: int = 0
+    count: int = 0
+    rate_ppm: int = PPM
+
+    def at(self, made: int) -> int:
+        """The count after so many pulses made; non-decreasing, as a counter is."""
+        return self.count + (made - self.made) * self.rate_ppm // PPM
+
+    def from_now(self, made: int, rate_ppm: int) -> Encoder:
+        """The encoder that counts at another rate from `made` on. Raises PlantError for a rate that none can have."""
+        if not 0 <= rate_ppm <= 2 * PPM:
+            raise PlantError(f"an encoder that counts {rate_ppm} in a million pulses is impossible: 0 to {2 * PPM}")
+        return Encoder(made, self.at(made), rate_ppm)
 
 
 class Motor:
@@ -21,7 +43,10 @@ class Motor:
         self.pulse_volume_nL = profile.pulse_volume_nL
         self.commanded = 0
         self.made = 0
+        self.unasked = 0
+        """Of those made, pulses that nobody commanded."""
         self.stalled = False
+        self.encoder = Encoder()
         self.accuracy_ppm = _draw_accuracy(profile, seed)
         self._scatter_sums = _prefix_sums(_draw_scatter(profile, seed))
         self._turn = profile.pulses_per_turn
@@ -39,6 +64,12 @@ class Motor:
         self.commanded += pulses
         if not self.stalled:
             self.made += pulses
+
+    def turn(self) -> None:
+        """One pulse that nobody commanded. A stalled rotor does not move."""
+        if not self.stalled:
+            self.made += 1
+            self.unasked += 1
 
     def volume_nL(self, pulses: int) -> int:
         """W(n): true volume of the first n pulses made since manufacture, rounded down; non-decreasing; n ≥ 0."""

@@ -2,7 +2,8 @@
 
 Between two hand-made events the state is a closed form of the pulses made, so driving a train over years costs what driving it over a
 second costs, and results do not depend on how a drive is cut into calls. Times are pump uptime in ms. The CSF is an observer.
-Not modelled: what the submodules exclude; a flat battery stopping the pump (the device acts on it); leaks of the catheter.
+Faults of the mechanics are set from outside (`flow`, `stalled`, `set_encoder_rate`, `set_residual`, `lose`, `turn_by_hand`) and hold until
+they are set again. Not modelled: what the submodules exclude; a flat battery stopping the pump (the device acts on it).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from firmware_sim.plant.battery import Battery
 from firmware_sim.plant.csf import Csf
 from firmware_sim.plant.errors import HistoryGoneError, PlantError, SnapshotError
 from firmware_sim.plant.history import Epoch, History, Stretch
-from firmware_sim.plant.motor import Motor
+from firmware_sim.plant.hydraulics import Hydraulics
+from firmware_sim.plant.motor import Encoder, Motor
 from firmware_sim.plant.oscillator import Oscillator
 from firmware_sim.plant.path import empty_path
 from firmware_sim.plant.reservoir import FG_PER_NG, Contents, Withdrawal
@@ -70,8 +72,14 @@ class Plant:
         self.tones.append((at_ms, name))
 
     def encoder_pulses(self) -> int:
-        """Pulses the rotor really made since manufacture."""
-        return self.motor.made
+        """Pulses the encoder has counted since manufacture: those the rotor really made, unless the encoder is at fault."""
+        return self.motor.encoder.at(self.motor.made)
+
+    def encoder_pulses_ahead(self, train: PulseTrain, until_ms: int) -> int:
+        """What the encoder will show at `until_ms` if `train` runs until then and nobody touches the motor."""
+        motor = self.motor
+        pulses = 0 if motor.stalled else train.count_at(until_ms) - train.count_at(max(self.now_ms, train.start_ms))
+        return motor.encoder.at(motor.made + pulses)
 
     def battery_permille(self) -> int:
         """State of charge now, 0 to 1000."""
@@ -102,10 +110,49 @@ class Plant:
 
     def pulse_by_hand(self) -> None:
         """One pulse now, outside any train: the motor had been set going when the power failed. A stalled rotor does not move."""
-        motor = self.motor
-        stretch = Stretch(self._epoch, None, self.now_ms, self.now_ms, motor.stalled, 0, motor.commanded, motor.made, by_hand=True)
-        motor.command(1)
+        stretch = self._by_hand()
+        self.motor.command(1)
         self._remember(stretch)
+
+    def turn_by_hand(self) -> None:
+        """One pulse now that nobody commanded: a drive at fault. A stalled rotor does not move."""
+        stretch = self._by_hand()
+        self.motor.turn()
+        self._remember(stretch)
+
+    def _by_hand(self) -> Stretch:
+        motor = self.motor
+        now_ms = self.now_ms
+        return Stretch(self._epoch, None, now_ms, now_ms, motor.stalled, motor.encoder, 0, motor.commanded, motor.made, by_hand=True)
+
+    @property
+    def flow(self) -> Hydraulics:
+        """How turns become flow; sound unless set otherwise."""
+        return self._epoch.flow
+
+    @flow.setter
+    def flow(self, flow: Hydraulics) -> None:
+        if flow != self._epoch.flow:
+            self._epoch = replace(self._epoch_now(), flow=flow)
+
+    def set_residual(self, residual_nL: int) -> None:
+        """From now on so much stays in the reservoir whatever draws on it. Raises PlantError outside 0 to the capacity."""
+        if not 0 <= residual_nL <= self.profile.capacity_nL:
+            raise PlantError(f"a residual of {residual_nL} nL is impossible: 0 to {self.profile.capacity_nL}")
+        self._epoch = replace(self._epoch_now(), residual_nL=residual_nL)
+
+    def set_encoder_rate(self, rate_ppm: int) -> None:
+        """From now on the encoder counts `rate_ppm` in a million pulses made, 0 to 2,000,000. Raises PlantError outside."""
+        self.motor.encoder = self.motor.encoder.from_now(self.motor.made, rate_ppm)
+
+    def lose(self, volume_nL: int) -> None:
+        """So much leaves the reservoir for the tissue now, without a pulse. Raises PlantError if there is less."""
+        epoch = self._epoch_now()
+        if not 0 < volume_nL <= epoch.reservoir.volume_nL:
+            raise PlantError(f"{volume_nL} nL cannot be lost: the reservoir holds {epoch.reservoir.volume_nL} nL")
+        mass_fg, known = epoch.reservoir.mass_of_fg(volume_nL), epoch.ledger
+        ledger = replace(known, lost_nL=known.lost_nL + volume_nL, lost_fg=known.lost_fg + mass_fg)
+        self._epoch = replace(epoch, reservoir=epoch.reservoir.without(volume_nL), ledger=ledger)
 
     @property
     def stalled(self) -> bool:
@@ -183,15 +230,17 @@ class Plant:
     def truth(self, at_ms: int | None = None) -> Truth:
         """The true state now, or at a kept moment of the past (after an event of that very ms). Raises HistoryGoneError, PlantError."""
         at_ms = self.now_ms if at_ms is None else at_ms
-        epoch, commanded, made, stalled = self._state(at_ms)
-        displaced = epoch.displaced_nL(self.motor.volume_nL(made))
+        epoch, commanded, made, stalled, encoder = self._state(at_ms)
+        displaced = epoch.displaced_nL(self.motor.volume_nL(made), at_ms)
+        entered = displaced - epoch.flow.lost_nL(displaced)
         inlet = epoch.inlet_fg_per_nL()
         reservoir = epoch.reservoir.without(displaced)
         return Truth(
             at_ms=at_ms,
             true_ms=self.oscillator.true_ms(at_ms),
             commanded_pulses=commanded,
-            encoder_pulses=made,
+            made_pulses=made,
+            encoder_pulses=encoder.at(made),
             stalled=stalled,
             accuracy_ppm=self.motor.accuracy_ppm,
             drift_ppm=self.motor.drift_ppm(made),
@@ -200,11 +249,11 @@ class Plant:
             reservoir_fg=reservoir.mass_fg,
             reservoir_concentration_ng_per_mL=reservoir.concentration_ng_per_mL,
             path_nL=epoch.path.volume_nL,
-            path_tanks_ng=tuple(tank / FG_PER_NG for tank in epoch.path.after(displaced, inlet).tanks_fg),
-            delivered_nL=epoch.delivered_nL + displaced,
-            tip_mass_ng=(epoch.tip_fg + epoch.path.outflow_fg(displaced, inlet)) / FG_PER_NG,
+            path_tanks_ng=tuple(tank / FG_PER_NG for tank in epoch.path.after(entered, inlet).tanks_fg),
+            delivered_nL=epoch.delivered_nL + entered,
+            tip_mass_ng=(epoch.tip_fg + epoch.path.outflow_fg(entered, inlet)) / FG_PER_NG,
             battery_permille=self.battery.permille(at_ms, commanded),
-            ledger=epoch.ledger,
+            ledger=epoch.ledger_after(displaced),
         )
 
     def tip_mass_ng(self, from_ms: int, to_ms: int) -> float:
@@ -240,6 +289,7 @@ class Plant:
         plant = cls(profile, seed, path_volume_nL=saved.epoch.path.volume_nL, csf_half_life_s=saved.csf_half_life_s)
         plant.now_ms = saved.now_ms
         plant.motor.commanded, plant.motor.made, plant.motor.stalled = saved.commanded, saved.made, saved.stalled
+        plant.motor.unasked, plant.motor.encoder, plant.oscillator.rates = saved.unasked, saved.encoder, list(saved.rates)
         if plant.motor.volume_nL(saved.made) != saved.true_nL:
             raise SnapshotError("motor.true_nL", "the motor of this profile and seed would have moved another volume")
         plant.battery.events_e12 = saved.battery_events_e12
@@ -255,7 +305,7 @@ class Plant:
         if until_ms == self.now_ms:
             return
         motor = self.motor
-        stretch = Stretch(self._epoch, train, self.now_ms, until_ms, motor.stalled, offset, motor.commanded, motor.made)
+        stretch = Stretch(self._epoch, train, self.now_ms, until_ms, motor.stalled, motor.encoder, offset, motor.commanded, motor.made)
         motor.command(stretch.train_count(until_ms))
         self.now_ms = until_ms
         self._remember(stretch)
@@ -271,29 +321,32 @@ class Plant:
         """The present state as the base of a new epoch."""
         epoch = self._epoch
         true_nL = self.motor.volume_nL(self.motor.made)
-        displaced = epoch.displaced_nL(true_nL)
+        displaced, entered = epoch.displaced_nL(true_nL, self.now_ms), epoch.entered_nL(true_nL, self.now_ms)
         inlet = epoch.inlet_fg_per_nL()
         return Epoch(
             reservoir=epoch.reservoir.without(displaced),
             residual_nL=epoch.residual_nL,
-            path=epoch.path.after(displaced, inlet),
+            path=epoch.path.after(entered, inlet),
             true_nL=true_nL,
-            delivered_nL=epoch.delivered_nL + displaced,
-            tip_fg=epoch.tip_fg + epoch.path.outflow_fg(displaced, inlet),
-            ledger=epoch.ledger,
+            delivered_nL=epoch.delivered_nL + entered,
+            tip_fg=epoch.tip_fg + epoch.path.outflow_fg(entered, inlet),
+            ledger=epoch.ledger_after(displaced),
+            at_ms=self.now_ms,
+            flow=epoch.flow,
         )
 
-    def _state(self, at_ms: int) -> tuple[Epoch, int, int, bool]:
-        """Epoch, pulses commanded, pulses made, stalled."""
+    def _state(self, at_ms: int) -> tuple[Epoch, int, int, bool, Encoder]:
+        """Epoch, pulses commanded, pulses made, stalled, encoder."""
         self._check_span(at_ms, at_ms)
         if at_ms == self.now_ms:
-            return self._epoch, self.motor.commanded, self.motor.made, self.motor.stalled
+            motor = self.motor
+            return self._epoch, motor.commanded, motor.made, motor.stalled, motor.encoder
         stretch = self._history.at(at_ms)
-        return stretch.epoch, stretch.commanded_at(at_ms), stretch.made_at(at_ms), stretch.stalled
+        return stretch.epoch, stretch.commanded_at(at_ms), stretch.made_at(at_ms), stretch.stalled, stretch.encoder
 
     def _tip_fg(self, at_ms: int) -> float:
-        epoch, _, made, _ = self._state(at_ms)
-        return epoch.tip_fg + epoch.path.outflow_fg(epoch.displaced_nL(self.motor.volume_nL(made)), epoch.inlet_fg_per_nL())
+        epoch, _, made, _, _ = self._state(at_ms)
+        return epoch.tip_fg + epoch.path.outflow_fg(epoch.entered_nL(self.motor.volume_nL(made), at_ms), epoch.inlet_fg_per_nL())
 
     def _csf_fg(self, at_ms: int) -> float:
         self._check_span(at_ms, at_ms)
@@ -305,8 +358,8 @@ class Plant:
     def _pulses(self, from_ms: int, to_ms: int) -> Iterator[TruePulse]:
         for stretch in self._history.between(from_ms, to_ms):
             for at_ms, number in stretch.made_pulses(from_ms, to_ms):
-                before = stretch.epoch.displaced_nL(self.motor.volume_nL(number - 1))
-                yield TruePulse(at_ms, number, stretch.epoch.displaced_nL(self.motor.volume_nL(number)) - before)
+                before = stretch.epoch.displaced_nL(self.motor.volume_nL(number - 1), at_ms)
+                yield TruePulse(at_ms, number, stretch.epoch.displaced_nL(self.motor.volume_nL(number), at_ms) - before)
 
     def _check_span(self, from_ms: int, to_ms: int) -> None:
         if not from_ms <= to_ms <= self.now_ms:
@@ -320,7 +373,10 @@ class Plant:
             now_ms=self.now_ms,
             commanded=motor.commanded,
             made=motor.made,
+            unasked=motor.unasked,
             stalled=motor.stalled,
+            encoder=motor.encoder,
+            rates=tuple(self.oscillator.rates),
             true_nL=motor.volume_nL(motor.made),
             battery_events_e12=self.battery.events_e12,
             csf_half_life_s=self.csf_half_life_s,

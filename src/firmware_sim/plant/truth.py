@@ -40,7 +40,10 @@ class Truth:
     at_ms: int
     true_ms: int
     commanded_pulses: int
+    made_pulses: int
+    """Turns of the rotor."""
     encoder_pulses: int
+    """What the encoder shows of them; another number only where it is at fault."""
     stalled: bool
     accuracy_ppm: int
     drift_ppm: int

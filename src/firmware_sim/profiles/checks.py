@@ -34,6 +34,9 @@ ORDER: tuple[tuple[str, str, str], ...] = (
     ("bolus_min_duration_s", "<=", "bolus_max_duration_s"),
     ("eri_to_eos_ms", "<", "service_life_ms"),
     ("stall_detect_ms", "<", "stopped_alarm_ms"),
+    ("watchdog_ms", "<", "reset_loop_window_ms"),
+    ("restart_window_ms", "<=", "restart_lock_ms"),
+    ("restart_lock_ms", "<", "stopped_alarm_ms"),
 )
 
 

@@ -61,6 +61,14 @@ class FirmwareProfile:
     eri_battery_permille: int
     stopped_alarm_ms: int
     stall_detect_ms: int
+    over_delivery_pulses: int
+    under_delivery_permille: int
+    watchdog_ms: int
+    reset_loop_resets: int
+    reset_loop_window_ms: int
+    restart_limit: int
+    restart_window_ms: int
+    restart_lock_ms: int
     critical_memory_safe_state: SafeState
     drugs: Mapping[str, DrugLimits]
     constants_hash: bytes

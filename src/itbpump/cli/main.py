@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from itbpump.cli import (
+    capturing,
     clock,
     demo,
     doses,
@@ -59,11 +61,20 @@ def _installed_version() -> str:
 
 @app.callback()
 def _root(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version and what this is not.")
     ] = False,
+    capture: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Record the line to a pump: FILE.pcapng, or FILE.jsonl in plain. May be repeated."),
+    ] = None,
+    keylog: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write session keys there; with them a recording can be read.")
+    ] = None,
 ) -> None:
     """Options before the command."""
+    capturing.record_asked(ctx, capture or [], keylog)
 
 
 # Name, function, and a line short enough for the list on a narrow terminal.
@@ -85,6 +96,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str], ...] = (
     ("reconcile", records.reconcile, "Settle commands of unknown outcome."),
     ("clock", clock.clock, "Show, set or move the pump's clock."),
     ("alarm-test", records.alarm_test, "Sound an alarm tone once."),
+    ("capture", capturing.capture, "Record between programmer and pump."),
+    ("replay", capturing.replay, "Print a recording of the line."),
     ("schema", schema.schema, "Print the form of a prescription file."),
 )
 for _name, _function, _short in COMMANDS:

@@ -71,9 +71,14 @@ def pair(
                 USAGE,
             )
         name = pump_id.decode("ascii", "replace")
+        stored = state.pairing(pump_id)
+        kept = f"the system's keyring ({stored.keyring})" if stored and stored.keyring else "a file that only this user may read"
         proved = "proved by a session" if wanted is not Role.EMERGENCY else "not proved: an emergency session raises an alarm"
         out.say(f"Paired with pump {name} as {role} ({proved}). This computer is programmer {state.programmer_id.hex()}.")
-        out.data({"pump": name, "role": role, "programmer": state.programmer_id.hex(), "proved": wanted is not Role.EMERGENCY})
+        out.say(f"Its key is kept in {kept}.")
+        place = "keyring" if stored is not None and stored.keyring else "file"
+        proof = wanted is not Role.EMERGENCY
+        out.data({"pump": name, "role": role, "programmer": state.programmer_id.hex(), "proved": proof, "key_in": place})
     finally:
         state.close()
 

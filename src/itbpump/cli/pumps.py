@@ -14,8 +14,8 @@ __all__ = ["keeps_state", "open_commands", "opened", "require_settled", "who"]
 
 
 def keeps_state(url: str) -> bool:
-    """A pump that outlives the command: everything but `sim://` without `state=`."""
-    return not url.startswith("sim://") or "state=" in url
+    """A pump that outlives the command: everything but `sim://` and a recording without `state=`."""
+    return not url.startswith(("sim://", "replay:")) or "state=" in url
 
 
 @contextmanager

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from firmware_sim.bench import BenchCommand, Kind
     from firmware_sim.device import SimulatedPump
     from firmware_sim.endpoints import Ready, TcpLink
+    from firmware_sim.faults import FaultPlan
 
 __all__ = ["bench", "sim"]
 
 _PULSES_SHOWN = 40
+_FIRED_SHOWN = 20
 
 
 def _models() -> list[str]:
@@ -50,6 +52,9 @@ def sim(
     state: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the pump in this file; it survives kill -9.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=10**18 - 1, help="Which one of all pumps of this model; random if absent.")] = None,
     rx: Annotated[Path | None, typer.Option(metavar="RX", help="Start configured and running, by this prescription.")] = None,
+    faults: Annotated[
+        Path | None, typer.Option(metavar="PLAN", help="Let these faults happen (docs/faults.md); exit 1 if one never did.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Tell the addresses as one line of JSON.")] = False,
 ) -> None:
     """Run a simulated pump until Ctrl-C, on a serial device of its own (pty) or on TCP."""
@@ -68,14 +73,55 @@ def sim(
     _require_same_model(profile, rx)
     line = _tcp_link(tcp) if tcp is not None else PtyLink(link)
     address = bench_address(bench) if bench is not None else None
+    plan = _plan(faults)
     file = StateFile(state) if state is not None else None
     try:
         pump = _stored_or_new(out, file, profile=profile, fill=fill, seed=seed, rx=rx)
-        serve(pump, line, address, speed, file, lambda ready: _announce(out, ready, pump))
+        _let_fail(pump, plan)
+        serve(pump, line, address, speed, file, lambda ready: _announce(out, ready, pump), line=pump.faults.line)
     finally:
         if file is not None:
             file.close()
     out.note("The simulated pump has ended" + (f"; it is kept in {state}." if state is not None else "."))
+    if plan is not None:
+        _tell_what_fired(out, pump)
+
+
+def _plan(path: Path | None) -> FaultPlan | None:
+    """CommandError (2) for a plan that cannot be read or carried out."""
+    from firmware_sim.faults import FaultError, load_plan
+
+    try:
+        return None if path is None else load_plan(path)
+    except FaultError as error:
+        raise CommandError(f"--faults: {error}", USAGE) from error
+
+
+def _let_fail(pump: SimulatedPump, plan: FaultPlan | None) -> None:
+    from firmware_sim.faults import FaultError
+
+    try:
+        if plan is not None:
+            pump.plan_faults(plan)
+    except FaultError as error:
+        raise CommandError(f"--faults: {error}", USAGE) from error
+
+
+def _tell_what_fired(out: Output, pump: SimulatedPump) -> None:
+    """The ground truth of the run; CommandError (1) if a declared fault never happened."""
+    from firmware_sim.bench import duration_text
+    from firmware_sim.faults import FaultsNotFired
+
+    fired = pump.faults.fired
+    for one in fired[:_FIRED_SHOWN]:
+        out.note(f"  fault {one.number}  {one.id}  at {_spaced(duration_text(one.at_ms))} ({one.on})")
+    if len(fired) > _FIRED_SHOWN:
+        out.note(f"  … and {len(fired) - _FIRED_SHOWN:,} more")
+    try:
+        pump.faults.require_all_fired()
+    except FaultsNotFired as error:
+        raise CommandError(str(error)) from error
+    out.note(f"All {len(pump.faults.planned)} planned faults have happened, {len(fired):,} times in all.")
 
 
 def _tcp_link(address: str) -> TcpLink:

@@ -1,59 +1,94 @@
-"""How many handshakes a pump answers, so that a stranger's frames cost little and do not keep a clinician out.
+"""How many handshakes a pump answers, so that a stranger's frames cost little battery and do not keep a clinician out.
 
 Every paired programmer has a bucket of its own; one more bucket is shared by every answer that needs no key: ids that are not paired, and
-refusals in clear. A failed handshake (wrong key) also makes its programmer wait, 1 s doubling to 64 s, unless that programmer's last
-session was good: then somebody else is using its id. Times are link times in ms. Not prevented: who can write on the line can jam it.
-Source: safety 5.3 (failure policy) and design 4 (security).
+refusals in clear. A bucket holds a short allowance (8 in a row, one more each 2 s) and a long one (48, one more each 30 min), and an answer
+takes from both. The long one bounds the battery that a flood costs: 48 answers a day for each bucket, once 48 more. A programmer that
+proved its key has full allowances again, and so have all when somebody at the patient's side holds a magnet, at most 3 times an hour.
+A failed handshake (wrong key) also makes its programmer wait, 1 s doubling to 64 s, unless that programmer's last session was good: then
+somebody else is using its id. Times are link times in ms. Not prevented: who can write on the line can jam it.
+Source: safety 5.3 (failure policy) and design 4 (security); the long allowance is our own figure.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from itbpump.wire.messages import BACKOFF_INITIAL_MS, BACKOFF_MAX_MS, PROGRAMMERS
+from itbpump.wire.messages import BACKOFF_INITIAL_MS, BACKOFF_MAX_MS, EMERGENCY_PER_HOUR, PROGRAMMERS
 
-__all__ = ["HandshakeBudget"]
+__all__ = ["ANSWERS_PER_DAY", "BUCKETS", "LONG_BURST", "HandshakeBudget"]
 
 _BURST = 8
 _REFILL_MS = 2_000
+LONG_BURST = 48
+_LONG_REFILL_MS = 1_800_000
+ANSWERS_PER_DAY = 86_400_000 // _LONG_REFILL_MS
+"""Answers that one bucket gives in a day, after its long allowance of LONG_BURST is spent."""
+BUCKETS = PROGRAMMERS + 1
 _CLEAR = b""
+_MAGNET_EVERY_MS = 3_600_000 // EMERGENCY_PER_HOUR
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """Tokens that come back one by one."""
+
+    most: int
+    refill_ms: int
+    filled_ms: int
+    tokens: int = 0
+
+    def __post_init__(self) -> None:
+        self.tokens = self.most
+
+    def wait_ms(self, now_ms: int) -> int:
+        """0 when there is a token, else the ms until there is one."""
+        gained = (now_ms - self.filled_ms) // self.refill_ms
+        if gained > 0:
+            self.tokens = min(self.most, self.tokens + gained)
+            self.filled_ms += gained * self.refill_ms
+        return 0 if self.tokens else self.filled_ms + self.refill_ms - now_ms
 
 
 @dataclass(slots=True)
 class _Bucket:
-    tokens: int = _BURST
-    filled_ms: int = 0
+    filled_ms: int
     backoff_ms: int = 0
     closed_until_ms: int = 0
     was_good: bool = False
+    allowances: tuple[_Allowance, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fill(self.filled_ms)
+
+    def fill(self, now_ms: int) -> None:
+        """Full allowances."""
+        self.allowances = (_Allowance(_BURST, _REFILL_MS, now_ms), _Allowance(LONG_BURST, _LONG_REFILL_MS, now_ms))
 
     def take(self, now_ms: int) -> int:
         """0 when a handshake may go on, else the ms to wait."""
         if now_ms < self.closed_until_ms:
             return self.closed_until_ms - now_ms
-        gained = (now_ms - self.filled_ms) // _REFILL_MS
-        if gained > 0:
-            self.tokens = min(_BURST, self.tokens + gained)
-            self.filled_ms += gained * _REFILL_MS
-        if self.tokens == 0:
-            return self.filled_ms + _REFILL_MS - now_ms
-        self.tokens -= 1
-        return 0
+        wait_ms = max(allowance.wait_ms(now_ms) for allowance in self.allowances)
+        if wait_ms == 0:
+            for allowance in self.allowances:
+                allowance.tokens -= 1
+        return wait_ms
 
 
 class HandshakeBudget:
-    """Token buckets and back-off of one pump; bounded: one bucket for each pairing slot and one for answers in clear."""
+    """Allowances and back-off of one pump; bounded: one bucket for each pairing slot and one for answers in clear."""
 
     def __init__(self) -> None:
         self._buckets: dict[bytes, _Bucket] = {}
+        self._magnet_ms: int | None = None
         self.denied = 0
 
     def _bucket(self, programmer_id: bytes, now_ms: int) -> _Bucket:
         bucket = self._buckets.get(programmer_id)
         if bucket is None:
-            if len(self._buckets) > PROGRAMMERS:
+            if len(self._buckets) >= BUCKETS:
                 self._buckets.clear()
-            bucket = self._buckets[programmer_id] = _Bucket(filled_ms=now_ms)
+            bucket = self._buckets[programmer_id] = _Bucket(now_ms)
         return bucket
 
     def take(self, programmer_id: bytes, now_ms: int) -> int:
@@ -75,6 +110,13 @@ class HandshakeBudget:
         bucket.closed_until_ms = now_ms + bucket.backoff_ms
         return bucket.backoff_ms
 
-    def succeeded(self, programmer_id: bytes, now_ms: int) -> None:
-        """A session came about: the programmer's bucket is full again."""
-        self._buckets[programmer_id] = _Bucket(filled_ms=now_ms, was_good=True)
+    def proved(self, programmer_id: bytes, now_ms: int) -> None:
+        """The programmer has its key: full allowances, in good standing, also where somebody else's session keeps it out."""
+        self._buckets[programmer_id] = _Bucket(now_ms, was_good=True)
+
+    def magnet(self, now_ms: int) -> None:
+        """Somebody is at the patient's side: full allowances for all, so that a flood of the days before keeps nobody out."""
+        if self._magnet_ms is None or now_ms - self._magnet_ms >= _MAGNET_EVERY_MS:
+            self._magnet_ms = now_ms
+            for bucket in self._buckets.values():
+                bucket.fill(now_ms)

@@ -1,7 +1,8 @@
 """The pump's side of handshakes, sans-IO: who may open a session, and with which keys.
 
 Runs beside an open session and cannot disturb it. For each paired programmer at most two half-made handshakes are kept, so that a forged
-hello does not end an honest one. Every answer in clear is paid from a bucket; see `budget`. Not here: the session that comes out of it.
+hello does not end an honest one. Every answer in clear is paid from a bucket; see `budget`. What the answers cost the battery is counted
+in `spent_handshakes` and `spent_records` (a handshake answered or refused; a frame sent once more). Not here: the session that comes out.
 """
 
 from __future__ import annotations
@@ -76,9 +77,17 @@ class PumpHandshakes:
     """All half-made handshakes of one pump; bounded by its pairing table. Arguments as `PumpLink`."""
 
     def __init__(
-        self, pump_id: bytes, pairings: PairingTable, entropy: Callable[[int], bytes], boot_epoch: int, versions: tuple[int, int]
+        self,
+        pump_id: bytes,
+        pairings: PairingTable,
+        entropy: Callable[[int], bytes],
+        boot_epoch: int,
+        versions: tuple[int, int],
+        emergency_ages_ms: tuple[int, ...],
     ) -> None:
         self.budget = HandshakeBudget()
+        self.spent_handshakes = 0
+        self.spent_records = 0
         self._pump_id = pump_id
         self._pairings = pairings
         self._entropy = entropy
@@ -87,11 +96,13 @@ class PumpHandshakes:
         self._programmers: dict[bytes, _Programmer] = {}
         self._magnet_until_ms = -1
         self._emergencies_ms: list[int] = []
+        self._ages_ms = emergency_ages_ms
 
     def magnet(self, held_ms: int, now_ms: int) -> bool:
         """A magnet was held for `held_ms`, ending now; whether an emergency session is now accepted."""
         if held_ms >= MAGNET_HOLD_MS:
             self._magnet_until_ms = now_ms + EMERGENCY_WINDOW_MS
+            self.budget.magnet(now_ms)
         return held_ms >= MAGNET_HOLD_MS
 
     def deadline_ms(self) -> int | None:
@@ -120,8 +131,11 @@ class PumpHandshakes:
         again = next((attempt for attempt in known.attempts if attempt.hello == body), None) if known else None
         if known is not None and again is not None:
             known.machine.fire("same_hello")
+            if again.resends_left == 0:
+                return Answer(dropped="over budget")
             again.resends_left -= 1
-            return Answer(frame=again.reply) if again.resends_left >= 0 else Answer(dropped="over budget")
+            self.spent_records += 1
+            return Answer(frame=again.reply)
         pairing = self._pairings.pairing(hello.programmer_id)
         denied = self._denial(hello, pairing, now_ms)
         if pairing is None or denied is not None:
@@ -131,6 +145,7 @@ class PumpHandshakes:
             return self._refuse(hello.programmer_id, reason, wait_ms, now_ms)
         known = self._programmers.setdefault(hello.programmer_id, _Programmer())
         known.machine.fire("hello")
+        self.spent_handshakes += 1
         attempt = self._attempt(hello, pairing.key, body, content, now_ms)
         known.attempts = [*known.attempts, attempt][-_ATTEMPTS_KEPT:]
         return Answer(frame=attempt.reply)
@@ -156,6 +171,8 @@ class PumpHandshakes:
         return (RefuseReason.BACKOFF, wait_ms) if wait_ms else None
 
     def _emergency_denial(self, now_ms: int) -> tuple[RefuseReason, int] | None:
+        if self._ages_ms:
+            self._emergencies_ms, self._ages_ms = [now_ms - age_ms for age_ms in self._ages_ms], ()
         if now_ms >= self._magnet_until_ms:
             return RefuseReason.NO_MAGNET, 0
         recent = [t for t in self._emergencies_ms if now_ms - t < _HOUR_MS]
@@ -169,7 +186,8 @@ class PumpHandshakes:
         return Answer(frame=self.refusal(reason, wait_ms), refused=HandshakeRefused(programmer_id, reason))
 
     def refusal(self, reason: RefuseReason, wait_ms: int) -> bytes:
-        """Frame of a refusal in clear."""
+        """Frame of a refusal in clear, which the caller has paid for."""
+        self.spent_handshakes += 1
         wait_s = min(_seconds(wait_ms), _LONGEST_WAIT_S)
         return encode_frame(clear_body(RecordType.REFUSE, keys.encode_refuse(reason, *self._versions, wait_s)))
 
@@ -194,14 +212,13 @@ class PumpHandshakes:
         return self._refuse(programmer_id, RefuseReason.KEY, wait_ms, now_ms)
 
     def settle(self, admitted: Admitted, now_ms: int, *, opened: bool) -> None:
-        """The session was opened, or somebody else's stood in the way; this programmer's attempts are over."""
+        """The key was proved, and the session opened, or somebody else's stood in the way; this programmer's attempts are over."""
         programmer_id = admitted.pairing.programmer_id
         known = self._programmers.pop(programmer_id)
         known.machine.fire("confirm" if opened else "others_session")
-        if opened:
-            self.budget.succeeded(programmer_id, now_ms)
-            if admitted.pairing.role is Role.EMERGENCY:
-                self._emergencies_ms = [*(t for t in self._emergencies_ms if now_ms - t < _HOUR_MS), now_ms]
+        self.budget.proved(programmer_id, now_ms)
+        if opened and admitted.pairing.role is Role.EMERGENCY:
+            self._emergencies_ms = [*(t for t in self._emergencies_ms if now_ms - t < _HOUR_MS), now_ms]
 
 
 def _seconds(ms: int) -> int:

@@ -37,6 +37,8 @@ from itbpump.wire.record import Sealer, clear_body, clear_content, parse_header
 
 __all__ = ["Ended", "HandshakeRefused", "Opened", "Pairing", "PairingTable", "PumpLink", "PumpLinkEvent", "Requested"]
 
+_RESENDS = 64  # of one reply or confirmation; a programmer asks again some 20 times within a deadline, and the line may double that
+
 
 @dataclass(slots=True)
 class _Session:
@@ -51,10 +53,12 @@ class _Session:
     next_counter: int = 0
     next_event: int = 0
     reply_frame: bytes = b""
+    resends_left: int = _RESENDS
 
 
 class PumpLink:
-    """One pump's link. `pump_id` is 8 bytes; `entropy(n)` gives n random bytes; `boot_epoch` rises with each reset."""
+    """One pump's link. `pump_id` is 8 bytes; `entropy(n)` gives n random bytes; `boot_epoch` rises with each reset.
+    `emergency_ages_ms`: how long before the start emergency sessions were opened that count for the limit of an hour."""
 
     def __init__(
         self,
@@ -63,10 +67,12 @@ class PumpLink:
         entropy: Callable[[int], bytes],
         boot_epoch: int,
         versions: tuple[int, int] = (1, 1),
+        *,
+        emergency_ages_ms: tuple[int, ...] = (),
     ) -> None:
         self.pump_id = pump_id
         self.dropped: dict[str, int] = {}
-        self._handshakes = PumpHandshakes(pump_id, pairings, entropy, boot_epoch, versions)
+        self._handshakes = PumpHandshakes(pump_id, pairings, entropy, boot_epoch, versions, emergency_ages_ms)
         self._splitter = FrameSplitter()
         self._machine = StateMachine("pump_session")
         self._session: _Session | None = None
@@ -87,6 +93,12 @@ class PumpLink:
     def budget(self) -> HandshakeBudget:
         """What is left of the pump's patience with handshakes."""
         return self._handshakes.budget
+
+    def take_spent(self) -> tuple[int, int]:
+        """Handshakes answered and frames sent once more since the last call, for the battery; requests are counted apart."""
+        spent = self._handshakes.spent_handshakes, self._handshakes.spent_records
+        self._handshakes.spent_handshakes = self._handshakes.spent_records = 0
+        return spent
 
     def split(self, data: bytes) -> list[bytes]:
         """Bodies of the intact frames in the bytes heard so far; give each to `take`."""
@@ -118,6 +130,7 @@ class PumpLink:
         body = session.send.seal(RecordType.COMMAND, session.next_counter, encode_reply(session.last_counter, message))
         session.next_counter += 1
         session.reply_frame = encode_frame(body)
+        session.resends_left = _RESENDS
         self._out += session.reply_frame
 
     def notify(self, message: Event) -> bool:
@@ -160,7 +173,7 @@ class PumpLink:
         session = self._session
         if session is not None and session.confirm_body == body:
             if self._machine.fire("repeat_confirm") == "resend_confirm":
-                self._out += session.confirm_frame
+                self._resend(session, session.confirm_frame)
             return
         answer = self._handshakes.confirm(content, now_ms)
         self._answer(answer)
@@ -220,12 +233,20 @@ class PumpLink:
             session.reply_frame = b""
             self._dispatch(record.plaintext)
         elif counter == last:
+            # Anybody can say it again: it does not keep the session, and is not answered without end.
             self._machine.fire("last_record")
-            session.heard_ms = now_ms
-            self._out += session.reply_frame
+            self._resend(session, session.reply_frame)
         else:
             self._machine.fire("old_record")
             self._drop("replay")
+
+    def _resend(self, session: _Session, frame: bytes) -> None:
+        if session.resends_left == 0:
+            self._drop("over budget")
+            return
+        session.resends_left -= 1
+        self._handshakes.spent_records += 1
+        self._out += frame
 
     def _dispatch(self, plaintext: bytes) -> None:
         try:

@@ -30,6 +30,9 @@ REACHES_NOBODY = {
     AlarmNumber.RESERVOIR_USED_UP: f"{NOBODY}: refill it",
     AlarmNumber.END_OF_SERVICE: f"{NOBODY}: the pump is at its end",
     AlarmNumber.OVER_DELIVERY: "it gives more than is programmed: find the cause first",
+    AlarmNumber.UNDER_DELIVERY: "less reaches the patient than is programmed: find the cause first",
+    AlarmNumber.RESET_LOOP: "its program hangs again and again: find the cause first",
+    AlarmNumber.RESTART_LOCKED: "it takes no start: find the cause first",
 }
 STALE = timedelta(days=1)
 

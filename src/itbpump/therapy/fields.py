@@ -30,6 +30,8 @@ __all__ = [
     "VolumePerLengthField",
 ]
 
+_FIRST_YEAR, _LAST_YEAR = 1980, 2199
+"""Own bounds: no implanted pump is older; dates of any therapy of today lie before."""
 _NUMBER_PATTERN = r"(0|[1-9][0-9]{0,6})(\.[0-9]{0,5}[1-9])?"
 _CLOCK_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _DURATION_PATTERN = r"^([1-9][0-9]{0,3} ?h)?( ?(0|[1-9][0-9]{0,4}) ?m(in)?)?$"
@@ -91,7 +93,7 @@ def _instant(value: object) -> datetime:
         raise ValueError("a date and time is needed, such as 2026-11-22T10:00:00-05:00")
     if value.utcoffset() is None:
         raise ValueError("the offset from UTC is missing; write it after the time, such as 2026-11-22T10:00:00-05:00")
-    return value
+    return _plausible(value)
 
 
 def _day(value: object) -> date:
@@ -102,10 +104,17 @@ def _day(value: object) -> date:
         return _instant(value).date()
     if not isinstance(value, date):
         raise ValueError("a date is needed, such as 2026-11-22")
-    return value
+    return _plausible(value)
 
 
 _Moment = TypeVar("_Moment", date, datetime)
+
+
+def _plausible(value: _Moment) -> _Moment:
+    """A year far from today's is a slip of typing, and what is reckoned from it may leave the calendar."""
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError(f"the year {value.year} is outside {_FIRST_YEAR} to {_LAST_YEAR}; check it")
+    return value
 
 
 def _from_iso(text: str, read: Callable[[str], _Moment]) -> _Moment:

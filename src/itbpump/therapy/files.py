@@ -24,6 +24,7 @@ from itbpump.therapy.models import SCHEMA, Continuous, Flex, MinimumRate, Period
 __all__ = ["MAX_BYTES", "Problem", "Readable", "dump_prescription", "json_schema", "load_prescription", "prescription_json"]
 
 MAX_BYTES = 256 * 1024  # a full file of 7 patterns of 48 steps is about 20 kB
+_MOST_DOTS = 1_000  # in a line: `a.a.a…` costs tomllib the square of its length; a pattern of 48 steps on one line has some 100
 _MODES: dict[str, type[BaseModel]] = {
     "continuous": Continuous,
     "flex": Flex,
@@ -66,6 +67,8 @@ def load_prescription(source: Readable | str, name: str = "") -> Prescription:
         name, text = name or str(source), _read(source, name or str(source))
     if len(text.encode()) > MAX_BYTES:
         raise PrescriptionError((Problem(name, None, "", f"larger than {MAX_BYTES:,} bytes; this is not a prescription"),))
+    if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise PrescriptionError((Problem(name, None, "", f"a line with more than {_MOST_DOTS:,} dots; this is not a prescription"),))
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -73,6 +76,8 @@ def load_prescription(source: Readable | str, name: str = "") -> Prescription:
         line = int(at_line[1]) if at_line else text.count("\n") + 1
         hint = "; is this the path of a file? pass a Path" if "\n" not in text else ""
         raise PrescriptionError((Problem(name, line, "", f"not TOML: {error}{hint}"),)) from error
+    except (ValueError, RecursionError) as error:  # an integer of thousands of digits; tables nested without end
+        raise PrescriptionError((Problem(name, None, "", f"no prescription looks like this: {error}"),)) from error
     try:
         return Prescription.model_validate(data)
     except ValidationError as error:

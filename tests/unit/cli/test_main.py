@@ -44,6 +44,8 @@ COMMANDS = [
     "reconcile",
     "clock",
     "alarm-test",
+    "capture",
+    "replay",
     "schema",
     "plan titrate",
     "plan taper",
@@ -94,7 +96,7 @@ def test_every_command_has_help_and_json(cli: Any) -> None:
 def test_shell_completion_offers_commands_and_options() -> None:
     code = "import sys; sys.argv = ['itbpump']\nfrom itbpump.cli.main import run\nrun()"
     done = python(code, _ITBPUMP_COMPLETE="complete_bash", COMP_WORDS="itbpump re", COMP_CWORD="1")
-    assert done.stdout.split() == ["review", "restore", "refill", "reconcile"]
+    assert done.stdout.split() == ["review", "restore", "refill", "reconcile", "replay"]
     values = {
         "itbpump sim --profile ": {"P-20", "P-40", "V-20", "V-40"},
         "itbpump bolus /dev/pump --indication ": {"spinal", "cerebral", "pain"},

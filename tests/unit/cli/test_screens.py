@@ -136,6 +136,8 @@ def _trouble(tour: Tour, folder: Path) -> None:
     tour("status", url)
     tour("review", FLEX, "--pump", url)
     tour("refill", url, "--aspirated", "1 mL", "--filled", "60 mL", "--yes")
+    tour("capture", "sim://P-40", "x.pcapng")
+    tour("replay", "none.pcapng")
     tour("sim", "--tcp", "7001")
     tour("sim", "--fill", "99 mL")
     tour("bench", "none.port", "refill", "fill_nL=38mL", "concentration_ng_per_mL=2000mcg/mL")

@@ -11,6 +11,8 @@ from typing import Literal
 
 import pytest
 
+from firmware_sim.firmware.memory import LAYOUT
+from firmware_sim.firmware.results import ResultsRing
 from itbpump import hoststate
 from itbpump.commands import Settled
 from itbpump.errors import InputError
@@ -21,6 +23,7 @@ from itbpump.outcome import Applied, DosingBlocked, Interrupted, NotApplied, Not
 from itbpump.pump import Pump, connect
 from itbpump.quantity import Duration, Mass
 from itbpump.wire.messages import (
+    PROGRAMMERS,
     RESULTS_PER_PROGRAMMER,
     AlarmPriority,
     BolusState,
@@ -106,11 +109,11 @@ def test_of_two_processes_with_one_host_state_the_second_sees_what_the_first_lef
     present, given = pump.present(), line.device.truth.commanded_pulses
     whole = pump.session.ensure_open
 
-    def slow_reconnect() -> None:
+    def slow_reconnect(deadline_ms: int | None = None) -> None:
         """Between this process' look at the record and its intent, the other one sends a bolus."""
         if not second.unsettled(pump.key):
             give_unknown(line, joined(line, second, seed=2))
-        whole()
+        whole(deadline_ms)
 
     pump.session.ensure_open = slow_reconnect  # type: ignore[method-assign]
     with pytest.raises(DosingBlocked, match="a bolus of 25 mcg"):
@@ -141,11 +144,26 @@ def test_an_intent_is_refused_in_the_same_step_in_which_it_would_be_written() ->
 
 # ------------------------------------------------------------------------------------------------ settled by hand
 def forgotten(line: Line, pump: Pump) -> Unknown:
-    """An unknown bolus whose result sixteen stops have pushed out of the pump."""
+    """An unknown bolus whose result is damaged in the pump's memory: nothing else makes it forget one that nobody has confirmed."""
+    outcome = give_unknown(line, pump)
+    ring, step = ResultsRing(line.device.memory), LAYOUT["results"].size // (PROGRAMMERS * RESULTS_PER_PROGRAMMER)
+    for place in range(PROGRAMMERS * RESULTS_PER_PROGRAMMER):
+        result = ring._stored(place)
+        if result is not None and result.cmd_id == outcome.cmd_id:
+            line.device.memory.flip("results", place * step, 0)
+    line.device.advance(HOUR_MS)  # the bolus is over
+    return outcome
+
+
+@pytest.mark.sr("SR-42")
+def test_sixteen_stops_push_no_unknown_dose_out_of_the_pump(line: Line) -> None:
+    pump = running(line, host(line))
     outcome = give_unknown(line, pump)
     for _ in range(RESULTS_PER_PROGRAMMER):
         assert isinstance(pump.stop(), Applied)
-    return outcome
+    ((intent, known),) = pump.reconcile()
+    assert intent.cmd_id == outcome.cmd_id
+    assert isinstance(known, Applied)
 
 
 @pytest.mark.sr("SR-42")

@@ -53,6 +53,7 @@ def test_every_bench_command_reaches_the_pump(served: tuple[SimulatedPump, Bench
         "refill": {"aspirate_nL": "2 mL", "fill_nL": "1 mL"},
         "stall": {"state": "on"},
         "battery": {"permille": 500},
+        "faults": {"inject": "mechanical.stall", "with": "for=1h"},
         "magnet": {"hold_ms": "10s"},
         "patient-request": {},
         "pair": {"programmer": "31" * 8, "role": "observer", "key": "32" * 32},

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+import pytest
 from msgspec.structs import replace
 
 from firmware_sim.firmware.core import Firmware, SessionInfo
 from firmware_sim.firmware.formatting import format_memory
 from firmware_sim.firmware.materialise import PulsePhase
 from firmware_sim.firmware.memory import Memory
+from firmware_sim.firmware.monitor import WatchdogReset
 from firmware_sim.port import PulseTrain
-from firmware_sim.profiles import load_profile
+from firmware_sim.profiles import FirmwareProfile, load_profile
 from itbpump.link.pump_side import Pairing
 from itbpump.wire.messages import (
     BolusKind,
@@ -25,6 +27,8 @@ from itbpump.wire.messages import (
     GetInfo,
     GetStatus,
     Info,
+    LogEntry,
+    LogKind,
     Mode,
     Reply,
     Request,
@@ -78,6 +82,9 @@ class FakeHardware:
     commanded: int = 0
     made: int = 0
     stalled: bool = False
+    rate_ppm: int = 1_000_000
+    """Pulses made of a million commanded ones."""
+    carried: int = 0
     life_ms: int = 12 * 365 * DAY
     """Time to empty at rest."""
     drained: int = 0
@@ -88,9 +95,12 @@ class FakeHardware:
         pulses = train.count_at(until_ms) - train.count_at(self.now_ms)
         assert pulses >= 0
         self.commanded += pulses
-        if not self.stalled:
-            self.made += pulses
+        made, self.carried = self._made_of(pulses)
+        self.made += made
         self.now_ms = until_ms
+
+    def _made_of(self, pulses: int) -> tuple[int, int]:
+        return (0, self.carried) if self.stalled else divmod(self.carried + pulses * self.rate_ppm, 1_000_000)
 
     def tone(self, name: str, at_ms: int) -> None:
         assert at_ms == self.now_ms
@@ -109,18 +119,33 @@ class FakeHardware:
         return max(0, 1000 - at_ms * 1000 // self.life_ms - self.drained)
 
 
+class ForeseeingHardware(FakeHardware):
+    """The same hardware, which can tell ahead what its encoder will show, as a simulated plant can."""
+
+    def encoder_pulses_ahead(self, train: PulseTrain, until_ms: int) -> int:
+        return self.made + self._made_of(train.count_at(until_ms) - train.count_at(max(self.now_ms, train.start_ms)))[0]
+
+
 class Rig:
     """One pump with its memory and hardware, and programmers A (clinician), B (clinician), WATCHER (observer), CARD (emergency)."""
 
-    def __init__(self, memory: Memory | None = None, hardware: FakeHardware | None = None) -> None:
+    def __init__(
+        self,
+        memory: Memory | None = None,
+        hardware: FakeHardware | None = None,
+        *,
+        profile: FirmwareProfile = PROFILE,
+        watchdog: bool = False,
+        noise: bytes | None = None,
+    ) -> None:
         if memory is None:
             memory = format_memory(b"MEMORYID", SERIAL, PROFILE.name)
             for programmer, role in ((A, Role.CLINICIAN), (B, Role.CLINICIAN), (WATCHER, Role.OBSERVER), (CARD, Role.EMERGENCY)):
                 memory.pair(Pairing(programmer, role, bytes(32)))
         self.memory = memory
         self.hardware = hardware or FakeHardware()
-        self.firmware = Firmware(PROFILE, memory, self.hardware, SERIAL)
-        self.firmware.boot(self.hardware.now_ms)
+        self.firmware = Firmware(profile, memory, self.hardware, SERIAL)
+        self.firmware.boot(self.hardware.now_ms, watchdog=watchdog, noise=noise)
 
     @property
     def now(self) -> int:
@@ -182,6 +207,22 @@ class Rig:
 
     def bolus(self, pulses: int = 25, duration_s: int = 600, kind: BolusKind = BolusKind.SINGLE) -> Reply:
         return self.commit(self.order(pulses, duration_s, kind), CommandKind.BOLUS)
+
+    def hang(self) -> Rig:
+        """The main task hangs; the pump after the watchdog has reset it."""
+        self.firmware.hang(self.now)
+        with pytest.raises(WatchdogReset) as bitten:
+            self.advance(DAY)
+        assert bitten.value.at_ms == self.now
+        return Rig(Memory.from_image(self.memory.image()), self.hardware, watchdog=True)
+
+    def log(self, kind: LogKind) -> list[LogEntry]:
+        """All entries of a kind, oldest first."""
+        return [entry for entry in self.firmware._machine.log.page(0, 1024) if entry.kind is kind]
+
+    def alarms(self) -> set[int]:
+        """Numbers of the active alarms."""
+        return {state.alarm for state in self.status().alarms}
 
     def reset(self, off_ms: int = 0, phase: PulsePhase = PulsePhase.NONE, torn_bytes: int | None = None) -> Rig:
         """Cut the power now and start again after `off_ms`; the pulse in flight is made if it moved."""

@@ -26,7 +26,7 @@ from itbpump.wire.messages import (
     StopTherapy,
 )
 from itbpump.wire.messages import TestAlarm as SoundOnce  # pytest would take the name for a test class
-from tests.unit.firmware.rig import BASE, CARD, DAY, HOUR, KEEP, MINUTE, PROFILE, A, P, Rig, result_of
+from tests.unit.firmware.rig import BASE, CARD, DAY, HOUR, KEEP, MINUTE, PROFILE, A, ForeseeingHardware, P, Rig, result_of
 
 ERI_AGE = PROFILE.service_life_ms - PROFILE.eri_to_eos_ms
 LOW_DAYS = (BASE.reservoir_volume_nL - BASE.low_alarm_nL) // BASE.flow_nL_per_day
@@ -91,6 +91,38 @@ def surplus(pulses: int) -> Rig:
     return rig
 
 
+def slipping(rate_ppm: int) -> Rig:
+    rig = Rig(hardware=ForeseeingHardware())
+    rig.configure()
+    rig.hardware.rate_ppm = rate_ppm
+    rig.advance(DAY + HOUR)
+    return rig
+
+
+def hung(times: int) -> Rig:
+    rig = running(HOUR)
+    for _ in range(times):
+        rig = rig.hang()
+    return rig
+
+
+def started_over(times: int) -> Rig:
+    """Alert, stop and start again, so many times; the last start is left out."""
+    rig = running(HOUR)
+    for turn in range(times):
+        if turn:
+            assert rig.configure(replace(KEEP, start=True)).outcome is Outcome.APPLIED
+        rig.hardware.made += 5
+        rig.advance(MINUTE)
+    return rig
+
+
+def started_with(noise: bytes) -> Rig:
+    rig = running(HOUR)
+    rig.firmware.materialise(rig.now)
+    return Rig(Memory.from_image(rig.memory.image()), rig.hardware, noise=noise)
+
+
 CASES: dict[Alarm, tuple[Callable[[], Rig], Callable[[], Rig]]] = {
     Alarm.LOW_RESERVOIR: (lambda: running(LOW_DAYS * DAY), lambda: running(LOW_DAYS * DAY - 15 * MINUTE)),
     Alarm.REPLACEMENT: (lambda: aged(ERI_AGE), lambda: aged(ERI_AGE - 1)),
@@ -107,6 +139,10 @@ CASES: dict[Alarm, tuple[Callable[[], Rig], Callable[[], Rig]]] = {
     ),
     Alarm.EMERGENCY_SESSION: (lambda: emergency(Role.EMERGENCY), lambda: emergency(Role.OBSERVER)),
     Alarm.OVER_DELIVERY: (lambda: surplus(3), lambda: surplus(2)),
+    Alarm.UNDER_DELIVERY: (lambda: slipping(890_000), lambda: slipping(910_000)),
+    Alarm.RESET_LOOP: (lambda: hung(3), lambda: hung(2)),
+    Alarm.RESTART_LOCKED: (lambda: started_over(3), lambda: started_over(2)),
+    Alarm.RANDOM_SOURCE: (lambda: started_with(bytes(64)), lambda: started_with(bytes(range(64)))),
 }
 
 
@@ -166,8 +202,32 @@ def test_a_safe_state_is_what_the_table_says(alarm: Alarm) -> None:
     assert status.flow_nL_per_day == (0 if action is SafeAction.STOP else PROFILE.minimum_rate_nL_per_day)
 
 
+def flow_after(*alarms: Alarm) -> int:
+    """What flows once these alarms have been raised in this order, nL/day."""
+    rig = running()
+    for alarm in alarms:
+        rig.advance(MINUTE)
+        draft = rig.firmware._machine.draft()
+        draft.raise_alarm(alarm)
+        rig.firmware._machine.store(draft)
+    return rig.status().flow_nL_per_day
+
+
+@pytest.mark.sr("SR-55", "SR-32")
+@pytest.mark.parametrize("first", list(Alarm), ids=lambda alarm: row(alarm).id)
+def test_of_two_alarms_the_most_restrictive_safe_state_wins(first: Alarm) -> None:
+    for second in Alarm:
+        alone = min(flow_after(first), flow_after(second))
+        assert flow_after(first, second) == flow_after(second, first) == alone, second
+
+
 @pytest.mark.sr("SR-32")
-@pytest.mark.parametrize("alarm", [entry.alarm for entry in ALARMS if entry.action is SafeAction.CONTINUE], ids=lambda alarm: row(alarm).id)
+@pytest.mark.parametrize(
+    "alarm",
+    # A restart is locked on top of another alarm, which has chosen the safe state.
+    [entry.alarm for entry in ALARMS if entry.action is SafeAction.CONTINUE and entry.alarm is not Alarm.RESTART_LOCKED],
+    ids=lambda alarm: row(alarm).id,
+)
 def test_an_alarm_without_safe_state_leaves_the_therapy(alarm: Alarm) -> None:
     rig = CASES[alarm][0]()
     assert rig.status().run_state in (RunState.RUNNING, RunState.STOPPED)
@@ -267,7 +327,16 @@ def test_a_start_ends_the_stopped_alarm() -> None:
 
 
 @pytest.mark.parametrize(
-    "alarm", [Alarm.MEMORY_REPAIRED, Alarm.MEMORY_LOST, Alarm.LOW_BATTERY_RESET, Alarm.EMERGENCY_SESSION, Alarm.OVER_DELIVERY]
+    "alarm",
+    [
+        Alarm.MEMORY_REPAIRED,
+        Alarm.MEMORY_LOST,
+        Alarm.LOW_BATTERY_RESET,
+        Alarm.EMERGENCY_SESSION,
+        Alarm.OVER_DELIVERY,
+        Alarm.UNDER_DELIVERY,
+        Alarm.RESET_LOOP,
+    ],
 )
 def test_a_commit_ends_the_alarms_that_a_clinician_has_to_see(alarm: Alarm) -> None:
     rig = CASES[alarm][0]()

@@ -97,6 +97,7 @@ def test_the_same_id_for_something_else_is_a_conflict_without_effect() -> None:
 @pytest.mark.sr("SR-44")
 def test_ids_beyond_the_ring_are_too_old_and_skipped_ones_never_taken() -> None:
     rig = running()
+    rig.ask(ConfirmResult(cmd_id=1))
     for cmd_id in range(10, 10 + RESULTS_PER_PROGRAMMER + 2):
         result_of(rig.ask(SetClock(cmd_id=cmd_id, wall_s=1_800_000_000 + cmd_id)))
     assert error_of(rig.ask(Commit(cmd_id=1, digest=DIGEST, base_revision=0))) == ErrorCode.TOO_OLD

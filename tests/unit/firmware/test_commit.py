@@ -28,7 +28,7 @@ from itbpump.wire.messages import (
     StopTherapy,
     encode_configuration,
 )
-from tests.unit.firmware.rig import BASE, DAY, HOUR, KEEP, MINUTE, PROFILE, B, P, Rig, error_of, result_of
+from tests.unit.firmware.rig import BASE, DAY, HOUR, KEEP, MINUTE, PROFILE, A, B, P, Rig, error_of, result_of
 
 NG_PER_PULSE = P * 2
 
@@ -153,18 +153,51 @@ def test_a_confirmation_that_cannot_be_stored_is_not_claimed() -> None:
     assert {state.alarm for state in rig.status().alarms} == {Alarm.MEMORY_LOST}
 
 
-@pytest.mark.sr("SR-44", "SR-49")
-def test_a_bolus_whose_result_was_pushed_out_ends_with_its_pulses_counted() -> None:
+# ------------------------------------------------------------------------------------------------ what the ring keeps
+def many(rig: Rig, count: int, who: bytes = A) -> None:
+    for turn in range(count):
+        result_of(rig.ask(SetClock(cmd_id=rig.next_id(who), wall_s=1_800_000_000 + turn), who))
+
+
+@pytest.mark.sr("SR-44", "SR-48", "SR-49")
+@pytest.mark.parametrize("others", [b"", B])
+def test_a_dose_nobody_has_confirmed_is_told_after_any_number_of_stops(others: bytes) -> None:
     rig = running()
     ordered = result_of(rig.bolus(25, 600))
-    for turn in range(RESULTS_PER_PROGRAMMER):
-        result_of(rig.ask(SetClock(cmd_id=rig.next_id(), wall_s=1_800_000_000 + turn)))
-    kept = rig.firmware._machine.results.results(0, rig.firmware._machine.state.programmers[0])
+    rig.advance(MINUTE)
+    for turn in range(3 * RESULTS_PER_PROGRAMMER):
+        who = others if others and turn % 2 else A
+        assert result_of(rig.ask(StopTherapy(cmd_id=rig.next_id(who)), who)).outcome is Outcome.APPLIED
+    for _ in range(2):
+        told = result_of(rig.ask(QueryCommand(cmd_id=ordered.cmd_id)))
+        assert (told.outcome, told.bolus_state, told.delivered_pulses) == (Outcome.APPLIED, BolusState.ABORTED, 3)
+        assert error_of(rig.ask(QueryCommand(cmd_id=ordered.cmd_id + 1))) == ErrorCode.TOO_OLD, "the first stop may have been"
+        rig = rig.reset()
+    rig.ask(ConfirmResult(cmd_id=ordered.cmd_id))
+    rig.ask(ConfirmResult(cmd_id=1))
+    many(rig, 2)
+    assert error_of(rig.ask(QueryCommand(cmd_id=ordered.cmd_id))) == ErrorCode.TOO_OLD, "known: it goes like any other"
+
+
+@pytest.mark.sr("SR-44", "SR-49")
+def test_a_bolus_that_runs_keeps_the_place_of_its_result() -> None:
+    rig = running()
+    ordered = result_of(rig.bolus(25, 600))
+    rig.ask(ConfirmResult(cmd_id=ordered.cmd_id))
+    many(rig, 3 * RESULTS_PER_PROGRAMMER)
     rig.advance(10 * MINUTE)
-    status = rig.status()
-    assert (status.bolus_state, status.bolus_delivered, status.bolus_counter) == (BolusState.DONE, 25, 25)
-    assert error_of(rig.ask(QueryCommand(cmd_id=ordered.cmd_id))) == ErrorCode.TOO_OLD
-    assert rig.firmware._machine.results.results(0, rig.firmware._machine.state.programmers[0]) == kept, "no other result was touched"
+    told = result_of(rig.ask(QueryCommand(cmd_id=ordered.cmd_id)))
+    assert (told.bolus_state, told.delivered_pulses) == (BolusState.DONE, 25)
+
+
+@pytest.mark.sr("SR-44")
+def test_of_doses_that_nobody_confirmed_the_oldest_goes_first() -> None:
+    rig = running()
+    for turn in range(RESULTS_PER_PROGRAMMER):
+        assert rig.configure(replace(KEEP, flow_nL_per_day=100_000 + turn)).outcome is Outcome.APPLIED
+    assert error_of(rig.ask(QueryCommand(cmd_id=1))) == ErrorCode.TOO_OLD
+    kept = rig.firmware._machine.results.results(0, rig.firmware._machine.state.programmers[0])
+    assert [result.cmd_id for result in kept] == list(range(RESULTS_PER_PROGRAMMER + 1, 1, -1))
 
 
 # ------------------------------------------------------------------------------------------------ less

@@ -39,7 +39,7 @@ from itbpump.wire.messages import (
     StopTherapy,
     encode_reply,
 )
-from tests.unit.firmware.rig import BASE, DAY, HOUR, KEEP, MINUTE, PROFILE, SERIAL, A, FakeHardware, P, Rig, result_of
+from tests.unit.firmware.rig import BASE, CARD, DAY, HOUR, KEEP, MINUTE, PROFILE, SERIAL, A, FakeHardware, P, Rig, result_of
 
 READS: list[Request] = [
     GetInfo(),
@@ -399,3 +399,17 @@ def test_a_pump_stopped_after_it_lost_its_memory_starts_again_stopped() -> None:
     rig.advance(DAY)
     assert (rig.status().run_state, rig.hardware.made) == (RunState.STOPPED, made)
     assert [entry.kind for entry in rig.firmware._machine.log.page(0, 100)].count(LogKind.SELF_TEST_FAILED) == 1
+
+
+@pytest.mark.sr("SR-64")
+def test_the_emergency_sessions_of_the_last_hour_outlive_a_reset() -> None:
+    rig = Rig()
+    rig.configure()
+    for _ in range(5):
+        rig.advance(10 * MINUTE)
+        rig.firmware.session_opened(SessionInfo(CARD, Role.EMERGENCY), rig.now)
+    rig.firmware.session_opened(SessionInfo(A, Role.CLINICIAN), rig.now)
+    rig = rig.reset(off_ms=15 * MINUTE)
+    assert rig.firmware.emergency_ages_ms(rig.now) == (35 * MINUTE, 25 * MINUTE, 15 * MINUTE)
+    rig.advance(30 * MINUTE)
+    assert rig.firmware.emergency_ages_ms(rig.now) == (55 * MINUTE, 45 * MINUTE)

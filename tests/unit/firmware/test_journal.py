@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_sim.firmware.alarm_table import Alarm
 from firmware_sim.firmware.cells import sealed
 from firmware_sim.firmware.durable import BolusRecord, Drive, Durable, ProgrammerRecord, decode_durable, encode_durable
 from firmware_sim.firmware.formatting import format_memory
@@ -141,8 +142,11 @@ def test_the_largest_state_fits_its_slot() -> None:
         active=bytes(3_200),
         previous=bytes(3_200),
         grants_ms=(2**62,) * 24,
-        alarms=((1, 1),) * 12,
+        alarms=((1, 1),) * len(Alarm),
+        alert_stops=((1, 1),) * 8,
+        watchdogs_ms=(2**62,) * 3,
+        emergencies_ms=(2**62,) * 3,
         pending_results=(bytes(90),) * 3,
-        pending_log=(bytes(50),) * 12,
+        pending_log=(bytes(50),) * 20,
     )
     assert len(encode_durable(state)) + 6 < JOURNAL_SLOT_BYTES

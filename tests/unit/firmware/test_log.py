@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_sim.firmware.cells import sealed
 from firmware_sim.firmware.formatting import format_memory
 from firmware_sim.firmware.log import ENTRIES, EventLog
 from firmware_sim.firmware.memory import Memory, PowerLost
@@ -118,3 +119,80 @@ def test_a_ring_without_any_entry_is_a_loss_and_not_a_beginning() -> None:
     log = EventLog(memory)
     log.load()
     assert (log.next_seq, log.broken_links) == (0, 1)
+
+
+# ------------------------------------------------------------------------------------------------ tampering
+FIELDS = {
+    "number": (0, 4),
+    "uptime": (4, 12),
+    "wall clock": (12, 16),
+    "kind": (16, 17),
+    "first argument": (17, 25),
+    "second argument": (25, 33),
+    "link": (33, 41),
+    "CRC": (41, 45),
+}
+"""Bytes of an entry, first and end."""
+
+
+def loaded(memory: Memory) -> EventLog:
+    log = EventLog(memory)
+    log.load()
+    return log
+
+
+@pytest.mark.sr("SR-61")
+def test_the_fields_are_all_of_an_entry() -> None:
+    assert sorted(FIELDS.values()) == list(FIELDS.values())
+    assert [end for _, end in FIELDS.values()][:-1] == [first for first, _ in FIELDS.values()][1:]
+    memory, _ = filled(3)
+    assert any(memory.read("log", 44, 1)) or any(memory.read("log", 41, 4))
+    assert memory.read("log", 45, 19) == bytes(19), "what is behind an entry belongs to none"
+
+
+@pytest.mark.sr("SR-61")
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("resealed", [False, True], ids=["as it is", "with a CRC that fits"])
+@pytest.mark.parametrize("entry", [0, 17, 38])
+def test_a_change_of_any_byte_of_an_entry_is_found(field: str, resealed: bool, entry: int) -> None:
+    first, end = FIELDS[field]
+    for offset in range(first, end):
+        memory, _ = filled(40)
+        raw = bytearray(memory.read("log", entry * 64, 45))
+        raw[offset] ^= 0x01
+        if resealed and field != "CRC":
+            raw[41:] = sealed(bytes(raw[:41]))[41:]
+        memory.write("log", entry * 64, bytes(raw))
+        assert loaded(memory).broken_links > 0, offset
+
+
+@pytest.mark.sr("SR-61")
+@given(st.integers(1, 37), st.integers(1, 37))
+def test_entries_that_changed_places_or_were_copied_are_found(one: int, other: int) -> None:
+    memory, _ = filled(40)
+    first, second = (memory.read("log", place * 64, 45) for place in (one, other))
+    memory.write("log", one * 64, second)
+    assert (loaded(memory).broken_links > 0) == (one != other)
+    memory.write("log", other * 64, first)
+    assert (loaded(memory).broken_links > 0) == (one != other)
+
+
+@pytest.mark.sr("SR-61")
+def test_an_entry_of_no_kind_is_a_lost_one() -> None:
+    memory, _ = filled(40)
+    raw = bytearray(memory.read("log", 20 * 64, 41))
+    raw[16] = 200
+    memory.write("log", 20 * 64, sealed(bytes(raw)))
+    assert loaded(memory).broken_links > 0
+
+
+@pytest.mark.sr("SR-61")
+@given(st.integers(1, 38), st.integers(1, 38))
+def test_erased_entries_are_found_and_read_as_gaps(first: int, count: int) -> None:
+    memory, _ = filled(40)
+    count = min(count, 39 - first)
+    memory.write("log", first * 64, bytes(64 * count))
+    log = loaded(memory)
+    assert log.broken_links >= count
+    (gap,) = [entry for entry in read_all(log) if entry.kind is LogKind.GAP]
+    assert (gap.a, gap.b) == (count, first)

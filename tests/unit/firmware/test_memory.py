@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from firmware_sim.firmware.cells import ALIVE, Cell
 from firmware_sim.firmware.formatting import format_memory
-from firmware_sim.firmware.memory import LAYOUT, Memory, MemoryFault, PairingTableFull, PowerLost
+from firmware_sim.firmware.memory import LAYOUT, LAYOUT_NUMBER, Memory, MemoryFault, PairingTableFull, PowerLost
 from itbpump.link.pump_side import Pairing
 from itbpump.wire.messages import Role
 
@@ -49,7 +49,9 @@ def test_a_damaged_identity_is_never_taken_for_a_pump(offset: int, bit: int) -> 
         Memory.from_image(memory.image())
 
 
-@pytest.mark.parametrize(("at", "field"), [(0, b"OTHERMEM"), (8, struct.pack(">H", 2))], ids=["no pump memory", "a later layout"])
+@pytest.mark.parametrize(
+    ("at", "field"), [(0, b"OTHERMEM"), (8, struct.pack(">H", LAYOUT_NUMBER + 1))], ids=["no pump memory", "a later layout"]
+)
 def test_a_whole_identity_of_another_layout_is_refused(at: int, field: bytes) -> None:
     memory = fresh()
     body = bytearray(memory.read("identity", 0, 42))

@@ -51,7 +51,7 @@ class Rig:
         self.pump: Pump = joined(self.line, host(self.line))
         self.device: SimulatedPump = self.line.device
         self.device.plant.motor.accuracy_ppm = accuracy_ppm
-        self.device.plant.oscillator.ppm = clock_ppm
+        self.device.plant.oscillator.change(self.device.uptime_ms, clock_ppm)
         self.device.advance(hours * HOUR_MS + 12_345)
         assert isinstance(self.pump.program(prescribed), Applied)
 

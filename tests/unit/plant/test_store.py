@@ -84,7 +84,7 @@ def _set(*path: str, to: object) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        (_set("layout", to=2), "layout"),
+        (_set("layout", to=3), "layout"),
         (_set("layout", to=True), "layout"),
         (_set("profile", to="P-20"), "profile"),
         (_set("pulse_volume_nL", to=50), "pulse_volume_nL"),

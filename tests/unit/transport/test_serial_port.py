@@ -37,7 +37,7 @@ def pty() -> Iterator[tuple[int, str]]:
     os.close(master)
 
 
-@pytest.mark.parametrize("url", ["", "replay:x.pcapng", "mailto:pump", "sim:P-40", "nonsense://host:1", "socket://host"])
+@pytest.mark.parametrize("url", ["", "mailto:pump", "sim:P-40", "nonsense://host:1", "socket://host"])
 def test_what_is_no_address_is_refused_with_the_known_kinds(url: str) -> None:
     with pytest.raises(BadUrlError) as caught:
         open_transport(url)

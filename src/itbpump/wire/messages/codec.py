@@ -119,7 +119,7 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
         Field("seq", "u32", 0, 4294967295, 0, "", "rises by one"),
         Field("uptime_ms", "u64", 0, 18446744073709551615, 0, "ms", "pump uptime"),
         Field("wall_s", "u32", 0, 4294967295, 0, "s", "wall-clock label, seconds since 1970; 0 while unset"),
-        Field("kind", "enum:LogKind", 0, 25, 0, "", "what happened"),
+        Field("kind", "enum:LogKind", 0, 26, 0, "", "what happened"),
         Field("a", "u64", 0, 18446744073709551615, 0, "", "first argument"),
         Field("b", "u64", 0, 18446744073709551615, 0, "", "second argument"),
     ),
@@ -318,7 +318,7 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
     ),
     "LogEvent": (
         Field("log_seq", "u32", 0, 4294967295, 0, "", "log entry to read"),
-        Field("kind", "enum:LogKind", 0, 25, 0, "", "its kind"),
+        Field("kind", "enum:LogKind", 0, 26, 0, "", "its kind"),
     ),
 }
 _C_STEP: Final = Codec("Step", FIELDS["Step"])

@@ -5,7 +5,7 @@ from typing import Final
 
 PROTOCOL_NAME: Final = "itbp1"  # name of the protocol; part of the transcript hash
 PROTOCOL_VERSION: Final = 1  # major, negotiated in the handshake
-PROTOCOL_MINOR: Final = 1  # additive changes within the major
+PROTOCOL_MINOR: Final = 2  # additive changes within the major
 SUITE: Final = 1  # cipher suite
 FRAME_DELIMITER: Final = 0  # before and after each frame
 MAX_DECODED_BYTES: Final = 1024  # body and CRC after COBS decoding

@@ -121,6 +121,10 @@ class AlarmNumber(IntEnum):
     LOW_BATTERY_RESET = 10
     EMERGENCY_SESSION = 11
     OVER_DELIVERY = 12
+    UNDER_DELIVERY = 13
+    RESET_LOOP = 14
+    RESTART_LOCKED = 15
+    RANDOM_SOURCE = 16
 
 
 class LogKind(IntEnum):
@@ -152,6 +156,7 @@ class LogKind(IntEnum):
     ALARM_TEST = 23
     SAFE_STATE = 24
     HANDSHAKE_FAILED = 25
+    WATCHDOG_RESET = 26
 
 
 class RefuseReason(IntEnum):

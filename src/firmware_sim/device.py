@@ -278,6 +278,8 @@ class SimulatedPump:
             self._pass(until_ms if fault_ms is None else min(until_ms, fault_ms))
             self._let_fail()
             if self.plant.now_ms >= until_ms:
+                if self.faults.planned:
+                    self._pass(until_ms)  # what failed this very ms is met now, not when time is next asked for
                 return
 
     def advance_to(self, uptime_ms: int) -> None:

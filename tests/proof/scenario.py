@@ -152,4 +152,5 @@ def staged_scene(name: str, seed: int = 1) -> Scene:
             assert isinstance(another.program(prescription("190 mcg/day")), Applied)
         pump = world.join(state)
     kind, act = SCENARIOS[name]
+    world.pause()
     return Scene(world, state, other, pump, present, act, kind, stale=name == "late")

@@ -111,6 +111,10 @@ class World:
             "proof:", state=state, transport=_WorldTransport(self), entropy=self.random.randbytes, host_clock=lambda: HOST_CLOCK_S
         )
 
+    def pause(self) -> None:
+        """The next step of the companion comes after none."""
+        self._last_kind = ""
+
     def host_step(self, name: str) -> None:
         """The companion has come to a step at which it may die. A step right after another one is called `then`, not `before`."""
         if self._last_kind == "host":

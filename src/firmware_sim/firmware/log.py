@@ -67,7 +67,11 @@ class EventLog:
         return sealed(_fields(entry, self._link))
 
     def adopt(self, record: bytes) -> None:
-        """Put a prepared record into the ring; again after a reset if need be, which changes nothing."""
+        """Put a prepared record into the ring; again after a reset if need be, which changes nothing, also where the ring has gone round
+        since."""
+        stored = self._stored(record_seq(record) % ENTRIES)
+        if stored is not None and stored[0].seq > record_seq(record):
+            return
         self._memory.write_changed("log", record_seq(record) % ENTRIES * _STEP, record)
 
     def append(self, uptime_ms: int, wall_s: int, kind: LogKind, a: int = 0, b: int = 0) -> int:

@@ -9,7 +9,6 @@ Not modelled: baud rate, losses.
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,7 +152,7 @@ def configured_pump(
         path_volume_nL=configuration.path_volume_nL,
         entropy=entropy,
     )
-    pump.provision(_FACTORY, Role.CLINICIAN, secrets.token_bytes(32))
+    pump.provision(_FACTORY, Role.CLINICIAN, pump.parts.entropy(32))
     _order(pump, rx, encode_configuration(configuration))
     return pump
 

@@ -274,7 +274,6 @@ def test_a_log_that_wrapped_tells_its_gap_and_the_chain_holds() -> None:
     assert log(pump)[0].kind is LogKind.GAP
 
 
-@pytest.mark.xfail(reason="boot adopts log entries of the journal that the ring has long overwritten: EventLog.adopt must skip those")
 @pytest.mark.sr("SR-61")
 def test_a_log_that_wrapped_since_the_last_change_is_whole_after_a_reset() -> None:
     pump = treated().pump

@@ -277,9 +277,9 @@ class SimulatedPump:
             fault_ms = self.faults.next_ms()
             self._pass(until_ms if fault_ms is None else min(until_ms, fault_ms))
             self._let_fail()
+            if self.faults.planned:
+                self._pass(self.plant.now_ms)  # what failed this very ms is met in it, however time is cut
             if self.plant.now_ms >= until_ms:
-                if self.faults.planned:
-                    self._pass(until_ms)  # what failed this very ms is met now, not when time is next asked for
                 return
 
     def advance_to(self, uptime_ms: int) -> None:

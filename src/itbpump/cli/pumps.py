@@ -14,7 +14,9 @@ __all__ = ["keeps_state", "open_commands", "opened", "require_settled", "who"]
 
 
 def keeps_state(url: str) -> bool:
-    """A pump that outlives the command: everything but `sim://` and a recording without `state=`."""
+    """A pump that outlives the command: everything but `sim://` and a recording without `state=`, faults put before it or not."""
+    while url.startswith("faulty:"):
+        url = url.partition(";")[2]
     return not url.startswith(("sim://", "replay:")) or "state=" in url
 
 

@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _fuzz(name: str, planted: str, options: list[str]) -> None:
-    import atheris  # type: ignore[import-untyped]  # ships no types; has no business in a replay
+    import atheris  # ships no types; has no business in a replay
 
     wanted = INSTRUMENTED[name]
     packages = sorted({prefix.partition(".")[0] for prefix in wanted})

@@ -51,7 +51,7 @@ check: $(STAMP) ## lint, format, types, import contracts, generated files up to 
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/python protocols/generate.py --check
 	@$(BIN)/python protocols/make_vectors.py --check
 	@$(BIN)/python protocols/make_session.py --check

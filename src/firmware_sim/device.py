@@ -174,8 +174,7 @@ class SimulatedPump:
         self._firmware = firmware
         self._bench_changes += 1
         ages_ms = firmware.emergency_ages_ms(self.uptime_ms)
-        pump_id = self.serial.encode("ascii")
-        self._link = PumpLink(pump_id, self._memory, self.parts.entropy, firmware.boot_epoch, emergency_ages_ms=ages_ms)
+        self._link = PumpLink(self.serial.encode("ascii"), self._memory, self.parts.entropy, firmware.boot_epoch, emergency_ages_ms=ages_ms)
 
     # --------------------------------------------------------------------------------------------------- line
     def receive(self, data: bytes, link_now_ms: int) -> None:
@@ -293,8 +292,7 @@ class SimulatedPump:
             self._lose_power(lost)
 
     def _pass(self, until_ms: int) -> None:
-        """Up to the next event or `until_ms` of the plant's time. Between events the commanded pulses are known: the battery goes flat at
-        its own ms, however time is cut."""
+        """Up to the next event or `until_ms` of the plant's time; the battery goes flat at its own ms, however time is cut."""
         firmware, port = self._firmware, self.port
         if firmware is None or self.faults.holds.clock_stands:
             before_ms = self.plant.now_ms

@@ -242,11 +242,11 @@ class Line:
             case Harm.WRONG_BAUD:
                 one.slow_until_ms = now_ms + fault.ms + 1
             case _:
-                return bool(parcels) and self._change(fault, way, now_ms, parcels, chance)
+                return bool(parcels and parcels[0].data) and self._change(fault, way, now_ms, parcels, chance)
         return True
 
     def _change(self, fault: LineFault, way: Way, now_ms: int, parcels: list[_Parcel], chance: line_harms.Draw) -> bool:
-        """The harms that need a frame; they act on the first copy."""
+        """The harms that need a frame, or what is left of one; they act on the first copy."""
         first = parcels[0]
         match fault.harm:
             case Harm.DROP:

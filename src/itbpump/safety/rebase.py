@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from itbpump.configuration import mass_of_units
 from itbpump.drugs import DrugLibrary, load_library
-from itbpump.quantity import MassRate
+from itbpump.quantity import Mass, MassRate
 from itbpump.safety.across import Course, Phase, highest_24h_across
 from itbpump.safety.bolus import configured
 from itbpump.safety.current import Current
@@ -70,7 +70,7 @@ def alarms(c: RebaseContext) -> Iterator[Hit]:
 
 @RULES.rule("daily-total", "SR-07", "SR-02", worst=HARD)
 def daily_total(c: RebaseContext) -> Iterator[Hit]:
-    """The largest 24 h across the move; the pump does not know the patient, so the strictest limits hold."""
+    """The largest 24 h across the move; the pump does not know the patient: limits of all indications, of an adult."""
     total = c.highest_24h
     yield from daily_total_hits(c.library.daily_limits(None, None), total, f"up to {total.rounded()} in 24 h across the move")
 
@@ -83,17 +83,16 @@ def bolus_again(c: RebaseContext) -> Iterator[Hit]:
         return
     begin, end = (c.to_ms, c.to_ms + back) if back > 0 else (c.from_ms, c.from_ms - back)
     boluses = [at for at, _, is_bolus in schedule.pieces_between(begin, end) if is_bolus]
-    dose = MassRate(mass_of_units(schedule.volume_units_between(begin, end), c.view.concentration.ng_per_mL)).rounded()
-    amount = dose.text().removesuffix("/day")
+    amount = Mass(mass_of_units(schedule.volume_units_between(begin, end), c.view.concentration.ng_per_mL)).rounded()
     if not boluses:
         return
     when = ", ".join(week_clock(at) for at in boluses)
     if back > 0:
-        message = f"the bolus of {when} comes again: {amount} of the schedule are given a second time; choose another hour"
-        yield Hit(SECOND, message, amount, "", "SR-52: a change of clocks changes no dose by itself")
+        message = f"given again: the bolus of {when}; {amount} of the schedule are given a second time; choose another hour"
+        yield Hit(SECOND, message, amount.text(), "", "SR-52: a change of clocks changes no dose by itself")
     else:
-        message = f"the bolus of {when} is left out: {amount} of the schedule are skipped, and never made up"
-        yield Hit(SOFT, message, amount, "", "SR-52: a change of clocks changes no dose by itself")
+        message = f"left out: the bolus of {when}; {amount} of the schedule are skipped, and never made up"
+        yield Hit(SOFT, message, amount.text(), "", "SR-52: a change of clocks changes no dose by itself")
 
 
 @RULES.rule("bridge", "SR-12", worst=SOFT)

@@ -31,7 +31,7 @@ def test_a_day_moved_back_over_a_bolus_gives_it_again() -> None:
     found = review_rebase(WEEK - 2 * MS_PER_HOUR, NOON, P40)
     assert severities(found)["bolus-again"] is Severity.SECOND
     # 10:00 to 12:00 comes twice: 100 mcg over 30 min and 1.5 h of 20 mcg per hour
-    assert "the bolus of Wed 11:00 comes again: 130 mcg" in message(found, "bolus-again")
+    assert "given again: the bolus of Wed 11:00; 130 mcg" in message(found, "bolus-again")
     assert found.table[0].old == "Wed 12:00"
     assert found.table[0].new == "Wed 10:00"
     # two boluses and 23 h of 20 mcg per hour in the 24 h that begin at 10:00 before the move
@@ -44,7 +44,7 @@ def test_a_day_moved_back_over_a_bolus_gives_it_again() -> None:
 def test_a_day_moved_ahead_over_a_bolus_leaves_it_out() -> None:
     found = review_rebase(23 * MS_PER_HOUR + MS_PER_HOUR // 2, NOON, P40)
     assert severities(found)["bolus-again"] is Severity.SOFT
-    assert "the bolus of Thu 11:00 is left out" in message(found, "bolus-again")
+    assert "left out: the bolus of Thu 11:00" in message(found, "bolus-again")
     assert "bolus-again" not in moved(22.9)
 
 

@@ -68,7 +68,7 @@ def again(severity: str, message: str, value: str) -> dict[str, object]:
 
 BACK = again(
     "second",
-    "the bolus of Wed 11:00 comes again: 130 mcg of the schedule are given a second time; choose another hour",
+    "given again: the bolus of Wed 11:00; 130 mcg of the schedule are given a second time; choose another hour",
     "130 mcg",
 )
 
@@ -155,11 +155,11 @@ def test_the_library_named_is_the_one_judged_by() -> None:
         (-0.5, []),  # the bolus began before the half hour that comes again
         (-2, [BACK]),
         # 22 h of 20 mcg, 1 h without, and both boluses
-        (-23, [again("second", "the bolus of Tue 14:00, Wed 11:00 comes again: 600 mcg of the schedule are given a second time; "
+        (-23, [again("second", "given again: the bolus of Tue 14:00, Wed 11:00; 600 mcg of the schedule are given a second time; "
                      "choose another hour", "600 mcg")]),
         (2, []),  # Wed 12:00 to 14:00: the bolus of 14:00 is still to come
-        (2.5, [again("soft", "the bolus of Wed 14:00 is left out: 100 mcg of the schedule are skipped, and never made up", "100 mcg")]),
-        (23.5, [again("soft", "the bolus of Wed 14:00, Thu 11:00 is left out: 610 mcg of the schedule are skipped, and never made up",
+        (2.5, [again("soft", "left out: the bolus of Wed 14:00; 100 mcg of the schedule are skipped, and never made up", "100 mcg")]),
+        (23.5, [again("soft", "left out: the bolus of Wed 14:00, Thu 11:00; 610 mcg of the schedule are skipped, and never made up",
                       "610 mcg")]),
     ],
 )  # fmt: skip
@@ -179,7 +179,7 @@ def test_one_millisecond_of_a_bolus_comes_again() -> None:
     just_begun = changed(NOON, uptime_ms=UPTIME_MS - MS_PER_HOUR + 1)
     (found,) = findings(moved_ms(-1, just_begun))
     assert (found["rule"], found["severity"]) == ("bolus-again", "second")
-    assert str(found["message"]).startswith("the bolus of Wed 11:00 comes again: ")
+    assert str(found["message"]).startswith("given again: the bolus of Wed 11:00; ")
     assert findings(moved_ms(-1, changed(just_begun, uptime_ms=just_begun.uptime_ms + 1))) == []
 
 

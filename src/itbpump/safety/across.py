@@ -72,15 +72,24 @@ class Course:
         raise AssertionError("the last phase has no end")
 
     def edges(self, until_ms: int) -> Iterator[int]:
-        """Times at which the flow may change, from 0 to `until_ms`."""
+        """Times at which the flow may change, from 0 to `until_ms`. Of a phase of many cycles only those of its beginning and of its end:
+        a day that begins and ends between them gives what one a cycle earlier gave."""
         at = 0
         for phase in self._phases:
             end = until_ms if phase.length_ms is None else min(until_ms, at + phase.length_ms)
-            if end > at:
-                begins = phase.schedule.edges_between(phase.start_ms, phase.start_ms + end - at)
-                yield from (at + edge - phase.start_ms for edge in begins)
+            for begin, length in _telling(end - at, phase.schedule.cycle_ms):
+                first = phase.start_ms + begin
+                yield from (at + edge - phase.start_ms for edge in phase.schedule.edges_between(first, first + length))
             at = end
         yield until_ms
+
+
+def _telling(length_ms: int, cycle_ms: int) -> tuple[tuple[int, int], ...]:
+    """(start, length) of the parts of a phase in which every day that differs from the others begins or ends."""
+    whole = cycle_ms + MS_PER_DAY
+    if length_ms <= whole + MS_PER_DAY:
+        return ((0, length_ms),)
+    return (0, whole), (length_ms - MS_PER_DAY, MS_PER_DAY)
 
 
 @dataclass(frozen=True, slots=True)

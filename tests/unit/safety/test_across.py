@@ -89,6 +89,28 @@ def test_no_24_hours_across_a_change_give_more_than_told(
 
 
 # ------------------------------------------------------------------------------------------------ in the review
+@pytest.mark.sr("SR-07")
+@given(
+    st.integers(1, 400), st.integers(1, 300), st.integers(0, 4_000), st.integers(0, 2_000_000), st.integers(0, 10**10),
+    st.integers(0, 60 * MS_PER_DAY), st.integers(0, 60 * MS_PER_DAY),
+)  # fmt: skip
+def test_a_phase_of_many_cycles_is_told_by_its_beginning_and_its_end(
+    pulses: int, over: int, more: int, flow: int, start: int, first: int, second: int
+) -> None:
+    period = Schedule.periodic(pulses, 500, over, over + more, flow)
+    phases = (Phase(period, start, MG_PER_ML, first), constant(flow, 2 * MG_PER_ML, second), Phase(period, start + first, MG_PER_ML))
+    course, settled = Course(phases), first + second
+    edges = {0, settled, settled + MS_PER_DAY}
+    for phase, begin, length in ((phases[0], 0, first), (phases[1], first, second), (phases[2], settled, MS_PER_DAY)):
+        edges |= {begin + edge - phase.start_ms for edge in phase.schedule.edges_between(phase.start_ms, phase.start_ms + length)}
+    starts = {at for edge in edges for at in (edge, edge - MS_PER_DAY) if 0 <= at <= settled}
+    assert highest_24h_across(NOTHING, course)[1] == told(max(course.mass(at + MS_PER_DAY) - course.mass(at) for at in starts))
+
+
+def told(numerator: int) -> MassRate:
+    return MassRate(Fraction(mass_of_units(numerator, 1)))
+
+
 def day_of_boluses(morning: str, evening: str) -> Prescription:
     return prescription(flex(rate("00:00", "4 mcg/h"), bolus("06:00", morning, "1h"), bolus("18:00", evening, "1h")))
 

@@ -8,8 +8,8 @@ makes the pump fail as a plan says; without one it is sound. Not modelled: what 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import cast
 
 from firmware_sim.bench import BenchError
@@ -145,6 +145,13 @@ class SimulatedPump:
         if lost is not None:
             self.faults.power_lost(self._writes_before + lost.write_index)
 
+    @contextmanager
+    def _may_lose_power(self) -> Iterator[None]:
+        try:
+            yield
+        except PowerLost as lost:
+            self._lose_power(lost)
+
     def power_on(self) -> None:
         """Give the supply back: a reset. Raises MemoryFault for a memory that nothing can be started from."""
         if self._firmware is None:
@@ -173,8 +180,8 @@ class SimulatedPump:
             return
         self._firmware = firmware
         self._bench_changes += 1
-        ages_ms = firmware.emergency_ages_ms(self.uptime_ms)
-        self._link = PumpLink(self.serial.encode("ascii"), self._memory, self.parts.entropy, firmware.boot_epoch, emergency_ages_ms=ages_ms)
+        pump_id, ages_ms = self.serial.encode("ascii"), lambda: firmware.emergency_ages_ms(self.uptime_ms)
+        self._link = PumpLink(pump_id, self._memory, self.parts.entropy, firmware.boot_epoch, emergency_ages_ms=ages_ms)
 
     # --------------------------------------------------------------------------------------------------- line
     def receive(self, data: bytes, link_now_ms: int) -> None:
@@ -182,7 +189,7 @@ class SimulatedPump:
         link = self._link
         if link is None or self.firmware.hung:
             return
-        try:
+        with self._may_lose_power():
             for body in link.split(data[: self.faults.holds.queue_bytes]):
                 self.faults.on_frame()
                 if self._deaf(link):
@@ -190,8 +197,6 @@ class SimulatedPump:
                 self._act(link.take(body, link_now_ms), link_now_ms)
             self.plant.radio(*link.take_spent())
             self._notify()
-        except PowerLost as lost:
-            self._lose_power(lost)
 
     def _deaf(self, link: PumpLink) -> bool:
         """A fault has just taken the power, and with it what was heard, or stopped the main task."""
@@ -253,11 +258,9 @@ class SimulatedPump:
         """Let the link's timers act."""
         if self._link is None or self._firmware is None or self._firmware.hung:
             return
-        try:
+        with self._may_lose_power():
             self._act(self._link.tick(link_now_ms), link_now_ms)
             self._firmware.link_tick(link_now_ms)
-        except PowerLost as lost:
-            self._lose_power(lost)
 
     # --------------------------------------------------------------------------------------------------- time
     def next_event_ms(self) -> int | None:
@@ -275,7 +278,8 @@ class SimulatedPump:
         while True:
             fault_ms = self.faults.next_ms()
             self._pass(until_ms if fault_ms is None else min(until_ms, fault_ms))
-            self._let_fail()
+            with self._may_lose_power():
+                self.faults.act()
             if self.faults.planned:
                 self._pass(self.plant.now_ms)  # what failed this very ms is met in it, however time is cut
             if self.plant.now_ms >= until_ms:
@@ -284,12 +288,6 @@ class SimulatedPump:
     def advance_to(self, uptime_ms: int) -> None:
         """Let uptime pass until `uptime_ms`. Raises ValueError if that is in the past."""
         self.advance(uptime_ms - self.uptime_ms)
-
-    def _let_fail(self) -> None:
-        try:
-            self.faults.act()
-        except PowerLost as lost:
-            self._lose_power(lost)
 
     def _pass(self, until_ms: int) -> None:
         """Up to the next event or `until_ms` of the plant's time; the battery goes flat at its own ms, however time is cut."""
@@ -321,8 +319,10 @@ class SimulatedPump:
     def patient_request(self) -> bool:
         """Press the patient's button; whether a bolus starts."""
         self.faults.on_command("patient-request")
-        granted = self.firmware.patient_request(self.uptime_ms)
-        self._notify()
+        granted = False
+        with self._may_lose_power():
+            granted = self.firmware.patient_request(self.uptime_ms)
+            self._notify()
         return granted
 
     def provision(self, programmer_id: bytes, role: Role, key: bytes) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from itbpump.connection import Connection
-from itbpump.hoststate import HostState, PumpKey
+from itbpump.hoststate import HostState, HostStateError, PumpKey
 from itbpump.link.errors import Downgraded, LinkError, PumpRefused, SessionLost
 from itbpump.link.programmer import ProgrammerLink
 from itbpump.link.transaction import UnexpectedReply
@@ -69,9 +69,19 @@ class PumpSession:
         entropy: Callable[[int], bytes],
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
+        known: dict[bytes, bytes] = {}
+
         def key_of(pump_id: bytes) -> bytes | None:
-            stored = state.pairing(pump_id)
-            return None if stored is None else stored.key
+            try:
+                stored = state.pairing(pump_id)
+            except HostStateError:
+                if pump_id in known:  # a disk that fails must not keep anybody from a stop over a new session
+                    return known[pump_id]
+                raise
+            if stored is None:
+                return None
+            known[pump_id] = stored.key
+            return stored.key
 
         self.transport = transport
         self._link = ProgrammerLink(state.programmer_id, key_of, entropy)

@@ -23,13 +23,15 @@ from tests.proof.course import PULSE_HARMS, Told, run
 from tests.proof.scenario import Scene, staged_scene
 from tests.proof.world import FRAME_HARMS, Point, on_memory_writes
 
-__all__ = ["PRUNED", "Harmed", "Leaf", "Sizes", "each_single", "explore", "first_harms", "replay", "second_harms"]
+__all__ = ["PRUNED", "Harmed", "Leaf", "Sizes", "each_single", "explore", "first_harms", "noticing", "replay", "second_harms"]
 
 PRUNED = {
     "as-dropped": "a damaged frame is discarded by either end as a lost one is: the run with one harm leaves the same trace",
     "as-the-step-before": "a companion that dies right before a step has done what it had after the last one: the trace is the same",
     "torn-elsewhere": "in pairs a write is torn after 0, 1, half and all of its bytes; every byte is tried singly (design 6)",
     "long-cut": "a power cut that outlasts the transaction is tried singly",
+    "coarsely": "a command decided on a changed state goes the way of another up to its refusal: singly, with the tears of pairs",
+    "repeats-late": "a frame that comes late with all its repeats is tried singly",
 }
 _AS_DROPPED = ("truncate", "corrupt")
 SHORT = ("torn-elsewhere", "long-cut")  # what follows these is not seen through further
@@ -107,7 +109,7 @@ def second_harms(point: Point) -> tuple[list[str], dict[str, int]]:
 
 def _pruned(point: Point, harm: str) -> str:
     if point.kind == "frame":
-        return "as-dropped" if harm in _AS_DROPPED else ""
+        return "as-dropped" if harm in _AS_DROPPED else "repeats-late" if harm == "late" else ""
     if point.kind == "host":
         return "as-the-step-before" if point.name.startswith("then ") else ""
     if point.kind == "write":
@@ -125,6 +127,11 @@ def sizes_of(points: Iterable[tuple[str, str, int]]) -> Sizes:
         explored += len(kept)
         pruned.update(left)
     return Sizes(explored, dict(pruned))
+
+
+def noticing(point: Point) -> list[str]:
+    """The single harms with which breaks are looked for: those of pairs, and frames that are late with all their repeats."""
+    return second_harms(point)[0] + [harm for harm in first_harms(point) if _pruned(point, harm) == "repeats-late"]
 
 
 class _Forking:
@@ -161,7 +168,9 @@ class _Forking:
             yield from second_harms(point)[0]
             return
         for harm in first_harms(point):
-            if self.coarse and _pruned(point, harm):
+            if self.coarse and harm not in noticing(point) and self.depth < 2:
+                continue
+            if self.depth == 2 and _pruned(point, harm):
                 continue
             self._first += 1
             if self._first % self.shards == self.shard:
@@ -234,7 +243,7 @@ def each_single(name: str) -> Iterator[tuple[str, Told]]:
     first = _Chosen({})
     _replayed(name, first)
     for at, point in enumerate(first.met):
-        for harm in second_harms(point)[0]:
+        for harm in noticing(point):
             yield f"{at}:{harm}", _replayed(name, _Chosen({at: harm}))
 
 

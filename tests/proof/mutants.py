@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
@@ -17,6 +17,7 @@ from firmware_sim.firmware import boot as boot_module
 from firmware_sim.firmware import commands as pump_commands
 from firmware_sim.firmware import journal as journal_module
 from firmware_sim.firmware import prescribe
+from firmware_sim.firmware import results as results_module
 from firmware_sim.firmware.cells import sealed
 from firmware_sim.firmware.draft import Draft
 from firmware_sim.firmware.durable import Drive, Durable, decode_durable, encode_durable
@@ -27,8 +28,11 @@ from firmware_sim.firmware.results import Found, ResultsRing, Verdict
 from itbpump.commands import Commands
 from itbpump.hoststate import HostState
 from itbpump.link.errors import SessionLost
+from itbpump.link.pump_side import PumpLink
 from itbpump.outcome import Applied, NotApplied, Unknown
-from itbpump.wire.messages import BolusState, CommandKind, CommandResult, Outcome, RunState
+from itbpump.session import PumpSession
+from itbpump.wire.errors import RecordError
+from itbpump.wire.messages import BolusState, CommandKind, CommandResult, Outcome, RunState, decode_bolus_order
 
 __all__ = ["MUTANTS", "Mutant"]
 
@@ -73,6 +77,64 @@ def _base_is_not_compared() -> Iterator[None]:
         patch.object(pump_commands, "configure", _any_base(prescribe.configure)),
         patch.object(pump_commands, "bolus", _any_base(prescribe.bolus)),
     ):
+        yield
+
+
+@contextmanager
+def _stop_moves_no_revision() -> Iterator[None]:
+    def stop(machine: Machine, draft: Draft) -> None:
+        prescribe.stop(machine, draft)
+        draft.set(revision=machine.state.revision)
+
+    with patch.object(pump_commands, "stop", stop):
+        yield
+
+
+@contextmanager
+def _counter_is_not_compared() -> Iterator[None]:
+    def make(payload: bytes, base_revision: int) -> Any:
+        def effect(machine: Machine, draft: Draft) -> None:
+            with patch.object(Machine, "bolus_counter", lambda _self: decode_bolus_order(payload).from_counter):
+                prescribe.bolus(payload, base_revision)(machine, draft)
+
+        return effect
+
+    with patch.object(pump_commands, "bolus", make):
+        yield
+
+
+def _oldest_out(item: tuple[int, CommandResult | None]) -> tuple[bool, int]:
+    return False, 0 if item[1] is None else item[1].cmd_id
+
+
+@contextmanager
+def _too_old_is_never() -> Iterator[None]:
+    find = ResultsRing.find
+
+    def found(ring: ResultsRing, number: int, record: Any, cmd_id: int) -> Found:
+        known = find(ring, number, record, cmd_id)
+        return Found(Verdict.NEVER) if known.verdict is Verdict.TOO_OLD else known
+
+    with patch.object(ResultsRing, "find", found):
+        yield
+
+
+@contextmanager
+def _old_bytes_count() -> Iterator[None]:
+    """The question goes over the session of the commit, and the pump takes a record that comes after a later one."""
+    take = PumpLink._record
+
+    def record(link: PumpLink, body: bytes, now_ms: int) -> None:
+        session = link._session
+        if session is not None:
+            with suppress(RecordError):
+                opened = session.receive.open(body)
+                if opened.counter < session.last_counter:
+                    link._dispatch(opened.plaintext)
+                    return
+        take(link, body, now_ms)
+
+    with patch.object(PumpLink, "_record", record), patch.object(PumpSession, "is_open", property(lambda own: own._link.state == "open")):
         yield
 
 
@@ -280,6 +342,21 @@ MUTANTS: tuple[Mutant, ...] = (
         _patched(ResultsRing, "find", _find_new),
     ),
     Mutant("no-base-revision", "a commit is taken whatever the pump's revision", ("late",), _base_is_not_compared),
+    Mutant("stop-moves-no-revision", "a stop leaves the revision as it is", ("late-stop",), _stop_moves_no_revision),
+    Mutant("no-bolus-counter", "a bolus is taken wherever the counter stands", ("late-bolus",), _counter_is_not_compared),
+    Mutant(
+        "ring-pushes-out-doses",
+        "a full ring pushes out its oldest result, be it of a dose nobody has confirmed",
+        ("bolus", "program"),
+        _patched(results_module, "_push_out_order", _oldest_out),
+    ),
+    Mutant("too-old-is-never", "of a command whose result is gone the pump says that it never took it", ("stop",), _too_old_is_never),
+    Mutant(
+        "old-bytes-count",
+        "a commit that comes after the question about it is carried out",
+        ("program", "bolus", "stop"),
+        _old_bytes_count,
+    ),
     Mutant(
         "journal-in-place",
         "the record in force is overwritten instead of the other slot",

@@ -1,5 +1,5 @@
-"""The commands that are proved: from which state each is given, and what is done. `late` is a program decided on a state that another
-programmer has changed meanwhile: it may not take effect.
+"""The commands that are proved: from which state each is given, and what is done. `late`, `late-stop` and `late-bolus` are decided on a
+state that another programmer has changed meanwhile, by a program, a stop, a bolus: they may not take effect.
 
 Each begins with a pump that treats, a companion in session and a second companion paired. The proof therapy is a continuous one, whose
 configuration is as short as one can be.
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from itbpump.configuration import PresentPump
+from itbpump.hoststate import Intent
 from itbpump.outcome import Applied, Outcome
 from itbpump.pump import Pump
 from itbpump.quantity import Duration, Mass, Volume
@@ -63,6 +64,8 @@ class Scene:
     before: Facts = field(init=False)
     log_from: int = field(init=False)
     """Number of the pump's next log entry."""
+    given: int = field(init=False)
+    """Number of the companion's next intent."""
 
     def __post_init__(self) -> None:
         self.mark()
@@ -71,6 +74,12 @@ class Scene:
         """What comes from now on is the command's."""
         self.before = Facts.of(self.world)
         self.log_from = self.world.pump.firmware._machine.log.next_seq
+        self.given = len(self.state.intents(self.state.key_of(self.world.pump)))
+
+    def intent(self) -> Intent | None:
+        """The command's own."""
+        intents = self.state.intents(self.state.key_of(self.world.pump))
+        return intents[self.given] if len(intents) > self.given else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +139,15 @@ SCENARIOS: dict[str, tuple[CommandKind, Callable[[Pump, PresentPump], Outcome]]]
     "stop": (CommandKind.STOP, _stop),
     "refill": (CommandKind.CONFIGURE, _refill),
     "late": (CommandKind.CONFIGURE, _program),
+    "late-stop": (CommandKind.CONFIGURE, _program),
+    "late-bolus": (CommandKind.BOLUS, _bolus),
 }
+LATE: dict[str, Callable[[Pump], Outcome]] = {
+    "late": lambda another: another.program(prescription("190 mcg/day")),
+    "late-stop": lambda another: another.stop(),
+    "late-bolus": lambda another: another.bolus(Mass.parse("2 mcg"), Duration.parse("10m")),
+}
+"""What another programmer has done since the decision."""
 
 
 def staged_scene(name: str, seed: int = 1) -> Scene:
@@ -146,11 +163,12 @@ def staged_scene(name: str, seed: int = 1) -> Scene:
         world.pump.plant.fill(REFILLED[1].nL, 2_000_000)
     pump = world.join(state)
     present = pump.present()
-    if name == "late":
+    if name in LATE:
         pump.close()
         with world.join(other) as another:
-            assert isinstance(another.program(prescription("190 mcg/day")), Applied)
+            assert isinstance(LATE[name](another), Applied)
+        world.advance_to(world.now_ms + 660_000)  # a bolus is over by then
         pump = world.join(state)
     kind, act = SCENARIOS[name]
     world.pause()
-    return Scene(world, state, other, pump, present, act, kind, stale=name == "late")
+    return Scene(world, state, other, pump, present, act, kind, stale=name in LATE)

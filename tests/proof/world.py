@@ -29,7 +29,7 @@ DELAY_MS = 20_000  # beyond the deadline of any request
 POWER_BACK_MS = 1_500
 LONG_CUT_MS = 70_000  # beyond the deadline of a transaction
 HOST_CLOCK_S = 1_795_359_600.0
-FRAME_HARMS = ("drop", "duplicate", "delay", "truncate", "corrupt", "cut")
+FRAME_HARMS = ("drop", "duplicate", "delay", "late", "truncate", "corrupt", "cut")
 CRASH = "crash"
 
 
@@ -89,6 +89,7 @@ class World:
         self.random = random.Random(f"itbpump proof {self.seed}")
         self.pump = SimulatedPump("P-40", seed=self.seed, fill_nL=30_000_000, entropy=self.random.randbytes)
         self._flights: list[_Flight] = []
+        self._late: set[bytes] = set()
         self._sent = 0
         self._inbox = bytearray()
         self._power_back_ms: int | None = None
@@ -129,6 +130,10 @@ class World:
             way = "to-pump" if to_pump else "to-host"
             harm = self._harm(Point("frame", way, len(frame)))
             self._note(way, frame)
+            if harm == "late":
+                self._late.add(frame)
+            if frame in self._late:
+                harm = "delay"
             if self.unplugged:
                 continue
             for delay_ms, piece in _harmed(harm, frame):
@@ -198,6 +203,7 @@ class World:
         """The line is whole and empty again, the pump has power."""
         self.unplugged = False
         self._flights.clear()
+        self._late.clear()
         self._inbox.clear()
         while not self.pump.powered:
             self.power_on()

@@ -178,3 +178,17 @@ def test_the_magnet_counts_for_a_minute_and_three_times_an_hour() -> None:
 
 def test_the_scene_has_every_role() -> None:
     assert set(ROLES_OF.values()) == set(Role)
+
+
+@pytest.mark.sr("SR-64")
+def test_hours_after_a_reset_the_emergency_sessions_before_it_keep_nobody_out() -> None:
+    scene = running()
+    for number in range(EMERGENCY_PER_HOUR):
+        scene.pump.magnet(10_000, scene.link_ms)
+        scene.open(scene.programmer(EMERGENCY, seed=number))
+        scene.pass_ms(1_000)
+    scene.pump.power_cut()
+    scene.pump.power_on()
+    scene.pass_ms(6 * HOUR_MS)  # nobody has spoken to it meanwhile
+    scene.pump.magnet(10_000, scene.link_ms)
+    scene.open(scene.programmer(EMERGENCY, seed=99))

@@ -16,7 +16,7 @@ from firmware_sim.endpoints.keeper import StateKeeper
 from firmware_sim.endpoints.opening import load_pump, new_pump, open_line
 from firmware_sim.endpoints.simurl import SimUrl
 from firmware_sim.state_file import StateFile
-from itbpump.wire.messages import Configuration
+from itbpump.wire.messages import BolusState, Configuration, RunState
 from tests.system.rig import DAY_MS, HOUR_MS, Rig, configuration, therapies
 
 
@@ -117,3 +117,17 @@ def test_a_pump_of_a_file_draws_other_random_bytes_at_each_start(tmp_path: Path)
         drawn.add(line.device._entropy(16))
         line.close()
     assert len(drawn) == 3
+
+
+@pytest.mark.sr("SR-47", "SR-50")
+@pytest.mark.parametrize("write", range(3))
+def test_a_power_cut_in_a_write_of_a_patient_bolus_is_a_power_cut(write: int) -> None:
+    rig = Rig()
+    rig.configure(configuration(patient_pulses=10, patient_duration_min=10, patient_lockout_min=360, patient_max_per_day=3))
+    rig.pump.advance(HOUR_MS)
+    rig.pump.memory.cut_at(rig.pump.memory.write_index + write, 3)
+    assert not rig.pump.patient_request()
+    assert not rig.pump.powered
+    rig.pump.power_on()
+    status = rig.status()
+    assert (status.run_state, status.bolus_state is BolusState.RUNNING) == (RunState.RUNNING, False)

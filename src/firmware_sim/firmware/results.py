@@ -82,11 +82,10 @@ class ResultsRing:
         found = [(result.cmd_id, place) for place, result in enumerate(stored) if result is not None]
         if not found:
             return ProgrammerRecord()
-        newest = max(found)
-        if len(found) < len(stored):
-            return ProgrammerRecord(newest[0], newest[1] + 1)
-        # Nobody knows what a full ring has pushed out.
-        return ProgrammerRecord(newest[0], len(stored), newest[0])
+        newest = max(found)[0]
+        used = sum(any(self._memory.read("results", place * _STEP, _RECORD_BYTES)) for place in range(*_bounds(number)))
+        # Nobody knows what a full ring has pushed out, nor what a damaged place held.
+        return ProgrammerRecord(newest, used, newest if used == len(stored) or len(found) < used else 0)
 
     def ahead_of(self, programmers: tuple[ProgrammerRecord, ...]) -> tuple[ProgrammerRecord, ...]:
         """The journal's counters, and the ring's own where that holds a higher command id than the journal knows."""
@@ -135,12 +134,16 @@ def _places(number: int, record: ProgrammerRecord) -> range:
     return range(first, first + min(record.results, RESULTS_PER_PROGRAMMER))
 
 
+def _bounds(number: int) -> tuple[int, int]:
+    return number * RESULTS_PER_PROGRAMMER, (number + 1) * RESULTS_PER_PROGRAMMER
+
+
 def _push_out_order(item: tuple[int, CommandResult | None]) -> tuple[bool, int]:
-    """A damaged place goes first, then the oldest; a dose nobody has confirmed, or that is being given, last of all."""
+    """A damaged place goes first, then the oldest; a dose nobody has confirmed, given or refused, or that is being given, last of all."""
     _, result = item
     if result is None:
         return False, 0
-    dosing = result.kind in (CommandKind.CONFIGURE, CommandKind.BOLUS) and result.outcome is Outcome.APPLIED
+    dosing = result.kind in (CommandKind.CONFIGURE, CommandKind.BOLUS)
     return dosing and (not result.confirmed or result.bolus_state is BolusState.RUNNING), result.cmd_id
 
 

@@ -9,10 +9,11 @@ is logged with what it missed, once an hour at most, so that a rotor that slips 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firmware_sim.firmware.alarm_table import Alarm
 from firmware_sim.firmware.draft import Draft
+from firmware_sim.firmware.durable import BolusRecord, Drive
 from firmware_sim.firmware.machine import Machine
 from firmware_sim.firmware.monitor import Monitor
 from itbpump.wire.messages import LogKind
@@ -94,7 +95,7 @@ class StallWatch:
         encoder = machine.hardware.encoder_pulses()
         moved = encoder != self._encoder
         self._encoder = encoder
-        if self._monitor.trips and Alarm.OVER_DELIVERY not in machine.panel.active:
+        if self._monitor.trips and (Alarm.OVER_DELIVERY not in machine.panel.active or _gives(machine)):
             return self._over_delivery
         missing = self._missing(machine)
         if moved and self._reported and Alarm.MOTOR_STALL in machine.panel.active:
@@ -139,7 +140,14 @@ class StallWatch:
         surplus = self._monitor.surplus
         self._monitor.forgive()
         draft.set(encoder_offset=draft.state.encoder_offset + self._missing(machine))
+        # Up already: a stopped pump may be primed all the same, and what comes too much then takes the drive away again.
+        draft.clear(Alarm.OVER_DELIVERY)
         draft.raise_alarm(Alarm.OVER_DELIVERY, surplus)
+
+
+def _gives(machine: Machine) -> bool:
+    """Whether anything is to flow."""
+    return machine.state.bolus.running or machine.state.drive is not Drive.NONE
 
 
 class _Shortfall:
@@ -148,14 +156,19 @@ class _Shortfall:
     def __init__(self) -> None:
         self.missed = 0
         self._since_ms: int | None = None
-        self._limit = 0
 
     def miss(self, machine: Machine, since_ms: int, pulses: int) -> bool:
         """Count `pulses` missed from `since_ms` on; whether a day's bearable share is used up."""
         if self._since_ms is None or machine.now_ms - self._since_ms >= _DAY_MS:
-            train = machine.delivery.phase
-            day = train.count_at(since_ms + _DAY_MS) - train.count_at(since_ms)
             self._since_ms, self.missed = since_ms, 0
-            self._limit = max(_LEAST_SHORTFALL, -(-day * machine.profile.under_delivery_permille // 1000))
         self.missed += pulses
-        return self.missed >= self._limit
+        limit = max(_LEAST_SHORTFALL, -(-_pulses_of_day(machine) * machine.profile.under_delivery_permille // 1000))
+        return self.missed >= limit
+
+
+def _pulses_of_day(machine: Machine) -> int:
+    """Pulses of the day from now on: of the therapy, and of the bolus over it while that runs, which says nothing of the rest of a day."""
+    under = replace(machine.state, bolus=BolusRecord())
+    units = machine.source_of(under, machine.pulses).volume_units(machine.now_ms, machine.now_ms + _DAY_MS)
+    bolus = machine.state.bolus
+    return units // machine.delivery.phase.pulse_units + (bolus.requested if bolus.running else 0)

@@ -83,7 +83,7 @@ class PumpHandshakes:
         entropy: Callable[[int], bytes],
         boot_epoch: int,
         versions: tuple[int, int],
-        emergency_ages_ms: tuple[int, ...],
+        emergency_ages_ms: Callable[[], tuple[int, ...]],
     ) -> None:
         self.budget = HandshakeBudget()
         self.spent_handshakes = 0
@@ -96,7 +96,7 @@ class PumpHandshakes:
         self._programmers: dict[bytes, _Programmer] = {}
         self._magnet_until_ms = -1
         self._emergencies_ms: list[int] = []
-        self._ages_ms = emergency_ages_ms
+        self._ages_ms: Callable[[], tuple[int, ...]] | None = emergency_ages_ms
 
     def magnet(self, held_ms: int, now_ms: int) -> bool:
         """A magnet was held for `held_ms`, ending now; whether an emergency session is now accepted."""
@@ -171,8 +171,9 @@ class PumpHandshakes:
         return (RefuseReason.BACKOFF, wait_ms) if wait_ms else None
 
     def _emergency_denial(self, now_ms: int) -> tuple[RefuseReason, int] | None:
-        if self._ages_ms:
-            self._emergencies_ms, self._ages_ms = [now_ms - age_ms for age_ms in self._ages_ms], ()
+        if self._ages_ms is not None:
+            # Asked now, not at the start: an hour may have passed since.
+            self._emergencies_ms, self._ages_ms = [now_ms - age_ms for age_ms in self._ages_ms()], None
         if now_ms >= self._magnet_until_ms:
             return RefuseReason.NO_MAGNET, 0
         recent = [t for t in self._emergencies_ms if now_ms - t < _HOUR_MS]

@@ -58,7 +58,7 @@ class _Session:
 
 class PumpLink:
     """One pump's link. `pump_id` is 8 bytes; `entropy(n)` gives n random bytes; `boot_epoch` rises with each reset.
-    `emergency_ages_ms`: how long before the start emergency sessions were opened that count for the limit of an hour."""
+    `emergency_ages_ms` tells, when asked, how long ago emergency sessions were opened that count for the limit of an hour."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class PumpLink:
         boot_epoch: int,
         versions: tuple[int, int] = (1, 1),
         *,
-        emergency_ages_ms: tuple[int, ...] = (),
+        emergency_ages_ms: Callable[[], tuple[int, ...]] = tuple,
     ) -> None:
         self.pump_id = pump_id
         self.dropped: dict[str, int] = {}

@@ -13,7 +13,7 @@ from firmware_sim.firmware.alarm_table import Alarm
 from firmware_sim.firmware.materialise import PulsePhase
 from firmware_sim.firmware.memory import Memory
 from firmware_sim.firmware.monitor import Unresponsive, Watchdog, WatchdogReset
-from itbpump.wire.messages import BolusState, GetStatus, LogKind, Outcome, RunState, StopTherapy
+from itbpump.wire.messages import BolusKind, BolusState, GetStatus, LogKind, Outcome, RunState, StopTherapy
 from tests.unit.firmware.rig import BASE, DAY, HOUR, KEEP, MINUTE, PROFILE, SERIAL, FakeHardware, ForeseeingHardware, P, Rig, result_of
 
 WATCHDOG = PROFILE.watchdog_ms
@@ -65,6 +65,22 @@ def test_a_motor_that_turns_while_the_pump_is_stopped_is_alarmed() -> None:
     assert rig.status().run_state is RunState.STOPPED
 
 
+@pytest.mark.sr("SR-29", "SR-31")
+def test_a_prime_that_runs_fast_is_stopped_also_where_the_alarm_of_an_earlier_surplus_is_up() -> None:
+    rig = running()
+    rig.hardware.made += 3
+    rig.advance(MINUTE)
+    rig.ask(StopTherapy(cmd_id=rig.next_id()))
+    assert (rig.alarms(), rig.status().run_state) == ({Alarm.OVER_DELIVERY}, RunState.STOPPED)
+    assert result_of(rig.bolus(600, 7_200, BolusKind.PRIME)).outcome is Outcome.APPLIED
+    rig.hardware.rate_ppm, commanded, made = 2_000_000, rig.hardware.commanded, rig.hardware.made
+    rig.advance(3 * HOUR)
+    assert (rig.hardware.commanded - commanded, rig.hardware.made - made) == (3, 6)
+    status = rig.status()
+    assert (status.run_state, status.flow_nL_per_day, status.bolus_state) == (RunState.STOPPED, 0, BolusState.INTERRUPTED)
+    assert rig.alarms() == {Alarm.OVER_DELIVERY}
+
+
 @pytest.mark.sr("SR-29")
 @pytest.mark.parametrize(("surplus", "alarmed"), [(2, False), (3, True)])
 def test_a_surplus_from_before_a_reset_is_not_forgotten_by_it(surplus: int, alarmed: bool) -> None:
@@ -105,6 +121,31 @@ def test_missed_pulses_are_alarmed_once_a_tenth_of_the_day_is_missed(rate_ppm: i
         assert day // 10 <= raised.b <= day // 10 + 10
         expected_ms = DAY * 100_000 // (1_000_000 - rate_ppm)
         assert abs(raised.uptime_ms - start - expected_ms) < HOUR
+
+
+@pytest.mark.sr("SR-30")
+def test_a_few_pulses_missed_in_a_bolus_are_no_tenth_of_the_day() -> None:
+    rig = running(flow_nL_per_day=200_000)
+    assert rig.firmware.patient_request(rig.now)
+    rig.advance(1_000)
+    rig.hardware.rate_ppm = 600_000
+    rig.advance(10 * MINUTE)
+    rig.hardware.rate_ppm = 1_000_000
+    rig.advance(DAY)
+    assert (rig.hardware.commanded - rig.hardware.made, rig.alarms()) == (4, set())
+
+
+@pytest.mark.sr("SR-30")
+def test_a_prime_does_not_make_the_rest_of_the_day_bear_more() -> None:
+    rig = running()
+    rig.bolus(600, 7_200, BolusKind.PRIME)
+    rig.advance(MINUTE)
+    rig.hardware.rate_ppm = 990_000
+    rig.advance(2 * HOUR)
+    assert rig.alarms() == set(), "a hundredth"
+    rig.hardware.rate_ppm = 800_000
+    rig.advance(15 * HOUR)
+    assert rig.alarms() == {Alarm.UNDER_DELIVERY}
 
 
 @pytest.mark.sr("SR-30", "SR-61")

@@ -17,12 +17,14 @@ from itbpump.wire.messages import (
     BolusState,
     CommandKind,
     CommandResult,
+    Error,
     ErrorCode,
     LogKind,
     MinimumRate,
     Mode,
     Outcome,
     QueryCommand,
+    Result,
     RunState,
     SetClock,
     StopTherapy,
@@ -221,6 +223,24 @@ def test_rings_without_a_result_tell_nothing() -> None:
     rig = restarted(rig, lost=SLOTS)
     assert (rig.info().last_cmd_id, known(rig, 1).outcome) == (0, Outcome.UNKNOWN_COMMAND)
     assert rig.firmware._machine.results.find(0, rig.firmware._machine.state.programmers[0], 1).verdict == Verdict.NEW
+
+
+@pytest.mark.sr("SR-42", "SR-44", "SR-59")
+@pytest.mark.parametrize("damaged", [0, 4, 5, 9, 15])
+def test_where_the_journal_and_a_result_are_lost_nothing_is_told_as_never_taken(damaged: int) -> None:
+    """A ring that has gone round: the result that is damaged says how many there were to nobody."""
+    rig = running()
+    for _ in range(20):
+        rig.ask(SetClock(cmd_id=rig.next_id(), wall_s=1_800_000_000))
+    taken = rig.info().last_cmd_id
+    rig.firmware.materialise(rig.now)
+    rig.memory.flip("results", damaged * 128 + 20, 0)
+    rig = restarted(rig, lost=SLOTS)
+    assert rig.info().last_cmd_id in (taken - 1, taken)
+    told = [rig.ask(QueryCommand(cmd_id=cmd_id)) for cmd_id in range(1, rig.info().last_cmd_id + 1)]
+    assert {error_of(reply) for reply in told if isinstance(reply, Error)} == {ErrorCode.TOO_OLD}
+    kept = [reply.result.outcome for reply in told if isinstance(reply, Result)]
+    assert kept == [Outcome.APPLIED] * 15
 
 
 # ------------------------------------------------------------------------------------------------ mass

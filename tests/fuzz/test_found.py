@@ -28,6 +28,7 @@ NO_PRESCRIPTIONS = {
     "tables nested without end": "a = " + "[" * 3_000,
     "inline tables nested without end": "a = " + "{a=" * 3_000,
     "a number of thousands of digits": "a = " + "9" * 5_000,
+    "a hexadecimal one": "schema = 0x" + "f" * 5_000,
     "a key of a hundred thousand parts": "a" + ".a" * 100_000 + " = 1",
     "a year from which dates leave the calendar": _dated("9999-12-31T10:00:00-05:00"),
     "the first year, east of Greenwich": _dated("0001-01-01T00:00:00+14:00"),

@@ -104,7 +104,10 @@ def main() -> int:
         clinic = swarm_run(options.seed, ACTS)
         _say(f"seed {options.seed}: {dict(clinic.counted)}, {clinic.world.trace_digest()}")
         return 0
-    told = replay(options.name, options.path)
+    try:
+        told = replay(options.name, options.path)
+    except ValueError:
+        parser.error(f"{options.path!r} is no path; one looks like '12:drop,40:torn 7'")
     _say(f"{told.word}: {told.outcome!r}\nsettled {told.settled or 'nothing'}, effect {told.effect}")
     for text in broken_text(told):
         _say(f"BROKEN {text}")

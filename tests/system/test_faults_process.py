@@ -51,7 +51,7 @@ def test_all_planned_faults_fired(tmp_path: Path) -> None:
     assert code == 0
     assert told["fired"] == [{"fault": 1, "id": "mechanical.stall", "at_ms": 7_200_000, "on": "time"}]
     assert "fault 1  mechanical.stall  at 2 h" in said
-    assert "All 1 planned faults have happened" in said
+    assert "The planned fault has happened, 1 time in all" in said
 
 
 @pytest.mark.e2e

@@ -223,10 +223,11 @@ class Injector:
     def _fire(self, planned: _Planned, on: str) -> None:
         fault, hands = planned.fault, self._hands
         values = Values(fault.values, self._plan.seed, planned.number, planned.times)
+        begun = None
         try:
             make = CONDITIONS.get(fault.id)
             if make is not None:
-                self._begin(planned, make(values))
+                begun = self._begin(planned, make(values))
             action = ACTIONS.get(fault.id)
             if action is not None:
                 off_ms = action(hands, values)
@@ -238,13 +239,17 @@ class Injector:
             self._note(planned, on)  # it happened, and nothing can be started from what it left
         except (PlantError, NotNow) as error:
             planned.refused = str(error)  # it cannot happen to this pump now; `require_all_fired` says so
+            if begun is not None:
+                self._endings = [ending for ending in self._endings if ending.active is not begun]
+                self._active = [one for one in self._active if one is not begun]
+                self._apply()
             if planned.number < 0:
                 raise
         else:
             self._note(planned, on)
         planned.look(self._plan.seed)
 
-    def _begin(self, planned: _Planned, condition: Condition) -> None:
+    def _begin(self, planned: _Planned, condition: Condition) -> _Active:
         # A noise that is drawn anew replaces what it was; everything else adds up.
         if planned.fault.id == "power.battery-noise":
             self._active = [one for one in self._active if one.number != planned.number]
@@ -254,6 +259,7 @@ class Injector:
         if planned.fault.for_ms is not None:
             self._endings.append(_Ending(self._hands.plant.now_ms + planned.fault.for_ms, planned.number, active))
         self._apply()
+        return active
 
     def _apply(self) -> None:
         """Make the pump be as all active conditions together say; what they leave alone stays as hands at the bench have set it."""

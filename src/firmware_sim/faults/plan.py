@@ -26,6 +26,7 @@ from firmware_sim.faults.errors import FaultError, PlanError
 from firmware_sim.faults.when import On, When
 from itbpump.wire.line import LineFaultError, Pacing
 from itbpump.wire.messages import Request
+from itbpump.wire.numbers import beyond_64_bits
 
 __all__ = ["BENCH_COMMANDS", "COMMANDS", "Fault", "FaultPlan", "load_plan", "parse_plan"]
 
@@ -97,6 +98,9 @@ def parse_plan(text: str) -> FaultPlan:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, tables nested without end
         raise PlanError("file", f"not TOML: {error}") from error
+    key = beyond_64_bits(document)
+    if key is not None:
+        raise PlanError(key, "a number beyond 64 bits; give a smaller one")
     _only("file", document, {"schema", "seed", "line", "fault"})
     if document.get("schema") != SCHEMA:
         raise PlanError("schema", f"is {document.get('schema')!r}, expected {SCHEMA!r}")

@@ -121,7 +121,11 @@ def _tell_what_fired(out: Output, pump: SimulatedPump) -> None:
         pump.faults.require_all_fired()
     except FaultsNotFired as error:
         raise CommandError(str(error)) from error
-    out.note(f"All {len(pump.faults.planned)} planned faults have happened, {len(fired):,} times in all.")
+    planned = [one for one in fired if one.number > 0]
+    count = len(pump.faults.planned)
+    all_of_them = "The planned fault has" if count == 1 else f"All {count} planned faults have"
+    by_hand = f"; {len(fired) - len(planned):,} more were made by hand" if len(fired) > len(planned) else ""
+    out.note(f"{all_of_them} happened, {len(planned):,} time{'s' if len(planned) != 1 else ''} in all{by_hand}.")
 
 
 def _tcp_link(address: str) -> TcpLink:
@@ -234,7 +238,8 @@ def _arguments(row: BenchCommand, texts: list[str]) -> dict[str, object]:
     for place, text in enumerate(texts):
         name, sign, value = text.partition("=")
         if not sign or name not in names:
-            if sign or place >= len(names):
+            # A fault's own arguments are NAME=VALUE in themselves: `faults mechanical.slip "percent=20, for=3h"`.
+            if (sign and names[place : place + 1] != ["with"]) or place >= len(names):
                 raise CommandError(f"{row.name} takes {', '.join(names) or 'no arguments'}; {text!r} is none of them", USAGE)
             name, value = names[place], text
         if name in given:

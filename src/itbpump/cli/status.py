@@ -86,7 +86,18 @@ def _alarm_rows(view: PumpView) -> list[tuple[str, str]]:
 def _delivering(view: PumpView) -> str:
     from itbpump.therapy_view import DeliveryView
 
-    return str(DeliveryView.from_status(view.status, view.info.pulse_volume_nL))
+    text = str(DeliveryView.from_status(view.status, view.info.pulse_volume_nL))
+    return f"{text} commanded, but {_STANDS}" if _stands(view) else text
+
+
+_STANDS = "the motor stands: nothing comes"
+
+
+def _stands(view: PumpView) -> bool:
+    """The pump has found its motor standing: what it commands and counts does not reach the patient."""
+    from itbpump.wire.messages import AlarmNumber
+
+    return any(alarm.alarm == AlarmNumber.MOTOR_STALL for alarm in view.status.alarms)
 
 
 def bolus_text(view: PumpView) -> str:
@@ -128,7 +139,8 @@ def _dose_rows(view: PumpView) -> list[tuple[str, str]]:
     from itbpump.quantity import Duration, Mass
 
     now = view.status
-    rows = [("Last 24 h", f"{Mass(now.mass_24h_ng).rounded()} given")]
+    given = "commanded, not all of it given" if _stands(view) else "given"
+    rows = [("Last 24 h", f"{Mass(now.mass_24h_ng).rounded()} {given}")]
     if view.therapy is not None and view.therapy.patient is not None:
         lockout = f", next possible in {Duration(now.lockout_left_ms)}" if now.lockout_left_ms else ""
         rows.append(("Patient bolus", f"{view.therapy.patient}"))

@@ -116,6 +116,7 @@ class ProgrammerLink:
         self._resend_ms = 0
         self._sent = 0
         self._deadline_ms = 0
+        self._unpaired: keys.Refusal | None = None
 
     # -------------------------------------------------------------------------------------------------- surface
     @property
@@ -174,7 +175,9 @@ class ProgrammerLink:
             self._machine.fire("expired")
             self._fail(SessionLost("the session is over (idle or 24 h old); connect again"))
         elif state in ("hello_sent", "confirm_sent", "awaiting"):
-            if now_ms >= self._deadline_ms:
+            if self._unpaired is not None and now_ms >= min(self._resend_ms, self._deadline_ms):
+                self._end_refused(self._unpaired)
+            elif now_ms >= self._deadline_ms:
                 self._give_up(now_ms)
             elif now_ms >= self._resend_ms:
                 self._machine.fire("timeout")
@@ -266,12 +269,17 @@ class ProgrammerLink:
                 self._machine.fire("other_version")
                 self._send_hello(now_ms)
                 return
-        if state in ("hello_sent", "confirm_sent"):
-            self._machine.fire("refused")
-            answer = self._handshake.answer if self._handshake else None
-            self._fail(refusal_error(refusal, self.versions, answer.pump_id if answer else b""))
+        if refusal.reason == RefuseReason.UNPAIRED and state == "hello_sent":
+            self._unpaired = refusal  # it may be meant for a stranger's hello: believed when no better answer comes in time
+        elif state in ("hello_sent", "confirm_sent") and refusal.reason != RefuseReason.UNPAIRED:
+            self._end_refused(refusal)
         else:
             self._drop("refuse")
+
+    def _end_refused(self, refusal: keys.Refusal) -> None:
+        self._machine.fire("refused")
+        answer = self._handshake.answer if self._handshake else None
+        self._fail(refusal_error(refusal, self.versions, answer.pump_id if answer else b""))
 
     # -------------------------------------------------------------------------------------------------- records
     def _take(self, body: bytes, now_ms: int) -> None:
@@ -355,6 +363,7 @@ class ProgrammerLink:
     # ---------------------------------------------------------------------------------------------------- pieces
     def _send(self, frame: bytes, now_ms: int) -> None:
         self._frame = frame
+        self._unpaired = None
         self._first_ms = now_ms
         self._sent = 1
         self._resend_ms = now_ms + self.pacing.timeout_ms

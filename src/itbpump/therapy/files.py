@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from itbpump.errors import PrescriptionError
 from itbpump.therapy.lines import Location, line_of, lines_of_keys
 from itbpump.therapy.models import SCHEMA, Continuous, Flex, MinimumRate, PeriodicBolus, Prescription, Stopped
+from itbpump.wire.numbers import beyond_64_bits
 
 __all__ = ["MAX_BYTES", "Problem", "Readable", "dump_prescription", "json_schema", "load_prescription", "prescription_json"]
 
@@ -78,6 +79,9 @@ def load_prescription(source: Readable | str, name: str = "") -> Prescription:
         raise PrescriptionError((Problem(name, line, "", f"not TOML: {error}{hint}"),)) from error
     except (ValueError, RecursionError) as error:  # an integer of thousands of digits; tables nested without end
         raise PrescriptionError((Problem(name, None, "", f"no prescription looks like this: {error}"),)) from error
+    key = beyond_64_bits(data)
+    if key is not None:
+        raise PrescriptionError((Problem(name, None, key, "a number beyond 64 bits; this is not a prescription"),))
     try:
         return Prescription.model_validate(data)
     except ValidationError as error:

@@ -141,10 +141,15 @@ class _Jsonl(_File):
         """Messages are opened here; keys are not written."""
 
 
+_KEY_LINE = b"itbp1-session "
+
+
 class _KeyLog(_File):
     def begin(self, line: Line) -> None:
-        torn = self.content()[-1:] not in (b"", b"\n")
-        self.append(b"\n" * torn)
+        content = self.content()
+        if self.path.suffix in _KINDS or not content.startswith(_KEY_LINE[: len(content)]):
+            raise RecordingFileError(self.path, "it is no key log; keys must never land in a recording", "name another file")
+        self.append(b"\n" * (content[-1:] not in (b"", b"\n")))
 
     def packet(self, number: int, packet: Packet, seen: list[Seen]) -> None:
         """Frames are no part of a key log."""

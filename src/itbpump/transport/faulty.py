@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from itbpump.transport.base import BadUrlError, PortClosedError, PortUnpluggedError, Transport, TransportError, require_wait
 from itbpump.wire.line import Frames, Harm, Line, LineFault, LineFaultError, Pacing, Way
+from itbpump.wire.numbers import beyond_64_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -210,6 +211,9 @@ def parse_plan(path: Path) -> Line:
         plan = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LineFaultError(f"the plan {path} cannot be read: {error}") from error
+    key = beyond_64_bits(plan)
+    if key is not None:
+        raise LineFaultError(f"{path}: {key} holds a number beyond 64 bits; give a smaller one")
     _require_keys(plan, ("schema", "seed", "pacing", "fault"), str(path))
     if plan.get("schema") != SCHEMA:
         raise LineFaultError(f'{path} is no plan of a line: it begins with schema = "{SCHEMA}"')

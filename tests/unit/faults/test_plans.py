@@ -316,3 +316,29 @@ def test_a_reset_in_a_pulse_is_in_the_pulse_named(phase: str, made: int, counted
     assert told is not None
     assert told.lifetime_pulses - pump.truth.made_pulses == counted - made
     assert told.doubt_pulses == doubt
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"schema = {hex(2**20_000)}",
+        HEAD + f"[line]\nbaud = {hex(2**20_000)}\n",
+        HEAD + f'[[fault]]\nid = "mechanical.stall"\nwhen = {{ on = "pulse", nth = {hex(2**20_000)} }}\n',
+        HEAD + f'[[fault]]\nid = "mechanical.slip"\npercent = {hex(2**20_000)}\nwhen = {{ on = "pulse", nth = 1 }}\n',
+    ],
+)
+def test_a_hexadecimal_number_without_end_is_refused_in_words(text: str) -> None:
+    with pytest.raises(PlanError, match="beyond 64 bits"):
+        parse_plan(text)
+
+
+def test_what_could_not_happen_leaves_nothing_behind() -> None:
+    pump = treated().pump
+    now_ms, charge = pump.plant.now_ms, pump.port.battery_permille()
+    outage = Fault("power.outage", When(On.TIME, nth=now_ms + HOUR_MS), {"off": "3h"})
+    sag = Fault("power.battery-sag", When(On.TIME, nth=now_ms + 2 * HOUR_MS), {"permille": 900})
+    pump.plan_faults(FaultPlan((outage, sag)))
+    pump.advance(6 * HOUR_MS)
+    assert [one.id for one in pump.faults.fired] == ["power.outage"]
+    assert pump.faults.active == ()
+    assert pump.port.battery_permille() >= charge - 1

@@ -208,18 +208,6 @@ def test_a_journal_lost_leaves_the_command_ids_to_the_ring() -> None:
     assert [result.cmd_id for result in kept] == [cmd_id * 3 for cmd_id in range(19, 3, -1)]
 
 
-@pytest.mark.sr("SR-42", "SR-44")
-def test_stops_push_out_no_dose_that_is_not_confirmed_be_it_a_refused_one() -> None:
-    rig = Rig()
-    rig.configure()
-    refused = result_of(rig.commit(PAYLOAD, CommandKind.CONFIGURE, base=rig.status().revision + 7))
-    assert refused.outcome is Outcome.REFUSED
-    for _ in range(30):
-        rig.ask(StopTherapy(cmd_id=rig.next_id()))
-    for cmd_id, outcome in ((1, Outcome.APPLIED), (refused.cmd_id, Outcome.REFUSED)):
-        assert result_of(rig.ask(QueryCommand(cmd_id=cmd_id))).outcome is outcome
-
-
 # ------------------------------------------------------------------------------------------------ staging
 def fragment(offset: int, end: int, cmd_id: int = 1, **changes: object) -> Stage:
     stage = Stage(

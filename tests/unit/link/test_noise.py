@@ -307,3 +307,32 @@ def test_nothing_is_resent_before_it_is_due() -> None:
     assert pair.programmer.transmit() == b""
     pair.programmer.tick(due)
     assert pair.programmer.transmit() != b""
+
+
+@pytest.mark.sr("SR-62", "SR-64")
+@pytest.mark.parametrize("record", [0, 1])
+def test_a_strangers_hello_on_the_line_does_not_make_a_paired_programmer_unpaired(record: int) -> None:
+    pair = Pair()
+    sent = 0
+
+    def beside_a_stranger(data: bytes) -> list[bytes]:
+        nonlocal sent
+        sent += 1
+        stranger = encode_frame(clear_body(RecordType.HELLO, keys.encode_h1(1, SUITE, b"STRANGER", bytes(16))))
+        return [stranger, data] if sent == record + 1 else [data]
+
+    pair.to_pump = beside_a_stranger
+    pair.open()
+    pair.pass_time(10_000)
+    assert pair.of(SessionOpen)
+    assert not pair.of(Failed)
+
+
+@pytest.mark.sr("SR-62")
+def test_a_programmer_that_is_not_paired_is_told_so_within_a_resend() -> None:
+    pair = Pair()
+    stranger = pair.new_programmer(b"STRANGER")
+    pair.open(stranger)
+    pair.pass_time(2_000, stranger)
+    (failed,) = pair.of(Failed)
+    assert "does not know this programmer" in str(failed.error)  # type: ignore[attr-defined]

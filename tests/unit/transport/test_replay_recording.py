@@ -293,3 +293,13 @@ def test_a_key_log_in_the_place_of_a_recording_is_told(tmp_path: Path) -> None:
     recording(tmp_path, keylog=path).close()
     with pytest.raises(RecordingError, match="no pcapng"):
         decode(path.read_bytes())
+
+
+@pytest.mark.parametrize("name", ["visit.pcapng", "new.pcapng", "new.jsonl", "notes.txt"])
+def test_keys_never_go_into_a_recording_or_a_foreign_file(tmp_path: Path, name: str) -> None:
+    recording(tmp_path).close()
+    (tmp_path / "notes.txt").write_text("something else\n", "utf-8")
+    before = (tmp_path / name).read_bytes() if (tmp_path / name).exists() else b""
+    with pytest.raises(RecordingFileError, match="no key log"):
+        connect(SIM, keylog=tmp_path / name)
+    assert ((tmp_path / name).read_bytes() if (tmp_path / name).exists() else b"") == before

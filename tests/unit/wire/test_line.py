@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 
@@ -15,6 +16,7 @@ from itbpump.wire.frame import FrameSplitter, encode_frame
 from itbpump.wire.line import HOLD_MS, FaultsNeverFired, Fired, Frames, Harm, Line, LineFault, LineFaultError, Pacing, Way
 from itbpump.wire.line_harms import half_speed
 from itbpump.wire.messages import SUITE, RecordType
+from itbpump.wire.numbers import beyond_64_bits
 from itbpump.wire.record import clear_body
 
 UP, DOWN = Way.TO_PUMP, Way.TO_HOST
@@ -493,3 +495,13 @@ def test_of_20_000_frames_at_one_percent_of_bad_bytes_no_sound_one_is_lost_and_n
     assert all(body[4:] == bytes(int.from_bytes(body[:4], "big") * place % 256 for place in range(22)) for body in taken)
     bad_bytes = sum(fired.harm is Harm.BURST for fired in line.fired)
     assert 0.009 * frames * size < bad_bytes < 0.011 * frames * size
+
+
+@pytest.mark.parametrize("document", ["a = 1", "a = [1, {b = -9223372036854775808}]", "[x]\ny = 9223372036854775807"])
+def test_numbers_of_64_bits_are_taken(document: str) -> None:
+    assert beyond_64_bits(tomllib.loads(document)) is None
+
+
+@pytest.mark.parametrize(("document", "key"), [(f"a = {hex(2**63)}", "a"), (f"[x]\ny = [1, {{z = {hex(2**20_000)}}}]", "z")])
+def test_larger_numbers_are_told_by_their_key(document: str, key: str) -> None:
+    assert beyond_64_bits(tomllib.loads(document)) == key

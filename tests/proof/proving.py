@@ -189,7 +189,7 @@ def caught_by(mutant: Mutant) -> tuple[int, Counter[str]]:
     runs, rules = 0, Counter[str]()
     for name in mutant.scenarios:
         with mutant.broken():
-            leaves = explore(name, 1, coarse=True)
+            leaves = explore(name, 1, coarse=True, thorough=True)
         runs += len(leaves)
         rules.update(text.partition(":")[0] for leaf in leaves for text in leaf.broken)
         if rules:

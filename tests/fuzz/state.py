@@ -12,12 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast
 
+from firmware_sim.device import SimulatedPump
 from firmware_sim.endpoints.opening import load_pump
 from firmware_sim.state_file import MAGIC, STATE_VERSION, StateFile, StateFileError, decode_state, encode_state
 from tests.fuzz.harness import Chunk, Harness, chunks_of, mutate_chunks
 from tests.fuzz.pumps import CONFIGURATION, DAY_MS, Session, Watch, template
 
-__all__ = ["STATE", "behind_a_header"]
+__all__ = ["STATE", "behind_a_header", "patched", "started"]
 
 _PATH = Path("fuzz.pump")
 
@@ -40,6 +41,24 @@ def behind_a_header(payload: bytes) -> bytes:
     return MAGIC + f"{STATE_VERSION} bytes={len(payload)} sha256={digest}\n".encode() + payload
 
 
+def started(content: bytes) -> SimulatedPump:
+    """The pump of a file of this content. Raises StateFileError."""
+    return load_pump(cast("StateFile", _File(content)), entropy=bytes)
+
+
+def patched(data: bytes) -> bytes:
+    """The file of a sound pump with this JSON merge patch on its state; what is no patch becomes the state itself."""
+    try:
+        patch = json.loads(data)
+    except (ValueError, RecursionError):
+        return behind_a_header(data)
+    sound = json.loads(encode_state(template()).partition(b"\n")[2])
+    try:
+        return behind_a_header(json.dumps(_merged(sound, patch)).encode())
+    except RecursionError:
+        return behind_a_header(data)
+
+
 def _opens(content: bytes) -> None:
     """The file gives a state that is written as it was read, or the documented error; a pump that starts lives within its limits."""
     try:
@@ -49,7 +68,7 @@ def _opens(content: bytes) -> None:
         return
     assert decode_state(encode_state(state)) == state, "what is written is not what was read"
     try:
-        pump = load_pump(cast("StateFile", _File(content)), entropy=bytes)
+        pump = started(content)
     except StateFileError as error:
         _said(error)
         return
@@ -86,19 +105,7 @@ def _own_state(data: bytes) -> bytes:
     return behind_a_header(data)
 
 
-def _patched(data: bytes) -> bytes:
-    try:
-        patch = json.loads(data)
-    except (ValueError, RecursionError):
-        return behind_a_header(data)
-    sound = json.loads(encode_state(template()).partition(b"\n")[2])
-    try:
-        return behind_a_header(json.dumps(_merged(sound, patch)).encode())
-    except RecursionError:
-        return behind_a_header(data)
-
-
-OPS: Final[tuple[Callable[[bytes], bytes], ...]] = (_whole_file, _own_state, _patched)
+OPS: Final[tuple[Callable[[bytes], bytes], ...]] = (_whole_file, _own_state, patched)
 
 
 def run_state(data: bytes) -> None:

@@ -13,10 +13,8 @@ from firmware_sim.faults.plan import parse_plan
 from firmware_sim.state_file import StateFileError, decode_state
 from itbpump.errors import PrescriptionError
 from itbpump.therapy import load_prescription
-from tests.fuzz.harness import joined
 from tests.fuzz.prescription import EXAMPLES
-from tests.fuzz.registry import harness
-from tests.fuzz.state import behind_a_header
+from tests.fuzz.state import behind_a_header, patched, started
 
 
 def _dated(as_of: str) -> str:
@@ -59,4 +57,5 @@ def test_state_that_could_not_be_saved_again_is_not_read(payload: bytes) -> None
     ids=str,
 )
 def test_pump_of_foreign_figures_is_refused_by_name(patch: dict[str, object]) -> None:
-    harness("state").run(joined([(2, json.dumps(patch).encode())]))
+    with pytest.raises(StateFileError, match="now_ms" if "plant" in patch else next(iter(patch))):
+        started(patched(json.dumps(patch).encode()))

@@ -192,3 +192,6 @@ def test_hours_after_a_reset_the_emergency_sessions_before_it_keep_nobody_out() 
     scene.pass_ms(6 * HOUR_MS)  # nobody has spoken to it meanwhile
     scene.pump.magnet(10_000, scene.link_ms)
     scene.open(scene.programmer(EMERGENCY, seed=99))
+    session = scene.pump.link.session
+    assert session is not None
+    assert session.programmer_id == EMERGENCY

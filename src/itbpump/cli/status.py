@@ -87,10 +87,7 @@ def _delivering(view: PumpView) -> str:
     from itbpump.therapy_view import DeliveryView
 
     text = str(DeliveryView.from_status(view.status, view.info.pulse_volume_nL))
-    return f"{text} commanded, but {_STANDS}" if _stands(view) else text
-
-
-_STANDS = "the motor stands: nothing comes"
+    return f"{text} commanded, but the motor stands: nothing comes" if _stands(view) else text
 
 
 def _stands(view: PumpView) -> bool:

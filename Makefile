@@ -45,7 +45,7 @@ kills: $(STAMP) ## kill -9 of a pump process on a pty at random moments (KILLS=1
 	@ITBPUMP_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -n $(WORKERS) tests/e2e/test_kill.py -k many_kills
 
 fuzz: $(STAMP) ## coverage-guided fuzzing of every reader of foreign bytes (SECONDS=60 in all)
-	@$(BIN)/python scripts/fuzz.py $(or $(SECONDS),60)
+	@$(BIN)/python scripts/fuzz.py $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 check: $(STAMP) ## lint, format, types, import contracts, generated files up to date, secrets, audit of what is installed
 	@$(BIN)/ruff check .

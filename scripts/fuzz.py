@@ -4,6 +4,7 @@ SECONDS is the time of the whole run, shared out over the harnesses, two of whic
 Prints for each harness the executions, the coverage (atheris edges), the corpus and the memory at start and end. Exit 1 for a crash, a
 hang (20 s for one input) or growth: the input is kept and the command that replays it is printed.
 
+    --seed N     start the random mutations from N, so that a run can be had again (CI does; a search for the new should not)
     --minimise   afterwards make the committed corpus anew: the few inputs that reach most of what all found ones reach
     --plant NAME of `tests/fuzz/planted.py`: break the product first; then finding it is what exits 0
 
@@ -13,6 +14,7 @@ Finds are kept in build/fuzz/HARNESS and used again by the next run. Needs ather
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import importlib.util
 import os
@@ -158,9 +160,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("seconds", type=int, help="of the whole run; of every harness with --each")
     parser.add_argument("harness", nargs="*", choices=[*HARNESSES, []], help="default: all")
     parser.add_argument("--each", action="store_true", help="SECONDS for every harness")
+    parser.add_argument("--seed", type=int, default=None, help="the same mutations again")
     parser.add_argument("--minimise", action="store_true", help="make the committed corpus anew afterwards")
     parser.add_argument("--plant", choices=sorted(PLANTED), default="", help="break the product on purpose; must be found")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def main() -> int:
@@ -172,13 +175,14 @@ def main() -> int:
     if arguments.plant:
         return _planted(arguments.plant, arguments.seconds)
     names = arguments.harness or list(HARNESSES)
+    options = [] if arguments.seed is None else [f"-seed={arguments.seed}"]
     share = arguments.seconds if arguments.each else max(1, arguments.seconds * min(_WORKERS, len(names)) // len(names))
     print(f"{len(names)} harnesses, {share} s each, {_WORKERS} at a time")
     print(f"{'harness':<13} {'executions':>10} {'edges':>7} {'features':>8} {'corpus':>6} {'MB':>6} {'to MB':>6} {'findings':>8}")
     bad: list[Run] = []
     total = 0
     with ThreadPoolExecutor(_WORKERS) as pool:
-        for run in pool.map(lambda name: fuzz(name, share), names):
+        for run in pool.map(lambda name: fuzz(name, share, options=options), names):
             total += run.executions
             print(run.line(), flush=True)
             if run.code or run.growth_mb > _GROWTH_MB or not run.coverage:
@@ -207,6 +211,8 @@ def _tell(run: Run) -> None:
         print(f"{run.name}: memory grew by {run.growth_mb} MB in the second half of the run (allowed: {_GROWTH_MB}); log: {log}")
     for path in run.crashes:
         print(f"{run.name}: {path}\n  replay: PYTHONPATH=src:. python -m tests.fuzz.run {run.name} {path}")
+        if path != log and path.stat().st_size <= _LARGEST_FILE_BYTES:  # where the machine is gone by the time somebody reads this
+            print(f"  input, base64: {base64.b64encode(path.read_bytes()).decode('ascii')}")
 
 
 if __name__ == "__main__":

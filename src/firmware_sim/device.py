@@ -393,8 +393,7 @@ class SimulatedPump:
         pump._lose_power()
         pump._memory = memory
         pump.plant = Plant.restore(pump.profile.plant, cast("dict[str, object]", state["plant"]))
-        pump.port = Port(pump.plant)
-        pump.port.offset_ms = cast("int", state["clock_offset_ms"])
+        pump.port = Port(pump.plant, cast("int", state["clock_offset_ms"]))
         if state["powered"]:
             pump.power_on()
         return pump

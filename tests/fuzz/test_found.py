@@ -53,7 +53,16 @@ def test_state_that_could_not_be_saved_again_is_not_read(payload: bytes) -> None
 
 @pytest.mark.parametrize(
     "patch",
-    [{"profile": 0}, {"serial": []}, {"seed": None}, {"powered": 1}, {"plant": {"now_ms": 1 << 64}}, {"clock_offset_ms": "1"}],
+    [
+        {"profile": 0},
+        {"serial": []},
+        {"seed": None},
+        {"powered": 1},
+        {"plant": {"now_ms": 1 << 64}},
+        {"clock_offset_ms": "1"},
+        {"clock_offset_ms": 1 << 64},
+        {"clock_offset_ms": -(1 << 64)},
+    ],
     ids=str,
 )
 def test_pump_of_foreign_figures_is_refused_by_name(patch: dict[str, object]) -> None:

@@ -6,10 +6,15 @@ a clock that is off by part of a ms.
 
 from __future__ import annotations
 
+from typing import Final
+
 from firmware_sim.plant.plant import Plant
 from firmware_sim.port import PulseTrain
 
 __all__ = ["Port", "ShiftedTrain"]
+
+_LATEST_MS: Final = (1 << 53) - 1
+"""285,000 years, the plant's own bound; a later uptime fits no record of the pump."""
 
 
 class ShiftedTrain:
@@ -35,11 +40,16 @@ class ShiftedTrain:
 
 
 class Port:
-    """`firmware_sim.port.Hardware` on a plant. Change its fields only through `injector`, between two drives."""
+    """`firmware_sim.port.Hardware` on a plant. Change its fields only through `injector`, between two drives.
 
-    def __init__(self, plant: Plant) -> None:
+    offset_ms: how far the pump's clock is ahead of the plant's; ValueError for one that makes it negative or endless.
+    """
+
+    def __init__(self, plant: Plant, offset_ms: int = 0) -> None:
+        if not 0 <= plant.now_ms + offset_ms <= _LATEST_MS:
+            raise ValueError(f"clock_offset_ms: a clock {offset_ms} ms ahead of the true time")
         self.plant = plant
-        self.offset_ms = 0
+        self.offset_ms = offset_ms
         self.battery_offset = 0
         self.battery_stuck: int | None = None
         self._shifted: tuple[PulseTrain, int, ShiftedTrain] | None = None

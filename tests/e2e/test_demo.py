@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from itbpump.cli import demo
 from itbpump.cli.guard import CommandError
-from itbpump.cli.layout import WIDTH
 from itbpump.cli.main import app
+from itbpump.wording.layout import WIDTH
 from tests.unit.cli.ismp import faults
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"

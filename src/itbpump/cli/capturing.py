@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from itbpump.cli.guard import USAGE, CommandError, Output
-from itbpump.cli.layout import laid_out, wrapped
+from itbpump.wording.layout import laid_out, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from itbpump.cli.days import WEEK_MS, day_gap_s, gap_text, host_week_ms, offset_text, week_text
 from itbpump.cli.guard import USAGE, CommandError, Output
-from itbpump.cli.layout import row
 from itbpump.cli.libraries import ClinicLibrary, library_for
 from itbpump.cli.outcomes import outcome_json, require_applied
 from itbpump.cli.pumps import opened
-from itbpump.cli.pumpview import PumpView, read_view
 from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, decided_json, pass_review, show_review
 from itbpump.cli.statusdata import status_json
+from itbpump.wording.days import WEEK_MS, day_gap_s, gap_text, host_week_ms, offset_text, week_text
+from itbpump.wording.layout import row
+from itbpump.wording.pumpview import PumpView, read_view
 
 if TYPE_CHECKING:
     from itbpump.configuration import PresentPump
@@ -71,7 +71,7 @@ def _day_gap_s(view: PumpView) -> int | None:
 
 
 def _clock_lines(view: PumpView) -> list[str]:
-    from itbpump.cli.words import wall_text
+    from itbpump.wording.words import wall_text
 
     status, gap, label_gap = view.status, _day_gap_s(view), view.gap_s
     lines = [

@@ -140,15 +140,15 @@ class _Demo:
         self._tell(f"pump {pump_id.decode('ascii')} and programmer {self.state.programmer_id.hex()} share a key")
 
     def _look(self, line: Pump) -> None:
-        from itbpump.cli.pumpview import read_view
-        from itbpump.cli.status import status_lines
+        from itbpump.wording.pumpview import read_view
+        from itbpump.wording.status import status_lines
 
         self._step("3. Reading the pump, over pyserial at 115200 baud")
         self._tell(*status_lines(read_view(line)))
 
     def _program(self, line: Pump, rx: Prescription) -> None:
-        from itbpump.cli.reviewing import review_lines
         from itbpump.safety import decide, review
+        from itbpump.wording.review import review_lines
 
         self._step("4. Programming: review, stage, read back, commit, prove")
         self._tell(f"The prescription: {EXAMPLE}")
@@ -163,10 +163,10 @@ class _Demo:
         self.figures["mean_daily_dose"] = found.proposed["daily_dose"]["mean"]
 
     def _bolus(self, line: Pump) -> None:
-        from itbpump.cli.doses import given_text
         from itbpump.quantity import Duration, Mass
         from itbpump.safety import review_bolus
         from itbpump.wire.messages import BolusState
+        from itbpump.wording.status import given_text
 
         dose, over = Mass.parse("25 mcg"), Duration.of_minutes(BOLUS_MIN)
         self._step(f"5. After 36 h a bolus of {dose} over {over}, followed by the pump's counter")
@@ -188,8 +188,8 @@ class _Demo:
         self.figures["bolus_pulses"] = {"asked": asked, "given": now.bolus_delivered}
 
     def _weeks(self, line: Pump, start: Status) -> None:
-        from itbpump.cli.pumpview import read_view
-        from itbpump.cli.status import status_lines
+        from itbpump.wording.pumpview import read_view
+        from itbpump.wording.status import status_lines
 
         self._step(f"6. {WEEKS} weeks pass")
         self._advance(f"{WEEKS * 7}d")
@@ -212,8 +212,9 @@ class _Demo:
         self._check("the motor made every pulse the pump counts", truth["encoder_pulses"] == now.lifetime_pulses)
 
     def _refill(self, line: Pump) -> None:
-        from itbpump.cli.refilling import refill_json, refill_lines
+        from itbpump.cli.refilling import refill_json
         from itbpump.quantity import Volume
+        from itbpump.wording.refilling import refill_lines
 
         self._step("7. Refill: a needle empties and fills the reservoir, then the pump is told")
         believed, truth = line.status().reservoir_nL, self._truth()["reservoir_nL"]
@@ -227,8 +228,8 @@ class _Demo:
         self.figures["refill"] = {**refill_json(plan), "believed": Volume(believed).json(), "true": Volume(truth).json()}
 
     def _balance(self, line: Pump) -> None:
-        from itbpump.cli.records import log_lines
         from itbpump.quantity import Volume
+        from itbpump.wording.log import log_lines
 
         self._step("8. The balance")
         now, truth = line.status(), self._truth()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from itbpump.cli.beside import pump_heading
 from itbpump.cli.guard import FAILED, USAGE, CommandError, Output
 from itbpump.cli.libraries import ClinicLibrary, indication_of, library_for
 from itbpump.cli.outcomes import outcome_json, require_applied
@@ -16,6 +15,8 @@ from itbpump.cli.patients import Age, Indication, PatientFile, read_patient
 from itbpump.cli.programming import Json, require_model
 from itbpump.cli.pumps import opened
 from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, decided_json, pass_review, show_others, show_review
+from itbpump.wording.beside import pump_heading
+from itbpump.wording.status import given_text
 
 if TYPE_CHECKING:
     from itbpump.drugs import DrugLibrary
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from itbpump.therapy import Prescription
     from itbpump.wire.messages import Status
 
-__all__ = ["bolus", "follow", "given_text", "prime", "stop"]
+__all__ = ["bolus", "follow", "prime", "stop"]
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="The pump.")]
 Over = Annotated[str, typer.Option(metavar="TIME", help='How long it takes, such as "10m" or "1h30m".')]
@@ -243,19 +244,6 @@ def follow(line: Pump, *, progress: bool, url: str, data: dict[str, Any]) -> Sta
     finally:
         if progress:
             typer.echo("", err=True)
-
-
-def given_text(now: Status, line: Pump) -> str:
-    """`25 mcg of 25 mcg, 25 of 25 pulses, done`; for a prime in mL."""
-    from itbpump.quantity import Concentration, Volume, mass_of_pulses
-    from itbpump.wire.messages import BolusKind
-
-    pulse_nL, concentration = line.info.pulse_volume_nL, Concentration(now.concentration_ng_per_mL)
-    if now.bolus_kind is BolusKind.PRIME:
-        given, asked = str(Volume(now.bolus_delivered * pulse_nL)), str(Volume(now.bolus_requested * pulse_nL))
-    else:
-        given, asked = (str(mass_of_pulses(count, concentration, pulse_nL)) for count in (now.bolus_delivered, now.bolus_requested))
-    return f"{given} of {asked}, {now.bolus_delivered:,} of {now.bolus_requested:,} pulses, {now.bolus_state.name.lower()}"
 
 
 def _given_json(now: Status) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from itbpump.cli.beside import dates_of_pump
 from itbpump.cli.guard import USAGE, CommandError, Output
 from itbpump.cli.libraries import ClinicLibrary, library_for
 from itbpump.cli.pumps import opened
+from itbpump.wording.beside import dates_of_pump
 
 if TYPE_CHECKING:
     from itbpump.forecast import Forecast

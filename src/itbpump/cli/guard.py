@@ -16,8 +16,9 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from itbpump.cli.layout import laid_out
 from itbpump.errors import ConfigurationError, InputError, ItbPumpError, LibraryError
+from itbpump.wording.layout import laid_out
+from itbpump.wording.outcomes import unknown_text
 
 __all__ = [
     "FAILED",
@@ -31,7 +32,6 @@ __all__ = [
     "GuardedCommand",
     "Output",
     "exit_code",
-    "unknown_text",
 ]
 
 FINE, FAILED, USAGE, NEEDS_OVERRIDE, HARD_LIMIT, UNKNOWN = range(6)
@@ -135,17 +135,6 @@ def _interrupted(error: KeyboardInterrupt, url: str) -> CommandError | None:
     done = "applied" if isinstance(error.outcome, Applied) else "not applied"
     text = f"interrupted: command {error.cmd_id}, {error.what}, was {done}; the pump was not read again; read it: itbpump status {url}"
     return CommandError(text, FAILED, {"outcome": done, "command": error.cmd_id, "what": error.what})
-
-
-def unknown_text(what: str, cmd_id: int, cause: str, url: str) -> str:
-    """What to tell when nobody knows whether the pump obeyed."""
-    return (
-        f"OUTCOME UNKNOWN of command {cmd_id}: {what}\n"
-        f"  known:   it was sent, and no proof of its outcome came back ({cause})\n"
-        "  unknown: whether the pump carried it out; neither guess is the safe one\n"
-        "  blocked: nothing but a stop is sent from here to this pump; reading is possible\n"
-        f"  to do:   watch the patient, restore the line, then ask the pump: itbpump reconcile {url}"
-    )
 
 
 def _with_action(error: Exception) -> str:

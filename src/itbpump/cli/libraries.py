@@ -7,9 +7,8 @@ Not here: what a file may say (`itbpump.drugs.overlay`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,9 +17,8 @@ from itbpump.cli.guard import USAGE, CommandError
 if TYPE_CHECKING:
     from itbpump.drugs import DrugLibrary
 
-__all__ = ["ClinicLibrary", "default_folder", "indication_of", "library_for", "library_lines"]
+__all__ = ["ClinicLibrary", "default_folder", "indication_of", "library_for"]
 
-_HASH_SHOWN = 12
 
 ClinicLibrary = Annotated[
     Path | None,
@@ -82,12 +80,3 @@ def indication_of(library: DrugLibrary, wanted: str | None) -> str | None:
     if wanted is not None and wanted not in library.indications:
         raise CommandError(f"--indication {wanted!r}: for {library.name} write {' or '.join(library.indications)}", USAGE)
     return wanted
-
-
-def library_lines(library: Mapping[str, Any]) -> list[str]:
-    """Name, version and hash of what a review was made by, and of the clinic's file; from the review's own record."""
-    lines = [f"Library: {library['name']}, version {library['version']}, {library['sha256'][:_HASH_SHOWN]}"]
-    clinic = library.get("clinic")
-    if clinic is None:
-        return [f"{lines[0]}, without a clinic's file"]
-    return [*lines, f"Clinic:  {clinic['id']}, version {clinic['version']}, {clinic['sha256'][:_HASH_SHOWN]}"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from itbpump.cli.guard import FAILED, UNKNOWN, CommandError, Output, exit_code, unknown_text
+from itbpump.cli.guard import FAILED, UNKNOWN, CommandError, Output, exit_code
+from itbpump.wording.outcomes import disproof_text, proof_words, unknown_text
 
 if TYPE_CHECKING:
-    from itbpump.outcome import Applied, Outcome, Proof
+    from itbpump.outcome import Applied, Outcome
 
-__all__ = ["outcome_json", "require_applied", "unknown_text"]
+__all__ = ["outcome_json", "require_applied"]
 
 
 def require_applied(out: Output, outcome: Outcome, url: str, data: Mapping[str, Any] | None = None, *, proven: bool = True) -> Applied:
@@ -39,23 +40,9 @@ def require_applied(out: Output, outcome: Outcome, url: str, data: Mapping[str, 
             form,
         )
     if not outcome.proof.holds:
-        raise CommandError(_disproof(outcome.proof, url), FAILED, form)
-    out.say(f"Applied as command {outcome.cmd_id}. The pump was read again: {_proof_words(outcome.proof)}.")
+        raise CommandError(disproof_text(outcome.proof, url), FAILED, form)
+    out.say(f"Applied as command {outcome.cmd_id}. The pump was read again: {proof_words(outcome.proof)}.")
     return outcome
-
-
-def _proof_words(proof: Proof) -> str:
-    return ", ".join(name for name, _, _ in proof.checks) + " agree with what was sent"
-
-
-def _disproof(proof: Proof, url: str) -> str:
-    wrong = "\n".join(f"  {name}: meant {_short(meant)}, the pump says {_short(found)}" for name, meant, found in proof.failures)
-    return f"the pump took the command but does not run what was meant:\n{wrong}\nthe therapy is not proven; read it: itbpump status {url}"
-
-
-def _short(value: object) -> str:
-    text = getattr(value, "name", None) or str(value)
-    return text if len(text) <= 80 else f"{text[:77]}…"
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from itbpump.cli.guard import FAILED, HARD_LIMIT, USAGE, CommandError, GuardedCommand, Output
-from itbpump.cli.libraries import ClinicLibrary, library_for, library_lines
+from itbpump.cli.libraries import ClinicLibrary, library_for
 from itbpump.cli.reviewing import Overrides, read_overrides
+from itbpump.wording.review import library_lines
 
 if TYPE_CHECKING:
     from itbpump.plan import Plan, Rinse

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from itbpump.cli.beside import pump_heading
 from itbpump.cli.guard import USAGE, CommandError, Output
 from itbpump.cli.libraries import ClinicLibrary, library_for
 from itbpump.cli.outcomes import outcome_json, require_applied
 from itbpump.cli.pumps import opened
 from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, decided_json, pass_review, show_others, show_review
+from itbpump.wording.beside import pump_heading
 
 if TYPE_CHECKING:
     from itbpump.present import PresentPump

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from itbpump.hoststate import HostState, Intent
     from itbpump.pump import Pump
 
-__all__ = ["keeps_state", "open_commands", "opened", "require_settled", "who"]
+__all__ = ["keeps_state", "open_commands", "opened", "require_settled"]
 
 
 def keeps_state(url: str) -> bool:
@@ -60,10 +60,3 @@ def open_commands(pump: Pump) -> list[Intent]:
         return state.unsettled(pump.key)
     finally:
         state.close()
-
-
-def who(programmer: bytes, pump: Pump) -> str:
-    """A programmer's id in words."""
-    if not any(programmer):
-        return "nobody"
-    return "this companion" if programmer == pump.session.link.programmer_id else f"programmer {programmer.hex()}"

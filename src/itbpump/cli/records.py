@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from itbpump.cli.guard import UNKNOWN, USAGE, CommandError, Output
-from itbpump.cli.layout import WIDTH, columns
 from itbpump.cli.outcomes import outcome_json, require_applied
 from itbpump.cli.pumps import opened
+from itbpump.wording.log import is_wanted, kind_names, log_lines
+from itbpump.wording.outcomes import BY_HAND, answer_text, still_open_text
 
 if TYPE_CHECKING:
     from itbpump.commands import Settled
     from itbpump.hoststate import Intent
-    from itbpump.outcome import Outcome
     from itbpump.pump import Pump
     from itbpump.wire.messages import LogEntry
 
-__all__ = ["alarm_test", "log", "log_lines", "reconcile"]
+__all__ = ["alarm_test", "log", "reconcile"]
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="The pump.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
-BY_HAND = (
-    "Settling by hand takes your word in place of the pump's, and dosing becomes possible on it. Read the pump's log (itbpump log), its "
-    "counters (itbpump status) and the volume in the reservoir first: too much stops breathing, a missed dose brings withdrawal."
-)
 
 
 # ------------------------------------------------------------------------------------------------ log
-def _kind_names() -> list[str]:
-    """Groups and kinds of log entries, as `--kind` takes them."""
-    from itbpump.cli.words import log_groups
-    from itbpump.wire.messages import LogKind
-
-    return [*log_groups(), *(kind.name.lower().replace("_", "-") for kind in LogKind)]
 
 
 def log(
@@ -45,7 +34,7 @@ def log(
     kind: Annotated[
         list[str] | None,
         typer.Option(
-            "--kind", metavar="KIND", help="Only these: therapy, alarm, session, pump, or a kind. Repeatable.", autocompletion=_kind_names
+            "--kind", metavar="KIND", help="Only these: therapy, alarm, session, pump, or a kind. Repeatable.", autocompletion=kind_names
         ),
     ] = None,
     decisions: Annotated[
@@ -54,7 +43,7 @@ def log(
     as_json: Json = False,
 ) -> None:
     """Show the pump's event log in words, the newest entry first; as data the oldest first."""
-    from itbpump.cli.decisions import decision_lines, decisions_json
+    from itbpump.wording.decisions import decision_lines, decisions_json
 
     out = Output(as_json)
     if decisions:
@@ -65,7 +54,7 @@ def log(
         return
     wanted = _wanted_kinds(kind)
     with opened(url) as line:
-        entries = [entry for entry in line.log(from_seq) if wanted is None or _is_wanted(entry, wanted)]
+        entries = [entry for entry in line.log(from_seq) if wanted is None or is_wanted(entry, wanted)]
     out.data({"entries": [_entry_json(entry) for entry in entries]})
     if not as_json:
         what = f" of {', '.join(kind)}" if kind else ""
@@ -74,11 +63,11 @@ def log(
 
 def _wanted_kinds(given: list[str] | None) -> frozenset[str] | None:
     """Names of the kinds asked for; None for all. CommandError (2) for a name that is none."""
-    from itbpump.cli.words import log_groups
+    from itbpump.wording.words import log_groups
 
     if not given:
         return None
-    groups, names = log_groups(), _kind_names()
+    groups, names = log_groups(), kind_names()
     for name in given:
         if name not in names:
             raise CommandError(
@@ -87,40 +76,8 @@ def _wanted_kinds(given: list[str] | None) -> frozenset[str] | None:
     return frozenset(kind for name in given for kind in groups.get(name, (name.replace("-", "_"),))) | {"gap"}
 
 
-def _is_wanted(entry: LogEntry, wanted: frozenset[str]) -> bool:
-    """By its kind; of the commands carried out a therapy's are those that change what is given."""
-    from itbpump.cli.pumpview import dose_kinds
-    from itbpump.wire.messages import LogKind
-
-    if entry.kind is LogKind.COMMITTED and "committed" not in wanted:
-        return "dose_command" in wanted and entry.b >> 32 in dose_kinds()
-    return entry.kind.name.lower() in wanted
-
-
-def log_lines(entries: Sequence[LogEntry]) -> list[str]:
-    """Entries as a table, the newest first: number, the pump's age, its label of the wall clock where any is set, what happened."""
-    from itbpump.cli.words import log_words, wall_text
-
-    known = any(entry.wall_s for entry in entries)
-    widths = [6, 14, *([17] if known else [])]
-    widths.append(WIDTH - sum(widths) - 2 * len(widths))
-    heads = ["number", "pump's uptime", *(["clock (UTC)"] if known else []), "newest first"]
-    lines = columns(heads, widths)
-    for entry in reversed(entries):
-        wall = [wall_text(entry.wall_s).removesuffix(" UTC")[:-3] if entry.wall_s else ""] if known else []
-        lines += columns([f"{entry.seq:>6}", f"{uptime_text(entry.uptime_ms):>14}", *wall, log_words(entry)], widths)
-    return lines
-
-
-def uptime_text(uptime_ms: int) -> str:
-    """`77 d 06:00:00` of pump time."""
-    seconds = uptime_ms // 1_000
-    days, rest = divmod(seconds, 86_400)
-    return f"{days:,} d {rest // 3_600:02d}:{rest % 3_600 // 60:02d}:{rest % 60:02d}"
-
-
 def _entry_json(entry: LogEntry) -> dict[str, Any]:
-    from itbpump.cli.words import log_words
+    from itbpump.wording.words import log_words
 
     return {
         "seq": entry.seq,
@@ -150,7 +107,7 @@ def reconcile(
     with opened(url) as line:
         answers = line.reconcile()
         data: dict[str, Any] = {"answers": [{"what": intent.what, **outcome_json(outcome)} for intent, outcome in answers]}
-        out.say(*(_answer_text(intent, outcome) for intent, outcome in answers))
+        out.say(*(answer_text(intent, outcome) for intent, outcome in answers))
         for outcome in (outcome for _, outcome in answers if outcome.note):
             out.note(f"ATTENTION: {outcome.note}")
         open_ids = {intent.cmd_id: intent for intent, outcome in answers if outcome_json(outcome)["outcome"] == "unknown"}
@@ -158,7 +115,7 @@ def reconcile(
             data["settled_by_hand"] = _settle_by_hand(out, line, by_hand, {intent.cmd_id: intent for intent, _ in answers}, by, reason)
     still = [intent for cmd_id, intent in open_ids.items() if cmd_id not in by_hand]
     if still:
-        raise CommandError(_still_open(still, url), UNKNOWN, data)
+        raise CommandError(still_open_text(still, url), UNKNOWN, data)
     out.say("Nothing is open; dosing is possible." if answers else "Nothing was open: every outcome is known.")
     out.data(data)
 
@@ -197,33 +154,11 @@ def _settle_by_hand(
             out.say(f"command {cmd_id}, {intent.what}: the pump itself has told what became of it, and that stands")
             continue
         if outcome is not None:
-            out.say(_answer_text(intent, outcome))
+            out.say(answer_text(intent, outcome))
             continue
         out.say(f"command {cmd_id}, {intent.what}: settled by {by} as {state.replace('_', ' ')}: {reason}")
         done.append({"command": cmd_id, "what": intent.what, "outcome": state.replace("_", " "), "by": by, "reason": reason})
     return done
-
-
-def _still_open(still: list[Intent], url: str) -> str:
-    listed = ", ".join(f"{intent.what} (command {intent.cmd_id})" for intent in still)
-    return (
-        f"still unknown: {listed}; nothing but a stop is sent from here; read log and status, compare the volume at the next refill; when "
-        f"that shows what happened: itbpump reconcile {url} --settle {still[0].cmd_id}=applied (or =not-applied) --by ID --reason TEXT"
-    )
-
-
-def _answer_text(intent: Intent, outcome: Outcome) -> str:
-    from itbpump.outcome import Applied, NotApplied
-
-    told = f"command {intent.cmd_id}, {intent.what}"
-    if isinstance(outcome, NotApplied):
-        return f"{told}: NOT applied ({outcome.reason})"
-    if not isinstance(outcome, Applied):
-        return f"{told}: still UNKNOWN ({outcome.cause})"
-    given = outcome.bolus
-    pulses = f"; {given.delivered:,} of {given.requested:,} pulses, {given.state.name.lower()}" if given.requested else ""
-    doubt = f", {given.doubt} in doubt" if given.doubt else ""
-    return f"{told}: APPLIED, revision {outcome.result.revision}{pulses}{doubt}"
 
 
 # ------------------------------------------------------------------------------------------------ alarm test

@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from itbpump.cli.beside import dates_of_pump, pump_heading
 from itbpump.cli.guard import CommandError, Output
-from itbpump.cli.layout import rows
 from itbpump.cli.libraries import ClinicLibrary, library_for
 from itbpump.cli.outcomes import outcome_json, require_applied
 from itbpump.cli.programming import Json, require_model
 from itbpump.cli.pumps import opened
 from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, decided_json, pass_review, show_others, show_review
+from itbpump.wording.beside import dates_of_pump, pump_heading
+from itbpump.wording.layout import rows
+from itbpump.wording.refilling import refill_lines
 
 if TYPE_CHECKING:
     from itbpump.drugs import DrugLibrary
     from itbpump.present import PresentPump
     from itbpump.pump import Pump
-    from itbpump.refill import Discrepancy, Refill
+    from itbpump.refill import Refill
     from itbpump.safety import Review
     from itbpump.therapy import Prescription
 
-__all__ = ["refill", "refill_json", "refill_lines"]
+__all__ = ["refill", "refill_json"]
 
 
 def refill(
@@ -87,49 +88,6 @@ def _judged(new: Prescription | None, plan: Refill, present: PresentPump, line: 
         return review_refill(plan, present, line.profile, library=library)
     require_model(new, line)
     return review(new, present, profile=line.profile, library=library, refill=plan)
-
-
-def refill_lines(plan: Refill) -> list[str]:
-    """Expected against aspirated with both tests, and the volume afterwards."""
-    from itbpump.quantity import Volume
-    from itbpump.refill import CLINIC_LIMIT_NL
-
-    found = plan.discrepancy
-    if plan.expected_nL is None or found.difference_nL is None:
-        expected, tests = f"not known ({found.meaning})", []
-    else:
-        expected = f"{Volume(plan.expected_nL)} (counted, without the residual that no needle reaches)"
-        tests = [
-            ("difference", f"{signed(found.difference_nL)}: {found.meaning}"),
-            ("test, clinic's 2 mL", f"{'FIRED' if found.above_clinic_limit else 'passed'}: the limit is {Volume(CLINIC_LIMIT_NL)}"),
-            ("test, pump's accuracy", _accuracy_text(found)),
-        ]
-    return rows(
-        [
-            ("expected in the syringe", expected),
-            ("aspirated", str(Volume(plan.aspirated_nL))),
-            *tests,
-            ("filled", str(Volume(plan.filled_nL))),
-            ("in the reservoir then", f"{plan.volume_after} (with the residual)"),
-        ],
-        indent="  ",
-    )
-
-
-def _accuracy_text(found: Discrepancy) -> str:
-    from itbpump.quantity import Volume
-
-    if found.tolerance_nL is None:
-        return "not checked: the log no longer shows the last fill"
-    explained = Volume(found.tolerance_nL // 1_000 * 1_000)
-    return f"{'FIRED' if found.outside_accuracy else 'passed'}: its accuracy and the reading of syringes explain up to {explained}"
-
-
-def signed(nL: int) -> str:
-    """A difference of volumes: `+0.3 mL`, `−28 mL`."""
-    from itbpump.quantity import Volume
-
-    return f"{'−' if nL < 0 else '+'}{Volume(abs(nL))}" if nL else str(Volume(0))
 
 
 def refill_json(plan: Refill) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from itbpump.cli.guard import USAGE, CommandError, Output
-from itbpump.cli.layout import wrapped
+from itbpump.wording.layout import wrapped
 
 if TYPE_CHECKING:
     from firmware_sim.bench import BenchCommand, Kind

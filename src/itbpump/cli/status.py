@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from itbpump.cli.days import week_text
 from itbpump.cli.guard import Output
-from itbpump.cli.layout import row
 from itbpump.cli.pumps import open_commands, opened
-from itbpump.cli.pumpview import PumpView, dose_kinds, read_view
-from itbpump.cli.statusdata import ERI_NOT_RAISED, status_json
+from itbpump.cli.statusdata import status_json
+from itbpump.wording.pumpview import read_view
+from itbpump.wording.status import status_lines
 
 if TYPE_CHECKING:
-    from itbpump.therapy_view import TherapyView
-    from itbpump.wire.messages import CommandResult, Status
+    pass
 
-__all__ = ["bolus_text", "result_text", "status", "status_lines"]
+__all__ = ["status"]
 
 
 def status(
@@ -34,162 +32,3 @@ def status(
 
 
 # ------------------------------------------------------------------------------------------------ screen
-def status_lines(view: PumpView) -> list[str]:
-    """The screen: one line per thing, alarms first, wherever there are any."""
-    from itbpump.quantity import Concentration
-
-    info, now = view.info, view.status
-    mode = now.mode.name.lower().replace("_", " ")
-    pairs = [
-        ("Pump", f"{info.serial}, {info.profile}, firmware {info.firmware}" + (", SIMULATED" if view.simulated else "")),
-        *(("UNKNOWN", f"what became of {intent.what} (command {intent.cmd_id}): itbpump reconcile {view.url}") for intent in view.open),
-        *_alarm_rows(view),
-        ("State", _state(now)),
-    ]
-    if view.therapy is not None:
-        pairs += [
-            ("Mode", f"{mode}, {now.drug} {Concentration(now.concentration_ng_per_mL)}, revision {now.revision}"),
-            ("Delivers now", _delivering(view)),
-            ("Programmed", _programmed(view.therapy)),
-        ]
-    elif now.revision:
-        pairs.append(("Mode", f"{mode}, revision {now.revision}"))
-    pairs += [("Bolus", bolus_text(view)), ("Reservoir", _reservoir(view)), *_dose_rows(view), ("Battery", _battery(view))]
-    pairs += [("Clock", _clock(view)), *_change_rows(view)]
-    pairs += [("Unconfirmed", "another programmer has not yet confirmed: " + result_text(result)) for result in view.others]
-    if now.doubt_pulses:
-        doubt = f"{now.doubt_pulses:,} pulses since formatting may or may not have been given (resets: {now.resets:,})"
-        pairs.append(("In doubt", doubt))
-    return [line for label, text in pairs for line in row(label, text)]
-
-
-def _state(now: Status) -> str:
-    if now.run_state.name == "SAFE":
-        return "SAFE STATE: the programmed therapy does not run; watch for withdrawal, find the cause, program it again"
-    return now.run_state.name.lower() + ("" if now.drug else " (no therapy programmed)")
-
-
-def _alarm_rows(view: PumpView) -> list[tuple[str, str]]:
-    from itbpump.cli.words import alarm_words
-
-    if not view.status.alarms:
-        return [("Alarms", "none")]
-    rows = []
-    for alarm in view.status.alarms:
-        words = alarm_words(alarm.alarm)
-        silent = " (silenced)" if alarm.silenced_until_ms > view.status.uptime_ms else ""
-        label = "ALARM critical" if alarm.priority.name == "CRITICAL" else "ALARM"
-        rows += [(label, f"{words.text}{silent}, since {view.ago(alarm.since_ms)}"), ("", f"to do: {words.action}")]
-    return rows
-
-
-def _delivering(view: PumpView) -> str:
-    from itbpump.therapy_view import DeliveryView
-
-    text = str(DeliveryView.from_status(view.status, view.info.pulse_volume_nL))
-    return f"{text} commanded, but the motor stands: nothing comes" if _stands(view) else text
-
-
-def _stands(view: PumpView) -> bool:
-    """The pump has found its motor standing: what it commands and counts does not reach the patient."""
-    from itbpump.wire.messages import AlarmNumber
-
-    return any(alarm.alarm == AlarmNumber.MOTOR_STALL for alarm in view.status.alarms)
-
-
-def bolus_text(view: PumpView) -> str:
-    """The running bolus, or the last one."""
-    from itbpump.quantity import Concentration, Duration, Volume, mass_of_pulses
-    from itbpump.wire.messages import BolusKind, BolusState
-
-    now = view.status
-    if now.bolus_kind is BolusKind.NONE or not now.concentration_ng_per_mL:
-        return "none"
-    concentration, pulse_nL = Concentration(now.concentration_ng_per_mL), view.info.pulse_volume_nL
-    kind = now.bolus_kind.name.lower()
-    if now.bolus_kind is BolusKind.PRIME:  # what a prime pushes is the path's content, not a dose
-        given, asked = str(Volume(now.bolus_delivered * pulse_nL)), str(Volume(now.bolus_requested * pulse_nL))
-    else:
-        given = str(mass_of_pulses(now.bolus_delivered, concentration, pulse_nL).rounded())
-        asked = str(mass_of_pulses(now.bolus_requested, concentration, pulse_nL).rounded())
-    counts = f"{given} of {asked} ({now.bolus_delivered:,} of {now.bolus_requested:,} pulses)"
-    if now.bolus_state is BolusState.RUNNING:
-        return f"{kind} bolus RUNNING: {counts}, {Duration(now.bolus_left_ms)} left"
-    return f"none running; the last, a {kind} bolus, is {now.bolus_state.name.lower()}: {counts}"
-
-
-def _programmed(therapy: TherapyView) -> str:
-    mean, lowest, highest = therapy.mean_day, therapy.lowest_day, therapy.highest_day
-    return f"{mean} on every day" if lowest == highest else f"{mean} in the mean, days from {lowest} to {highest}"
-
-
-def _reservoir(view: PumpView) -> str:
-    from itbpump.quantity import Volume
-
-    if not view.status.drug:
-        return f"not entered (capacity {Volume(view.info.capacity_nL)})"
-    alarm = f", low-reservoir alarm at {Volume(view.status.low_alarm_nL)}"
-    return f"{Volume(view.status.reservoir_nL)} of {Volume(view.info.capacity_nL)}, estimated by counting pulses{alarm}"
-
-
-def _dose_rows(view: PumpView) -> list[tuple[str, str]]:
-    from itbpump.quantity import Duration, Mass
-
-    now = view.status
-    given = "commanded, not all of it given" if _stands(view) else "given"
-    rows = [("Last 24 h", f"{Mass(now.mass_24h_ng).rounded()} {given}")]
-    if view.therapy is not None and view.therapy.patient is not None:
-        lockout = f", next possible in {Duration(now.lockout_left_ms)}" if now.lockout_left_ms else ""
-        rows.append(("Patient bolus", f"{view.therapy.patient}"))
-        rows.append(
-            ("", f"given in 24 h: {now.patient_granted_24h}; in all {now.patient_granted:,}, denied {now.patient_denied:,}{lockout}")
-        )
-    return rows
-
-
-def _battery(view: PumpView) -> str:
-    from fractions import Fraction
-
-    from itbpump.quantity import number_text
-
-    left = f"{number_text(Fraction(view.status.battery_permille, 10))} %"
-    days = view.status.eri_left_days
-    return left if days == ERI_NOT_RAISED else f"{left}, END OF SERVICE IN {days:,} days"
-
-
-def _clock(view: PumpView) -> str:
-    week = view.week_ms
-    day = f"the pump's day is {week_text(week)}; " if week is not None else ""
-    label, gap = view.clock, view.gap_s
-    if label is None or gap is None:
-        return f"{day}its wall clock is not set"
-    word = "behind" if gap < 0 else "ahead of"
-    apart = f"{abs(gap):,} s {word} this computer" if gap else "the same as this computer"
-    return f"{day}its label is {label.strftime('%d %b %Y %H:%M:%S')}, {apart}"
-
-
-def _change_rows(view: PumpView) -> list[tuple[str, str]]:
-    """The pump tells its last command; one that changes no dose must not hide when the dose was changed."""
-    from itbpump.cli.words import command_words
-
-    now = view.status
-    if now.last_change_kind.name == "NONE":
-        return [("Last change", "none")]
-    last = f"{command_words(now.last_change_kind)} by {view.changed_by}, {view.ago(now.last_change_ms)}"
-    if now.last_change_kind in dose_kinds():
-        return [("Last change", last)]
-    entry = view.last_dose_change
-    if entry is not None:
-        before = f"{command_words(entry.b >> 32)}, {view.ago(entry.uptime_ms)}"
-    else:
-        before = f"none in the newest log entries; all of them: itbpump log {view.url} --kind therapy" if now.revision else "none"
-    return [("Last change", before), ("Last command", last)]
-
-
-def result_text(result: CommandResult) -> str:
-    """A stored result in words."""
-    from itbpump.cli.words import command_words
-
-    what = f"{command_words(result.kind)} {result.outcome.name.lower().replace('_', ' ')}"
-    pulses = f", {result.delivered_pulses:,} of {result.requested_pulses:,} pulses" if result.requested_pulses else ""
-    return f"{what} by programmer {result.programmer.hex()}{pulses}"

@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from itbpump.cli.days import week_text
+from itbpump.wording.days import week_text
+from itbpump.wording.pumpview import ERI_NOT_RAISED
 
 if TYPE_CHECKING:
-    from itbpump.cli.pumpview import PumpView
     from itbpump.wire.messages import AlarmState, CommandResult
+    from itbpump.wording.pumpview import PumpView
 
-__all__ = ["ERI_NOT_RAISED", "iso", "result_json", "status_json"]
-
-ERI_NOT_RAISED = 65_535  # itbp1.toml, Status.eri_left_days
+__all__ = ["iso", "result_json", "status_json"]
 
 
 def iso(moment: datetime) -> str:
@@ -88,8 +87,8 @@ def status_json(view: PumpView) -> dict[str, Any]:
 
 def _dose_change_json(view: PumpView) -> dict[str, Any] | None:
     """The last command that changed what is given, which a later one may hide; None where none is known."""
-    from itbpump.cli.pumpview import dose_kinds
     from itbpump.wire.messages import CommandKind
+    from itbpump.wording.pumpview import dose_kinds
 
     now, entry = view.status, view.last_dose_change
     if now.last_change_kind in dose_kinds():
@@ -114,7 +113,7 @@ def _bolus_json(view: PumpView) -> dict[str, Any]:
 
 
 def _alarm_json(view: PumpView, alarm: AlarmState) -> dict[str, Any]:
-    from itbpump.cli.words import alarm_words
+    from itbpump.wording.words import alarm_words
 
     words = alarm_words(alarm.alarm)
     return {

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from itbpump.cli.decisions import decision_lines, decisions_json
 from itbpump.hoststate import Intent
+from itbpump.wording.decisions import decision_lines, decisions_json
 
 RECORD = {
     "review": "93987c2a4f3027c8" * 4,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itbpump.cli.layout import WIDTH, columns, old_against_new, row, screen_amount, spelled_out, wrapped
+from itbpump.wording.layout import WIDTH, columns, old_against_new, row, screen_amount, spelled_out, wrapped
 
 words = st.text(alphabet="abcxyz,;()", min_size=1, max_size=12)
 amounts = st.sampled_from(["1,250 mcg per day", "0.5 mL", "2,000 mcg per mL", "1 h", "40 mcg", "12.5 %"])

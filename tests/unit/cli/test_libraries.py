@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from itbpump.cli.libraries import library_lines
 from itbpump.drugs import load_library
+from itbpump.wording.review import library_lines
 
 STRICT = """schema = "itbpump.clinic-library/1"
 drug = "baclofen"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from itbpump.cli.layout import WIDTH
 from itbpump.cli.main import app
-from itbpump.cli.reviewing import review_lines
-from itbpump.cli.words import _texts
 from itbpump.drugs import Passage, library_names, load_library
+from itbpump.wording.layout import WIDTH
+from itbpump.wording.review import review_lines
+from itbpump.wording.words import _texts
 from tests.golden.accidents import ACCIDENTS
 from tests.golden.ordinary import ORDINARY
 from tests.unit.cli.conftest import EXAMPLES, Cli

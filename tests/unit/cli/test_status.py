@@ -118,8 +118,8 @@ def test_the_log_by_kind_and_the_newest_first(cli: Any, running: str) -> None:
 
 
 def test_every_kind_of_entry_is_in_a_group_or_always_shown() -> None:
-    from itbpump.cli.words import log_groups
     from itbpump.wire.messages import LogKind
+    from itbpump.wording.words import log_groups
 
     grouped = {name for group in log_groups().values() for name in group} - {"dose_command"}
     assert grouped == {kind.name.lower() for kind in LogKind} - {"gap"}

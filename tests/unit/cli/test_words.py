@@ -9,8 +9,8 @@ import pytest
 from firmware_sim.firmware.alarm_table import ALARMS
 from firmware_sim.firmware.boot import Check
 from firmware_sim.firmware.ledger import Denial
-from itbpump.cli.words import _SHOWN, _texts, alarm_words, log_words, wall_text
 from itbpump.wire.messages import AlarmNumber, LogEntry, LogKind
+from itbpump.wording.words import _SHOWN, _texts, alarm_words, log_words, wall_text
 
 
 def entry(kind: LogKind, a: int = 1, b: int = 1) -> LogEntry:

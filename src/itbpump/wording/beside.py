@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from itbpump.cli.days import WEEK_MS, day_gap_s, gap_text, offset_text, week_text
-from itbpump.cli.layout import row
-from itbpump.cli.statusdata import ERI_NOT_RAISED
+from itbpump.wording.days import WEEK_MS, day_gap_s, gap_text, offset_text, week_text
+from itbpump.wording.layout import row
+from itbpump.wording.pumpview import ERI_NOT_RAISED
 
 if TYPE_CHECKING:
     from itbpump.drugs import DrugLibrary
@@ -29,7 +29,7 @@ def pump_heading(line: Pump, present: PresentPump, begins: datetime | None = Non
 
 
 def _alarms(present: PresentPump) -> list[str]:
-    from itbpump.cli.words import alarm_words
+    from itbpump.wording.words import alarm_words
 
     if not present.alarms:
         return row("Alarms", "none")

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from itbpump.cli.days import WEEK_MS
-from itbpump.cli.pumps import who
+from itbpump.wording.days import WEEK_MS
 
 if TYPE_CHECKING:
     from itbpump.hoststate import Intent
@@ -16,7 +15,9 @@ if TYPE_CHECKING:
     from itbpump.therapy_view import TherapyView
     from itbpump.wire.messages import CommandResult, Info, LogEntry, Status
 
-__all__ = ["PumpView", "dose_kinds", "read_view"]
+__all__ = ["ERI_NOT_RAISED", "PumpView", "dose_kinds", "read_view", "who"]
+
+ERI_NOT_RAISED = 65_535  # itbp1.toml, Status.eri_left_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +108,10 @@ def _last_dose_change(pump: Pump, next_seq: int) -> LogEntry | None:
         if entry.kind is LogKind.COMMITTED and entry.b >> 32 in dose_kinds():
             newest = entry
     return newest
+
+
+def who(programmer: bytes, pump: Pump) -> str:
+    """A programmer's id in words."""
+    if not any(programmer):
+        return "nobody"
+    return "this companion" if programmer == pump.session.link.programmer_id else f"programmer {programmer.hex()}"

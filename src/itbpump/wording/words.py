@@ -42,7 +42,7 @@ class AlarmWords:
 
 @cache
 def _texts() -> dict[str, Any]:
-    return tomllib.loads(resources.files("itbpump.cli").joinpath("texts.toml").read_text("utf-8"))
+    return tomllib.loads(resources.files("itbpump.wording").joinpath("texts.toml").read_text("utf-8"))
 
 
 def alarm_words(number: int) -> AlarmWords:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from itbpump.cli.layout import screen_amount, wrapped
+from itbpump.wording.layout import screen_amount, wrapped
 
 if TYPE_CHECKING:
     from itbpump.hoststate import Intent

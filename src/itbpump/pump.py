@@ -53,6 +53,7 @@ from itbpump.wire.messages import (
     Info,
     LogEntry,
     LogKind,
+    MinimumRate,
     Mode,
     ResultScope,
     RunState,
@@ -288,6 +289,10 @@ class Pump:
     def stop(self) -> Outcome:
         """Stop all delivery now. Allowed while another outcome is unknown. Withdrawal can kill: the caller has said so to the person."""
         return self._commands.direct(CommandKind.STOP, lambda cmd_id: StopTherapy(cmd_id=cmd_id), "stop the therapy")
+
+    def minimum_rate(self) -> Outcome:
+        """Fall to the pump's minimum rate now; an emergency session may do this."""
+        return self._commands.direct(CommandKind.MINIMUM_RATE, lambda cmd_id: MinimumRate(cmd_id=cmd_id), "fall to the minimum rate")
 
     def set_clock(self, wall_s: int) -> Outcome:
         """Set the pump's wall-clock label (s since 1970, UTC); no dose changes by it."""

@@ -78,6 +78,16 @@ class Refill:
     counted_nL: int | None = None
 
     @property
+    def aspirated(self) -> Volume:
+        """What was drawn out."""
+        return Volume(self.aspirated_nL)
+
+    @property
+    def filled(self) -> Volume:
+        """What was put in."""
+        return Volume(self.filled_nL)
+
+    @property
     def limit_text(self) -> str:
         """The stricter of both tests, as text with unit."""
         tolerance = self.discrepancy.tolerance_nL

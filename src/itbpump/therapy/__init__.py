@@ -6,7 +6,15 @@ Importing this package imports pydantic; everything else in itbpump imports it l
 
 from __future__ import annotations
 
-from itbpump.therapy.files import Problem, Readable, dump_prescription, json_schema, load_prescription, prescription_json
+from itbpump.therapy.files import (
+    Problem,
+    Readable,
+    dump_prescription,
+    json_schema,
+    load_prescription,
+    prescription_from,
+    prescription_json,
+)
 from itbpump.therapy.models import (
     SCHEMA,
     WEEKDAYS,
@@ -58,5 +66,6 @@ __all__ = [
     "dump_prescription",
     "json_schema",
     "load_prescription",
+    "prescription_from",
     "prescription_json",
 ]

@@ -22,7 +22,7 @@ from itbpump.therapy.lines import Location, line_of, lines_of_keys
 from itbpump.therapy.models import SCHEMA, Continuous, Flex, MinimumRate, PeriodicBolus, Prescription, Stopped
 from itbpump.wire.numbers import beyond_64_bits
 
-__all__ = ["MAX_BYTES", "Problem", "Readable", "dump_prescription", "json_schema", "load_prescription", "prescription_json"]
+__all__ = ["MAX_BYTES", "Problem", "Readable", "dump_prescription", "json_schema", "load_prescription", "prescription_from", "prescription_json"]
 
 MAX_BYTES = 256 * 1024  # a full file of 7 patterns of 48 steps is about 20 kB
 _MOST_DOTS = 1_000  # in a line: `a.a.a…` costs tomllib the square of its length; a pattern of 48 steps on one line has some 100
@@ -87,6 +87,14 @@ def load_prescription(source: Readable | str, name: str = "") -> Prescription:
     except ValidationError as error:
         lines = lines_of_keys(text)
         raise PrescriptionError(tuple(_problem(name, lines, detail) for detail in error.errors(include_url=False))) from error
+
+
+def prescription_from(tables: Mapping[str, Any], name: str = "<form>") -> Prescription:
+    """A prescription from tables as a file would hold them, for forms. Raises PrescriptionError; every problem is named at once."""
+    try:
+        return Prescription.model_validate(dict(tables))
+    except ValidationError as error:
+        raise PrescriptionError(tuple(_problem(name, {}, detail) for detail in error.errors(include_url=False))) from error
 
 
 def _read(source: Readable, name: str) -> str:

@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from itbpump.forecast import Forecast
     from itbpump.present import PresentPump
     from itbpump.pump import Pump
+    from itbpump.wire.messages import Info
 
-__all__ = ["dates_of_pump", "pump_heading"]
+__all__ = ["dates_of_pump", "heading_lines", "pump_heading"]
 
 
 def pump_heading(line: Pump, present: PresentPump, begins: datetime | None = None) -> list[str]:
+    """See `heading_lines`."""
+    return heading_lines(line.info, present, begins)
+
+
+def heading_lines(info: Info, present: PresentPump, begins: datetime | None = None) -> list[str]:
     """Which pump, what it sounds, and its day beside this computer's. `begins`: the time whose offset a pump without a day will take."""
-    info = line.info
     return [
         *row("Pump", f"{info.serial}, {info.profile}{', SIMULATED' if info.simulated else ''}"),
         *_alarms(present),

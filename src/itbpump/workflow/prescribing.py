@@ -1,0 +1,261 @@
+"""The fields of a prescription, and the prescription made of what stands in them.
+
+Each field names its place in a prescription file (`path`), so that what is wrong is shown where it was typed. What the pump runs and what
+was programmed here before is offered; a concentration never is, nor a dose of another concentration. Pure.
+Not here: judging the prescription (`therapy`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from itbpump.drugs import DrugLibrary, library_names
+from itbpump.errors import PrescriptionError
+from itbpump.quantity import Amount, Concentration, Length, Mass, MassRate, Volume, VolumePerLength
+from itbpump.therapy import SCHEMA, Prescription, Problem, prescription_from, prescription_json
+from itbpump.wire.messages import RunState
+from itbpump.workflow.facts import Facts
+from itbpump.workflow.fields import Field, FieldError, Kind, Values, amount_field, choice_field
+from itbpump.workflow.week import Week, WeekError
+
+__all__ = ["catheter_fields", "drug_fields", "mode_fields", "patient_bolus_fields", "patient_fields", "prescription_of", "pump_fields"]
+
+MODES = (
+    ("continuous", "continuous: one rate all the time"),
+    ("flex", "flex: steps of the day, patterns of weekdays"),
+    ("periodic-bolus", "periodic bolus: a bolus at a fixed interval"),
+    ("minimum-rate", "minimum rate: keeps the pump moving, practically no therapy"),
+    ("stopped", "stopped: no delivery at all"),
+)
+_CATHETER = {"known": "path", "path_volume": "", "length_total": "", "length_removed": "", "volume_per_length": "", "tubing_volume": ""}
+_SPLIT = re.compile(r"[;\n]+")
+
+
+# ------------------------------------------------------------------------------------------------ what is asked
+def patient_fields(facts: Facts, library: DrugLibrary) -> tuple[Field, ...]:
+    """Who it is for: an opaque id, never a name; the limits hang on indication and age."""
+    group, patient = "Patient", facts.rx.patient if facts.rx is not None else None
+    return (
+        Field(
+            "patient_id", "Patient id", Kind.ID, "The clinic's opaque id of the patient. Never a name: it is kept and shown.",
+            path="patient.id", group=group, initial=facts.patient_id, example="P-0042",
+        ),
+        choice_field(
+            "indication", "Indication", tuple((name, name) for name in library.indications),
+            "The origin of the spasticity. Limits of dose and of increase differ between them.",
+            path="patient.indication", group=group, initial=patient.indication if patient is not None else "",
+        ),
+        Field(
+            "age_years", "Age in years", Kind.WHOLE, "Limits for children hang on it; left empty, they are reported as not checked.",
+            path="patient.age_years", group=group, required=False,
+            initial="" if patient is None or patient.age_years is None else str(patient.age_years),
+        ),
+        Field(
+            "medication", "Other drugs", Kind.TEXT,
+            "Other drugs the patient takes, as NAME class, several with ; between them. Classes that interact: "
+            f"{', '.join(library.interactions)}. Drugs that depress the nervous system add to the sedation.",
+            group=group, required=False, example="diazepam cns-depressant",
+            initial="; ".join(f"{drug.name} {drug.drug_class}" for drug in facts.rx.medication) if facts.rx is not None else "",
+        ),
+    )  # fmt: skip
+
+
+def drug_fields(facts: Facts) -> tuple[Field, ...]:
+    """What is in the reservoir. The concentration is typed each time (design 4, ISMP 1999: a default made a tenfold overdose)."""
+    old = facts.present.configuration
+    return (
+        choice_field(
+            "drug", "Drug", tuple((name, name) for name in library_names()), "The drug in the reservoir, as the label of the vial says.",
+            path="drug.name", group="Drug", initial=old.drug if old is not None else "",
+        ),
+        amount_field(
+            "concentration", "Concentration", Concentration,
+            "Read it from the vial and type it; it is never filled in for you. Ten times off is ten times the dose.",
+            path="drug.concentration", group="Drug", example="2000",
+        ),
+    )  # fmt: skip
+
+
+def pump_fields(facts: Facts, *, with_volume: bool) -> tuple[Field, ...]:
+    """The reservoir: its content where the pump has none yet, and the volume at which the pump sounds."""
+    old, profile = facts.present.configuration, facts.profile
+    low = Volume(old.low_alarm_nL) if old is not None else profile.low_alarm_default
+    volume = amount_field(
+        "reservoir_volume", "In the reservoir", Volume, "All that is in the reservoir now, the residual that no needle reaches included.",
+        path="pump.reservoir_volume", group="Pump",
+    )  # fmt: skip
+    alarm = amount_field(
+        "low_alarm", "Low-reservoir alarm at", Volume,
+        "The volume at which the pump begins to sound. Too low a volume runs dry before it sounds, as a pump may give more than it counts.",
+        path="pump.low_reservoir_alarm", group="Pump", initial=low.text().partition(" ")[0],
+    )  # fmt: skip
+    return (volume, alarm) if with_volume else (alarm,)
+
+
+def catheter_fields(facts: Facts, values: Values, *, fresh: bool = False) -> tuple[Field, ...]:
+    """The way to the patient: one volume, or lengths. `fresh`: after a revision nothing of the old one is offered."""
+    known = dict(_CATHETER)
+    old = facts.present.configuration
+    if not fresh and facts.rx is not None:
+        table = prescription_json(facts.rx)["catheter"]
+        known |= {key: str(text).partition(" ")[0] for key, text in table.items()}
+        known["known"] = "lengths" if "length_total" in table else "path"
+    elif not fresh and old is not None:
+        known["path_volume"] = Volume(old.path_volume_nL).text().partition(" ")[0]
+    way = choice_field(
+        "path_known", "Path known by", (("path", "its whole volume"), ("lengths", "lengths and bore")),
+        "Pump tubing and catheter together. Lengths are surer: total as packed, less what was cut off at the implant.",
+        group="Catheter", initial="" if fresh else known["known"],
+    )  # fmt: skip
+    chosen = values.get("path_known", way.initial)
+    asked: tuple[tuple[str, str, type[Amount], str, str], ...] = ()
+    if chosen == "lengths":
+        asked = (
+            ("length_total", "Length as packed", Length, "cm", "Of the catheter before anything was cut off."),
+            ("length_removed", "Length cut off", Length, "cm", "All pieces removed at the implant; 0 where nothing was."),
+            (
+                "volume_per_length",
+                "Volume per length",
+                VolumePerLength,
+                "mL/cm",
+                "From the catheter's labelling: often 0.0022 mL per cm.",
+            ),
+            ("tubing_volume", "Pump tubing", Volume, "mL", "Inner tubing of the pump, from its labelling. A wrong figure was a recall."),
+        )
+    elif chosen == "path":
+        asked = (("path_volume", "Path volume", Volume, "mL", "Pump tubing and catheter together."),)
+    return (
+        way,
+        *(
+            amount_field(name, label, kind, why, unit=unit, path=f"catheter.{name}", group="Catheter", initial=known[name])
+            for name, label, kind, unit, why in asked
+        ),
+    )
+
+
+def mode_fields(facts: Facts, values: Values) -> tuple[Field, ...]:
+    """The mode, and what belongs to it; of the therapy programmed before only its shape is offered, doses are typed."""
+    group, old = "Therapy", facts.rx.therapy if facts.rx is not None else None
+    mode = choice_field(
+        "mode", "Mode", MODES, "How the drug is given.", path="therapy.mode", group=group, initial=old.mode if old is not None else ""
+    )
+    chosen = values.get("mode", mode.initial)
+    if chosen == "continuous":
+        return (mode, amount_field(
+            "dose", "Dose of a day", MassRate, "All that is given in 24 h.", path="therapy.dose", group=group, example="200"))  # fmt: skip
+    if chosen == "flex":
+        week = Week.of(facts.rx).text() if facts.rx is not None else ""
+        return (mode, Field(
+            "week", "Week", Kind.WEEK,
+            "Steps of each day. A rate holds until the next step; a dose with its time replaces the rate while it runs. The first step "
+            "of a day is a rate at 00:00.",
+            path="therapy.pattern", group=group, initial=week, dose=True,
+            example="daily: 00:00 8 mcg/h; 06:00 40 mcg over 1h"))  # fmt: skip
+    if chosen == "periodic-bolus":
+        return (
+            mode,
+            amount_field("dose", "Dose of each bolus", Mass, "Of one bolus, not of a day.", path="therapy.dose", group=group),
+            Field("over", "Each takes", Kind.DURATION, "How long one bolus takes.", path="therapy.over", group=group, dose=True),
+            Field("every", "From start to start", Kind.DURATION,
+                  "Hours as h, minutes as m: hours typed as minutes have killed two people.", path="therapy.every", group=group, dose=True),
+            amount_field("background", "Background rate", MassRate, "Given between the boluses; 0 for none.", unit="mcg/h",
+                         path="therapy.background", group=group),
+        )  # fmt: skip
+    return (mode,)
+
+
+def patient_bolus_fields(facts: Facts, values: Values) -> tuple[Field, ...]:
+    """What the patient may ask for."""
+    group = "Patient bolus"
+    allowed = facts.rx is not None and facts.rx.patient_bolus is not None
+    choice = choice_field(
+        "patient_bolus", "Patient bolus", (("none", "none"), ("allowed", "allowed")), "Whether the patient may ask for a bolus.",
+        group=group, initial="allowed" if allowed else "none",
+    )  # fmt: skip
+    if values.get("patient_bolus", choice.initial) != "allowed":
+        return (choice,)
+    path = "therapy.patient_bolus"
+    return (
+        choice,
+        amount_field("pb_dose", "Dose of each", Mass, "Of one patient bolus.", path=f"{path}.dose", group=group),
+        Field("pb_over", "Each takes", Kind.DURATION, "How long one takes.", path=f"{path}.over", group=group, dose=True),
+        Field("pb_lockout", "Lockout", Kind.DURATION, "From the start of one to the start of the next.", path=f"{path}.lockout",
+              group=group, dose=True),
+        Field("pb_max", "At most in 24 h", Kind.WHOLE, "1 to 24; the refill date assumes that all are used.",
+              path=f"{path}.max_per_day", group=group, dose=True),
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------ what was answered
+def prescription_of(facts: Facts, fields: Iterable[Field], values: Values, *, fresh_catheter: bool = False) -> Prescription:
+    """The prescription of what stands in the fields. Raises FieldError naming the field where it stands."""
+    fields = tuple(fields)
+    tables = _known(facts, fresh_catheter=fresh_catheter)
+    for field in fields:
+        text = field.canonical(values.get(field.id, field.initial))
+        if field.path and text:
+            _put(tables, field.path, _value(field, text))
+    _medication(tables, fields, values)
+    try:
+        return prescription_from(tables)
+    except PrescriptionError as error:
+        raise _field_error(error, fields) from error
+
+
+def _known(facts: Facts, *, fresh_catheter: bool) -> dict[str, Any]:
+    """What is carried over from the prescription before, and what the pump itself tells."""
+    before = prescription_json(facts.rx) if facts.rx is not None else {}
+    tables: dict[str, Any] = {"schema": SCHEMA, "patient": dict(before.get("patient", {})), "catheter": {}, "therapy": {}}
+    if "screening" in before and facts.present.run_state is RunState.UNCONFIGURED:
+        tables["screening"] = before["screening"]
+    now = facts.present.host_now.replace(microsecond=0)
+    tables["pump"] = {"profile": facts.info.profile, "as_of": now, "reservoir_volume": Volume(facts.present.reservoir_nL)}
+    if facts.rx is not None and facts.rx.pump.implanted_on is not None:
+        tables["pump"]["implanted_on"] = facts.rx.pump.implanted_on
+    filled_on = facts.present.filled_on
+    tables["drug"] = {} if filled_on is None else {"filled_on": filled_on}
+    return tables
+
+
+def _value(field: Field, text: str) -> object:
+    if field.kind is Kind.WHOLE:
+        return int(text)
+    if field.kind is Kind.WEEK:
+        try:
+            return Week.parse(text).tables()
+        except WeekError as error:
+            raise FieldError(field.id, str(error), error.action) from error
+    return text
+
+
+def _put(tables: dict[str, Any], path: str, value: object) -> None:
+    *parents, key = path.split(".")
+    for name in parents:
+        tables = tables.setdefault(name, {})
+    tables[key] = value
+
+
+def _medication(tables: dict[str, Any], fields: tuple[Field, ...], values: Values) -> None:
+    """`diazepam cns-depressant; morphine opioid` as the prescription has it."""
+    field = next((field for field in fields if field.id == "medication"), None)
+    if field is None:
+        return
+    listed = [part.split() for part in _SPLIT.split(values.get(field.id, field.initial)) if part.strip()]
+    for words in listed:
+        if len(words) < 2:
+            raise FieldError(field.id, f"{' '.join(words)!r} lacks its class", "write NAME class, such as diazepam cns-depressant")
+    if listed:
+        tables["medication"] = [{"name": " ".join(words[:-1]), "class": words[-1]} for words in listed]
+
+
+def _field_error(error: PrescriptionError, fields: tuple[Field, ...]) -> FieldError:
+    """The first problem, at the field it belongs to; the longest path counts."""
+    problem = next(problem for problem in error.problems if isinstance(problem, Problem))
+    plain = re.sub(r"\[\d+\]", "", problem.key)
+    fitting = [field for field in fields if field.path and (plain == field.path or plain.startswith(f"{field.path}."))]
+    inside = [field for field in fields if field.path.startswith(f"{plain}.")] if plain else []
+    chosen = max(fitting, key=lambda field: len(field.path)) if fitting else (inside[0] if inside else None)
+    where = "" if chosen is not None or not problem.key else f"{problem.key}: "
+    return FieldError(chosen.id if chosen is not None else "", f"{where}{problem.text}")

@@ -1,0 +1,114 @@
+"""A new or changed therapy: the whole prescription asked for, reviewed beside the running pump, sent as one configuration (design 4).
+
+The running therapy goes on untouched until the commit. Another drug or concentration comes with a refill, so it is asked for there
+(`refill`). Not here: step editing (`week`), plans over several visits (`plans`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from itbpump.configuration import wire_configuration
+from itbpump.outcome import Outcome
+from itbpump.pump import Pump, WrongPump
+from itbpump.refill import Refill
+from itbpump.safety import review
+from itbpump.therapy import Prescription
+from itbpump.therapy_view import TherapyView, view_configuration
+from itbpump.wording.beside import heading_lines
+from itbpump.workflow.confirming import dose_confirmation
+from itbpump.workflow.facts import Facts
+from itbpump.workflow.fields import Field, Values
+from itbpump.workflow.libraries import library_for
+from itbpump.workflow.model import Proposal
+from itbpump.workflow.prescribing import (
+    catheter_fields,
+    drug_fields,
+    mode_fields,
+    patient_bolus_fields,
+    patient_fields,
+    prescription_of,
+    pump_fields,
+)
+
+__all__ = ["TherapyTask", "present_view", "propose_prescription", "therapy_fields"]
+
+DEFAULT_DRUG = "baclofen"
+"""Whose indications are offered before a drug is chosen; the product is for intrathecal baclofen."""
+
+
+class TherapyTask:
+    """Programs a whole therapy."""
+
+    id = "therapy"
+    title = "New or changed therapy"
+    summary = "all modes, weekday patterns, patient bolus"
+    group = "Therapy"
+
+    def hindered(self, facts: Facts) -> str:
+        if facts.present.has_lost_its_configuration:
+            return "the pump has lost its therapy; measure the reservoir, fill it, and tell both as a refill with a new prescription"
+        return ""
+
+    def fields(self, facts: Facts, values: Values) -> tuple[Field, ...]:
+        return therapy_fields(facts, values, with_volume=facts.present.configuration is None)
+
+    def propose(self, facts: Facts, values: Values) -> Proposal:
+        fields = self.fields(facts, values)
+        rx = prescription_of(facts, fields, values)
+        return propose_prescription(facts, rx, self.id, f"Therapy for patient {rx.patient.id}")
+
+
+def therapy_fields(facts: Facts, values: Values, *, with_volume: bool, fresh_catheter: bool = False) -> tuple[Field, ...]:
+    """All of a prescription, in the order a clinician thinks: who, what is in the pump, which way, how it is given."""
+    drug = drug_fields(facts)
+    chosen = values.get("drug", drug[0].initial) or DEFAULT_DRUG
+    library = library_for(chosen if chosen in {choice.value for choice in drug[0].choices} else DEFAULT_DRUG, facts.policy.clinic_library)
+    treats = values.get("mode", mode_fields(facts, values)[0].initial) not in {"stopped", "minimum-rate"}
+    return (
+        *patient_fields(facts, library),
+        *drug,
+        *pump_fields(facts, with_volume=with_volume),
+        *catheter_fields(facts, values, fresh=fresh_catheter),
+        *mode_fields(facts, values),
+        *(patient_bolus_fields(facts, values) if treats else ()),
+    )
+
+
+def propose_prescription(facts: Facts, rx: Prescription, task: str, title: str, refill: Refill | None = None) -> Proposal:
+    """A prescription reviewed beside the pump, and how it would be sent. With `refill` the new volume goes with it.
+
+    Raises WrongPump, FieldError for another patient's pump, and what `review` raises.
+    """
+    if rx.pump.profile != facts.info.profile:
+        raise WrongPump(rx.pump.profile, facts.info.profile)
+    library = library_for(rx.drug.name, facts.policy.clinic_library)
+    found = review(rx, facts.present, profile=facts.profile, library=library, refill=refill)
+
+    def send(pump: Pump, basis: Mapping[str, Any]) -> Outcome:
+        if refill is not None:
+            return pump.refill(refill.aspirated, refill.filled, rx, facts.present, basis=basis)[0]
+        return pump.program(rx, facts.present, basis=basis)
+
+    return Proposal(
+        task=task,
+        title=title,
+        serial=facts.info.serial,
+        revision=facts.present.revision,
+        patient_id=rx.patient.id,
+        review=found,
+        confirmation=dose_confirmation(rx, found, facts.info.serial, rx.patient.id),
+        send=send,
+        lines=tuple(heading_lines(facts.info, facts.present, rx.pump.as_of)),
+        rx=rx,
+        old=present_view(facts),
+        new=view_configuration(wire_configuration(rx, facts.profile), facts.profile),
+        refill=refill,
+    )
+
+
+def present_view(facts: Facts) -> TherapyView | None:
+    """The therapy the pump holds; None where it has none."""
+    configuration = facts.present.configuration
+    return view_configuration(configuration, facts.profile) if configuration is not None else None

@@ -113,6 +113,10 @@ class Commands:
         """Every command of this companion to this pump, oldest first."""
         return tuple(self._state.intents(self._session.key))
 
+    def unsettled(self) -> tuple[Intent, ...]:
+        """Those of them whose outcome is not known here."""
+        return tuple(self._state.unsettled(self._session.key))
+
     def bases_applied(self) -> Iterator[str]:
         """What the decisions rested on that the pump has carried out, the newest first."""
         return (intent.basis for intent in reversed(self._state.intents(self._session.key)) if intent.state == "applied" and intent.basis)

@@ -28,9 +28,10 @@ from itbpump.configuration import (
     prime_order,
     to_configuration,
 )
-from itbpump.errors import ConfigurationError, ItbPumpError
+from itbpump.errors import ConfigurationError
 from itbpump.hoststate import HostState, HostStateError, Intent, PumpKey
 from itbpump.link.errors import LinkError
+from itbpump.mismatch import ConstantsMismatch, WrongPump
 from itbpump.outcome import Applied, Interrupted, Outcome, Proof
 from itbpump.profiles import PumpProfile, load_profile, mismatches
 from itbpump.quantity import MS_PER_DAY, Concentration, Duration, Mass, Volume
@@ -79,25 +80,6 @@ MOST_RECENT_ENTRIES = 500  # some 1.5 s at 115200 baud
 RECENT_MS = 2 * MS_PER_DAY
 
 
-class ConstantsMismatch(ItbPumpError):
-    """Companion and pump hold different constants for this model; nothing is programmed on such a pair."""
-
-    def __init__(self, info: Info, differences: tuple[str, ...]) -> None:
-        self.info, self.differences = info, differences
-        super().__init__(
-            f"pump {info.serial} ({info.profile}, firmware {info.firmware}) has other constants than this companion knows: "
-            f"{'; '.join(differences)}; update the companion or the firmware: nothing is programmed on a mismatched pair"
-        )
-
-
-class WrongPump(ItbPumpError):
-    """The prescription is for another model than the pump on the line."""
-
-    def __init__(self, wanted: str, found: str) -> None:
-        self.wanted, self.found = wanted, found
-        super().__init__(f"the prescription is for profile {wanted}, the pump is a {found}; check that this is the right pump and patient")
-
-
 def connect(
     url: str,
     *,
@@ -124,7 +106,7 @@ def connect(
             entropy, host_clock = line.entropy, line.host_clock
         store = default_state(port) if state is None else state
         port, host_clock = recorded(port, store, capture, keylog, host_clock)
-        return Pump(PumpSession(port, store, entropy, on_event), store, host_clock)
+        return Pump(PumpSession(port, store, entropy, on_event), store, host_clock, owned=state is None)
     except BaseException:
         port.close()
         raise
@@ -133,8 +115,10 @@ def connect(
 class Pump:
     """One pump in session. Not thread-safe: one caller at a time."""
 
-    def __init__(self, session: PumpSession, state: HostState, host_clock: Callable[[], float]) -> None:
+    def __init__(self, session: PumpSession, state: HostState, host_clock: Callable[[], float], *, owned: bool = False) -> None:
+        """`owned`: the state was opened for this pump alone, and is closed with it."""
         self.session = session
+        self._owned_state = state if owned else None
         self.profile: PumpProfile = load_profile(session.info.profile)
         self._commands = Commands(session, state)
         self._host_clock = host_clock
@@ -154,7 +138,11 @@ class Pump:
 
     def close(self) -> None:
         """End the session and close the port."""
-        self.session.close()
+        try:
+            self.session.close()
+        finally:
+            if self._owned_state is not None:
+                self._owned_state.close()
 
     def __enter__(self) -> Self:
         return self
@@ -307,6 +295,10 @@ class Pump:
     def silence(self, alarm: int) -> Outcome:
         """Silence an alarm (its number) for 10 min."""
         return self._commands.direct(CommandKind.SILENCE, lambda cmd_id: SilenceAlarm(cmd_id=cmd_id, alarm=alarm), "silence an alarm")
+
+    def unsettled(self) -> tuple[Intent, ...]:
+        """Commands to this pump of which this computer does not know what became."""
+        return self._commands.unsettled()
 
     def reconcile(self) -> list[tuple[Intent, Outcome]]:
         """Ask the pump what became of every command whose outcome is not known here, and settle what it can answer."""

@@ -64,15 +64,15 @@ def _glued(text: str, room: int) -> str:
     return text
 
 
-def row(label: str, text: str, label_width: int = LABEL_WIDTH) -> list[str]:
+def row(label: str, text: str, label_width: int = LABEL_WIDTH, width: int = WIDTH) -> list[str]:
     """A label and its text; further lines stand under the text."""
-    return wrapped(f"{label:<{label_width}}{text}", hanging=label_width)
+    return wrapped(f"{label:<{label_width}}{text}", width, hanging=label_width)
 
 
-def rows(pairs: Sequence[tuple[str, str]], indent: str = "") -> list[str]:
+def rows(pairs: Sequence[tuple[str, str]], indent: str = "", width: int = WIDTH) -> list[str]:
     """Labels in one column, texts in another."""
-    width = max((len(label) for label, _ in pairs), default=0) + len(indent) + len(_GAP)
-    return [line for label, text in pairs for line in row(indent + label, text, width)]
+    label_width = max((len(label) for label, _ in pairs), default=0) + len(indent) + len(_GAP)
+    return [line for label, text in pairs for line in row(indent + label, text, label_width, width)]
 
 
 def columns(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
@@ -84,13 +84,13 @@ def columns(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     ]
 
 
-def old_against_new(table: Sequence[tuple[str, str, str, bool]], old: str = "now", new: str = "new") -> list[str]:
+def old_against_new(table: Sequence[tuple[str, str, str, bool]], old: str = "now", new: str = "new", width: int = WIDTH) -> list[str]:
     """Label, old and new; a changed row is marked by a sign and a word. Without any `old` its column is left out."""
     known = any(before for _, before, _, _ in table)
     word = _CHANGED if any(changed for *_, changed in table) else ""
     shown = [("", old, new, False), *table]
     cells = [[label, *([before] if known else []), after, *([word * changed] if word else [])] for label, before, after, changed in shown]
-    widths = _widths(cells, len(word))
+    widths = _widths(cells, len(word), width)
     lines = []
     for (*_, changed), entry in zip(shown, cells, strict=True):
         first, *further = columns(entry, widths)
@@ -98,12 +98,12 @@ def old_against_new(table: Sequence[tuple[str, str, str, bool]], old: str = "now
     return lines
 
 
-def _widths(cells: Sequence[Sequence[str]], word: int) -> list[int]:
+def _widths(cells: Sequence[Sequence[str]], word: int, width: int) -> list[int]:
     """Widths of label and amounts that fit the screen: as wide as they need, else the amounts share what is left."""
     longest = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
     label, *amounts = longest[:-1] if word else longest
-    label = min(label, LABEL_LIMIT if len(amounts) > 1 else ALONE_LIMIT)
-    room = WIDTH - len("* ") - label - len(_GAP) * (len(longest) - 1) - word
+    label = min(label, (LABEL_LIMIT if len(amounts) > 1 else ALONE_LIMIT) * min(width, WIDTH) // WIDTH)
+    room = width - len("* ") - label - len(_GAP) * (len(longest) - 1) - word
     if sum(amounts) > room:
         half = room // len(amounts)
         first = min(amounts[0], max(half, room - sum(amounts[1:])))

@@ -6,9 +6,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from itbpump.hoststate import Intent
-    from itbpump.outcome import Outcome, Proof
+    from itbpump.outcome import Applied, Outcome, Proof
 
-__all__ = ["BY_HAND", "answer_text", "disproof_text", "proof_words", "still_open_text", "unknown_text"]
+__all__ = [
+    "BY_HAND",
+    "answer_text",
+    "disproof_text",
+    "outcome_lines",
+    "proof_words",
+    "still_open_text",
+    "unknown_lines",
+    "unknown_text",
+]
 
 
 BY_HAND = (
@@ -62,3 +71,48 @@ def answer_text(intent: Intent, outcome: Outcome) -> str:
     pulses = f"; {given.delivered:,} of {given.requested:,} pulses, {given.state.name.lower()}" if given.requested else ""
     doubt = f", {given.doubt} in doubt" if given.doubt else ""
     return f"{told}: APPLIED, revision {outcome.result.revision}{pulses}{doubt}"
+
+
+def outcome_lines(outcome: Outcome | Exception, width: int, *, proven: bool = True) -> tuple[list[str], str]:
+    """For a page: lines, and the state they stand for (`ok`, `warning`, `critical`). `proven`: the command is one that is proved by
+    reading the pump again. An exception is what kept an order from being sent."""
+    from itbpump.outcome import Applied, NotApplied, Unknown
+    from itbpump.wording.layout import wrapped
+
+    state = "warning"
+    if isinstance(outcome, Applied):
+        texts, state = _applied_texts(outcome, proven=proven)
+    elif isinstance(outcome, NotApplied):
+        done = "nothing changed in the pump" if outcome.nothing_changed else "but not as it was: read the pump"
+        texts = [f"NOT APPLIED: {done}", f"why: {outcome.reason}"]
+    elif isinstance(outcome, Unknown):
+        texts, state = [f"OUTCOME UNKNOWN of command {outcome.cmd_id}: {outcome.what}", f"no proof came back: {outcome.cause}"], "critical"
+    else:
+        texts = [f"NOT SENT: {outcome}"]
+    note = "" if isinstance(outcome, Exception) else outcome.note
+    return [part for text in [*texts, *([f"ATTENTION: {note}"] if note else [])] for part in wrapped(text, width, hanging=2)], state
+
+
+def _applied_texts(outcome: Applied, *, proven: bool) -> tuple[list[str], str]:
+    head = f"APPLIED as command {outcome.cmd_id}"
+    if not proven:
+        return [head], "ok"
+    if outcome.proof is None:
+        return [f"{head}, but the line was lost before the pump could be read again: read it before you rely on it"], "warning"
+    if not outcome.proof.holds:
+        wrong = [f"{name}: meant {_short(meant)}, the pump says {_short(found)}" for name, meant, found in outcome.proof.failures]
+        return [f"{head}, but the pump does NOT run what was meant:", *wrong], "critical"
+    return [f"{head} and PROVED: the pump was read again; {proof_words(outcome.proof)}."], "ok"
+
+
+def unknown_lines(intent: Intent, width: int) -> list[str]:
+    """What is known of an open command, what is blocked, what to do."""
+    from itbpump.wording.layout import rows, wrapped
+
+    pairs = [
+        ("known", f"it was sent, and no proof of its outcome came back{f' ({intent.note})' if intent.note else ''}"),
+        ("unknown", "whether the pump carried it out; neither guess is the safe one"),
+        ("blocked", "nothing but a stop is sent from here to this pump; reading is possible"),
+        ("to do", "watch the patient, restore the line, then ask the pump"),
+    ]
+    return [*wrapped(f"Command {intent.cmd_id}: {intent.what}", width), *rows(pairs, indent="  ", width=width)]

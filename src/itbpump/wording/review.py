@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from itbpump.wording.layout import old_against_new, rows, screen_amount, spelled_out, wrapped
+from itbpump.wording.layout import WIDTH, old_against_new, rows, screen_amount, spelled_out, wrapped
 
 if TYPE_CHECKING:
     from itbpump.safety import Finding, Override, Review, Row, Severity
+    from itbpump.therapy_view import TherapyView
 
-__all__ = ["library_lines", "override_lines", "review_lines"]
+__all__ = ["finding_lines", "library_lines", "override_lines", "review_head_lines", "review_lines", "total_lines"]
 
 
 _VERDICTS = {
@@ -49,21 +50,46 @@ def review_lines(review: Review) -> list[str]:
     ]
 
 
-def _table_lines(table: Sequence[Row]) -> Iterator[str]:
+def review_head_lines(review: Review, width: int = WIDTH) -> list[str]:
+    """Old against new and what the pump makes of each amount, without the findings."""
+    verdict = wrapped(f"Verdict: {review.verdict}: {_VERDICTS[review.verdict]}", width)
+    return [*_table_lines(review.table, width), *_achievable_lines(review, width), "", *verdict, *library_lines(review.library)]
+
+
+def total_lines(view: TherapyView, width: int = WIDTH) -> list[str]:
+    """The total of a day in figures and in words, and the number of boluses a day; a slip of ten is heard where it is not seen."""
+    from itbpump.wording.numbers import amount_in_words
+
+    mean, highest = view.mean_day, view.highest_24h_exact.rounded()
+    pairs = [("24-h total", f"{mean}: {amount_in_words(mean)}")]
+    if highest != mean:
+        pairs.append(("highest 24 h", f"{highest}: {amount_in_words(highest)}, all patient boluses counted"))
+    return rows(pairs, width=width)
+
+
+def finding_lines(finding: Finding, width: int = WIDTH, *, how: str = "") -> list[str]:
+    """One finding under its severity; `how` names what accepts it, where a face has its own way."""
+    lines = wrapped(f"{_HEADINGS[finding.severity.name].partition(':')[0]} {finding.rule}: {finding.message}", width, hanging=4)
+    if finding.source and (finding.severity or _UNVERIFIED in finding.source):
+        lines += wrapped(f"    source: {_marked(spelled_out(finding.source))}", width, hanging=12)
+    return [*lines, *(wrapped(f"    {how}", width, hanging=12) if how else [])]
+
+
+def _table_lines(table: Sequence[Row], width: int = WIDTH) -> Iterator[str]:
     """Old against new; what speaks of the new alone follows in lines of its own, where anything is known of the old."""
     known = any(row.old for row in table)
     compared = [row for row in table if row.old or row.changed or not known]
-    yield from old_against_new([(row.label, row.old or ("–" if known else ""), row.new, row.changed) for row in compared])
+    yield from old_against_new([(row.label, row.old or ("–" if known else ""), row.new, row.changed) for row in compared], width=width)
     alone = [(row.label, row.new) for row in table if known and not (row.old or row.changed)]
-    yield from rows(alone, indent="  ")
+    yield from rows(alone, indent="  ", width=width)
 
 
-def _achievable_lines(review: Review) -> Iterator[str]:
+def _achievable_lines(review: Review, width: int = WIDTH) -> Iterator[str]:
     rounded = [item for item in review.achievable if item.difference_percent != "0"]
     if rounded:
         yield from ("", "What the pump can achieve, as it gives whole pulses:")
     for item in rounded:
-        yield from wrapped(f"  {item.what}: {item.achievable} for {item.prescribed} ({item.difference_percent} %)")
+        yield from wrapped(f"  {item.what}: {item.achievable} for {item.prescribed} ({item.difference_percent} %)", width)
 
 
 def _finding_lines(findings: Sequence[Finding]) -> Iterator[str]:

@@ -13,7 +13,21 @@ if TYPE_CHECKING:
     from itbpump.therapy_view import TherapyView
     from itbpump.wire.messages import CommandResult, Status
 
-__all__ = ["bolus_text", "given_text", "result_text", "status_lines"]
+__all__ = [
+    "alarm_rows",
+    "battery_text",
+    "bolus_text",
+    "change_rows",
+    "clock_text",
+    "delivering_text",
+    "dose_rows",
+    "given_text",
+    "programmed_text",
+    "reservoir_text",
+    "result_text",
+    "state_text",
+    "status_lines",
+]
 
 
 def status_lines(view: PumpView) -> list[str]:
@@ -25,19 +39,19 @@ def status_lines(view: PumpView) -> list[str]:
     pairs = [
         ("Pump", f"{info.serial}, {info.profile}, firmware {info.firmware}" + (", SIMULATED" if view.simulated else "")),
         *(("UNKNOWN", f"what became of {intent.what} (command {intent.cmd_id}): itbpump reconcile {view.url}") for intent in view.open),
-        *_alarm_rows(view),
-        ("State", _state(now)),
+        *alarm_rows(view),
+        ("State", state_text(now)),
     ]
     if view.therapy is not None:
         pairs += [
             ("Mode", f"{mode}, {now.drug} {Concentration(now.concentration_ng_per_mL)}, revision {now.revision}"),
-            ("Delivers now", _delivering(view)),
-            ("Programmed", _programmed(view.therapy)),
+            ("Delivers now", delivering_text(view)),
+            ("Programmed", programmed_text(view.therapy)),
         ]
     elif now.revision:
         pairs.append(("Mode", f"{mode}, revision {now.revision}"))
-    pairs += [("Bolus", bolus_text(view)), ("Reservoir", _reservoir(view)), *_dose_rows(view), ("Battery", _battery(view))]
-    pairs += [("Clock", _clock(view)), *_change_rows(view)]
+    pairs += [("Bolus", bolus_text(view)), ("Reservoir", reservoir_text(view)), *dose_rows(view), ("Battery", battery_text(view))]
+    pairs += [("Clock", clock_text(view)), *change_rows(view)]
     pairs += [("Unconfirmed", "another programmer has not yet confirmed: " + result_text(result)) for result in view.others]
     if now.doubt_pulses:
         doubt = f"{now.doubt_pulses:,} pulses since formatting may or may not have been given (resets: {now.resets:,})"
@@ -45,13 +59,15 @@ def status_lines(view: PumpView) -> list[str]:
     return [line for label, text in pairs for line in row(label, text)]
 
 
-def _state(now: Status) -> str:
+def state_text(now: Status) -> str:
+    """What it does, and what a safe state asks for."""
     if now.run_state.name == "SAFE":
         return "SAFE STATE: the programmed therapy does not run; watch for withdrawal, find the cause, program it again"
     return now.run_state.name.lower() + ("" if now.drug else " (no therapy programmed)")
 
 
-def _alarm_rows(view: PumpView) -> list[tuple[str, str]]:
+def alarm_rows(view: PumpView) -> list[tuple[str, str]]:
+    """Alarms with what to do; `none` where nothing sounds."""
     from itbpump.wording.words import alarm_words
 
     if not view.status.alarms:
@@ -65,7 +81,8 @@ def _alarm_rows(view: PumpView) -> list[tuple[str, str]]:
     return rows
 
 
-def _delivering(view: PumpView) -> str:
+def delivering_text(view: PumpView) -> str:
+    """What flows now, or that the motor stands."""
     from itbpump.therapy_view import DeliveryView
 
     text = str(DeliveryView.from_status(view.status, view.info.pulse_volume_nL))
@@ -100,12 +117,14 @@ def bolus_text(view: PumpView) -> str:
     return f"none running; the last, a {kind} bolus, is {now.bolus_state.name.lower()}: {counts}"
 
 
-def _programmed(therapy: TherapyView) -> str:
+def programmed_text(therapy: TherapyView) -> str:
+    """The daily dose of the therapy."""
     mean, lowest, highest = therapy.mean_day, therapy.lowest_day, therapy.highest_day
     return f"{mean} on every day" if lowest == highest else f"{mean} in the mean, days from {lowest} to {highest}"
 
 
-def _reservoir(view: PumpView) -> str:
+def reservoir_text(view: PumpView) -> str:
+    """The counted volume beside capacity and alarm."""
     from itbpump.quantity import Volume
 
     if not view.status.drug:
@@ -114,7 +133,8 @@ def _reservoir(view: PumpView) -> str:
     return f"{Volume(view.status.reservoir_nL)} of {Volume(view.info.capacity_nL)}, estimated by counting pulses{alarm}"
 
 
-def _dose_rows(view: PumpView) -> list[tuple[str, str]]:
+def dose_rows(view: PumpView) -> list[tuple[str, str]]:
+    """What the last 24 h gave, and what the patient may ask for."""
     from itbpump.quantity import Duration, Mass
 
     now = view.status
@@ -129,7 +149,8 @@ def _dose_rows(view: PumpView) -> list[tuple[str, str]]:
     return rows
 
 
-def _battery(view: PumpView) -> str:
+def battery_text(view: PumpView) -> str:
+    """What is left, and days to the end of service once that is announced."""
     from fractions import Fraction
 
     from itbpump.quantity import number_text
@@ -139,7 +160,8 @@ def _battery(view: PumpView) -> str:
     return left if days == ERI_NOT_RAISED else f"{left}, END OF SERVICE IN {days:,} days"
 
 
-def _clock(view: PumpView) -> str:
+def clock_text(view: PumpView) -> str:
+    """The pump's day and its label of the wall clock beside this computer's."""
     week = view.week_ms
     day = f"the pump's day is {week_text(week)}; " if week is not None else ""
     label, gap = view.clock, view.gap_s
@@ -150,7 +172,7 @@ def _clock(view: PumpView) -> str:
     return f"{day}its label is {label.strftime('%d %b %Y %H:%M:%S')}, {apart}"
 
 
-def _change_rows(view: PumpView) -> list[tuple[str, str]]:
+def change_rows(view: PumpView) -> list[tuple[str, str]]:
     """The pump tells its last command; one that changes no dose must not hide when the dose was changed."""
     from itbpump.wording.words import command_words
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from itbpump.outcome import Outcome
 from itbpump.pump import Pump
@@ -57,6 +57,7 @@ class Proposal:
     record: Mapping[str, Any] | None = None
 
 
+@runtime_checkable
 class Task(Protocol):
     """Something a person orders from a pump. `id` is stable, `group` the heading of its menu."""
 

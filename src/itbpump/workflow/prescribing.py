@@ -259,3 +259,20 @@ def _field_error(error: PrescriptionError, fields: tuple[Field, ...]) -> FieldEr
     chosen = max(fitting, key=lambda field: len(field.path)) if fitting else (inside[0] if inside else None)
     where = "" if chosen is not None or not problem.key else f"{problem.key}: "
     return FieldError(chosen.id if chosen is not None else "", f"{where}{problem.text}")
+
+
+def tables_of_week(facts: Facts, concentration: Concentration, week: Week) -> Prescription:
+    """A prescription of nothing but this week, to be drawn. Raises FieldError saying what the week lacks."""
+    tables: dict[str, Any] = {
+        "schema": SCHEMA,
+        "patient": {"id": "preview", "indication": "spinal"},
+        "pump": {"profile": facts.info.profile, "as_of": facts.present.host_now, "reservoir_volume": Volume(facts.present.reservoir_nL)},
+        "drug": {"name": "baclofen", "concentration": concentration},
+        "catheter": {"path_volume": facts.profile.path_max},
+        "therapy": {"mode": "flex", "pattern": week.tables()},
+    }
+    try:
+        return prescription_from(tables)
+    except PrescriptionError as error:
+        problem = next(problem for problem in error.problems if isinstance(problem, Problem))
+        raise FieldError("week", problem.text) from error

@@ -1,0 +1,274 @@
+"""The program: which line is open, which page is on top, and the keys that work everywhere.
+
+It owns the reader (the one thread that talks to the pump), the newest snapshot, and what this visit has done. Work for the pump goes
+through `ask`; nothing here or on a page waits for it on the screen's own thread. Not here: pages (`screens`), judgement, words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+from textual import events, work
+from textual.app import App
+from textual.binding import BindingType
+from textual.message import Message
+
+from itbpump.drugs import library_names
+from itbpump.errors import ItbPumpError
+from itbpump.profiles import load_profile
+from itbpump.pump import Pump
+from itbpump.report import SessionRecord
+from itbpump.therapy import Prescription
+from itbpump.tui import themes
+from itbpump.tui.demo import DemoPump
+from itbpump.tui.keys import bindings
+from itbpump.tui.pages import key_lines
+from itbpump.tui.palette import PumpCommands
+from itbpump.tui.ports import FoundPort, found_ports
+from itbpump.tui.reader import Reader
+from itbpump.tui.screens.connect import ConnectPage
+from itbpump.tui.screens.form import FormPage
+from itbpump.tui.screens.help import HelpPage
+from itbpump.tui.screens.notice import AskPage, NoticePage
+from itbpump.tui.screens.page import Page
+from itbpump.tui.screens.pump import PumpPage
+from itbpump.tui.screens.small import SmallPage
+from itbpump.tui.screens.stop import StopPage
+from itbpump.tui.screens.walk import WalkPage
+from itbpump.tui.snapshot import Snapshot
+from itbpump.version import installed_version
+from itbpump.workflow.consent import Consent, carry_out
+from itbpump.workflow.facts import Facts, Policy, gather
+from itbpump.workflow.libraries import library_for
+from itbpump.workflow.model import Proposal, Task, Walk
+from itbpump.workflow.visit import VisitKeeper
+
+__all__ = ["Fresh", "PumpApp", "Services"]
+
+T = TypeVar("T")
+SMALLEST = (60, 18)
+CHECK_S = 1.0
+
+
+class Fresh(Message):
+    """A newer snapshot is there; `app.snapshot` holds it."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the screen stands on; tests put their own in. `open_line(url)` gives what the reader calls to make a session."""
+
+    open_line: Callable[[str], Callable[[], Pump]]
+    monotonic_ms: Callable[[], int]
+    recent: Callable[[], list[tuple[str, str, str]]]
+    ports: Callable[[], list[FoundPort]] = found_ports
+    policy: Policy = field(default_factory=Policy)
+    keymap: dict[str, str] = field(default_factory=dict)
+    theme: str = themes.DEFAULT
+    contact: str = ""
+    folder: Path = field(default_factory=Path.cwd)
+    poll_ms: int = 2_000
+
+
+class PumpApp(App[int]):
+    """The clinician's screen."""
+
+    TITLE = "itbpump"
+    CSS_PATH = "app.tcss"
+    CSS = themes.themed_css()
+    BINDINGS: ClassVar[list[BindingType]] = bindings("app")
+    COMMANDS = {PumpCommands}  # noqa: RUF012 -- as Textual declares it
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 -- as Textual declares it
+        (0, "-narrow"),
+        (80, "-normal"),
+        (120, "-wide"),
+    ]
+
+    def __init__(self, services: Services, url: str = "", demo: DemoPump | None = None) -> None:
+        super().__init__()
+        self.services = services
+        self.demo = demo
+        self.url = url
+        self.snapshot: Snapshot | None = None
+        self.rx: Prescription | None = None
+        self.visit = VisitKeeper()
+        self.reader: Reader | None = None
+        self._left = False
+        themes.register(self)
+        self.theme = services.theme
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """States keep their colours under a theme that is none of ours."""
+        return themes.variable_defaults()
+
+    # -------------------------------------------------------------------------------------------------- life
+    def on_mount(self) -> None:
+        """First page: the pump's where an address was given, else the one that asks for it."""
+        self.set_keymap(self.services.keymap)
+        self.set_interval(CHECK_S, self._look_at_pages)
+        self.push_screen(ConnectPage())
+        if self.url or self.demo is not None:
+            self.open_pump(self.url)
+
+    def open_pump(self, url: str) -> None:
+        """Begin a session; the pump page says how it comes along."""
+        self.close_pump()
+        self.url = url
+        connect = self.demo.connect if self.demo is not None and not url else self.services.open_line(url)
+        self.reader = Reader(connect, self._published, poll_ms=self.services.poll_ms)
+        self.visit = VisitKeeper()
+        self.reader.start()
+        self.push_screen(PumpPage())
+
+    def close_pump(self) -> None:
+        """End the session; harmless without one."""
+        reader, self.reader, self.snapshot, self.rx = self.reader, None, None, None
+        if reader is not None:
+            reader.stop()
+
+    def _published(self, snapshot: Snapshot) -> None:
+        """Called on the reader's thread."""
+        self.snapshot = snapshot
+        self.post_message(Fresh())
+
+    def on_fresh(self) -> None:
+        """Hand it to every page, also those underneath: what a page shows when it comes up is never old."""
+        snapshot = self.snapshot
+        if snapshot is None:
+            return
+        if snapshot.view is not None:
+            profile = load_profile(snapshot.view.info.profile)
+            self.visit.saw(snapshot.view, profile, snapshot.log if snapshot.log_complete else None)
+        for screen in self.screen_stack:
+            if isinstance(screen, Page):
+                screen.show_snapshot(snapshot)
+
+    def _look_at_pages(self) -> None:
+        for screen in list(self.screen_stack):
+            if isinstance(screen, Page):
+                screen.check_age(self.services.monotonic_ms())
+
+    # -------------------------------------------------------------------------------------------------- the pump
+    async def ask(self, job: Callable[[Pump], T], *, urgent: bool = False) -> T:
+        """Run a job on the reader's thread and wait for it without holding up the screen. Raises what the job raises."""
+        if self.reader is None:
+            raise NoPumpError
+        return await asyncio.wrap_future(self.reader.submit(job, urgent=urgent))
+
+    async def facts(self) -> Facts:
+        """Everything a task may ask for, as it is now."""
+        snapshot = self.snapshot
+        known = snapshot.log if snapshot is not None and snapshot.log_complete else None
+        policy, rx = self.services.policy, self.rx
+        return await self.ask(lambda pump: gather(pump, policy=policy, rx=rx, log=known))
+
+    @work(group="carry-out", exclusive=True)
+    async def carry_out(self, proposal: Proposal, consent: Consent, done: Callable[[object], None]) -> None:
+        """Send what was reviewed and confirmed; `done` gets the outcome, or the documented error that kept it back."""
+        policy = self.services.policy
+        try:
+            outcome: object = await self.ask(lambda pump: carry_out(pump, proposal, consent, policy))
+        except ItbPumpError as error:
+            outcome = error
+        self.visit.did(proposal, consent, outcome, self.now())
+        done(outcome)
+
+    def now(self) -> datetime:
+        """The host's time as the pump's session tells it; one clock for screen and report."""
+        read_at = self.snapshot.read_at if self.snapshot is not None else None
+        return read_at if read_at is not None else datetime.now().astimezone()
+
+    @work(group="begin", exclusive=True)
+    async def begin_task(self, chosen: Task | Walk) -> None:
+        """Open a task or checklist for the pump as it is now; a notice where that is not possible."""
+        try:
+            facts = await self.facts()
+        except ItbPumpError as error:
+            self.push_screen(NoticePage(f"{chosen.title}: the pump could not be read", [str(error)]))
+            return
+        if not isinstance(chosen, Task):
+            self.push_screen(WalkPage(chosen, facts))
+            return
+        hindrance = chosen.hindered(facts)
+        self.push_screen(NoticePage(f"{chosen.title}: not now", [hindrance]) if hindrance else FormPage(chosen, facts))
+
+    def record(self) -> SessionRecord:
+        """The visit so far, for the report. Raises ReportError, LibraryError."""
+        snapshot = self.snapshot
+        view = snapshot.view if snapshot is not None else None
+        drug = view.status.drug if view is not None else ""
+        return self.visit.record(
+            view,
+            self.now(),
+            companion=installed_version(),
+            library=library_for(drug, self.services.policy.clinic_library) if drug in library_names() else None,
+            dates=snapshot.dates if snapshot is not None else None,
+            dates_note=snapshot.dates_problem if snapshot is not None else "",
+            end_note="" if view is not None else "the pump was not read",
+        )
+
+    def free_name(self, stem: str, ending: str) -> Path:
+        """A name in the working folder that no file has yet."""
+        folder = self.services.folder
+        names = (folder / f"{stem}{f'-{number}' if number else ''}.{ending}" for number in count())
+        return next(path for path in names if not path.exists())
+
+    # -------------------------------------------------------------------------------------------------- keys that work everywhere
+    def action_help(self) -> None:
+        """What this page or the field with the cursor is for."""
+        if isinstance(self.screen, Page):
+            self.push_screen(HelpPage(self.screen.help_title(), self.screen.help_lines()))
+
+    def action_keys(self) -> None:
+        """All keys of this page."""
+        if isinstance(self.screen, Page):
+            self.push_screen(HelpPage("Keys of this page", key_lines(("app", *self.screen.scopes), self.services.keymap)))
+
+    def action_stop(self) -> None:
+        """Open the page that stops the therapy; it sends nothing yet."""
+        if self.reader is None:
+            self.notify("no pump is connected, so there is nothing to stop here", severity="warning")
+        elif not isinstance(self.screen, StopPage):
+            self.push_screen(StopPage())
+
+    def action_next_theme(self) -> None:
+        """Next look."""
+        self.theme = themes.after(self.theme)
+
+    def action_leave(self) -> None:
+        """End, after a question where something typed would be lost."""
+        busy = [screen for screen in self.screen_stack if isinstance(screen, Page) and screen.unsaved()]
+        if not busy:
+            self._leave(leave=True)
+        else:
+            self.push_screen(AskPage("Something typed here is not sent. Leave all the same?"), self._leave)
+
+    def _leave(self, leave: bool | None) -> None:
+        if leave:
+            self.close_pump()
+            self.exit(0)
+
+    async def on_unmount(self) -> None:
+        """Whatever way the program ends, no session stays open."""
+        self.close_pump()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Below the smallest size a plain notice, never a clipped dose."""
+        small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
+        if small and not isinstance(self.screen, SmallPage):
+            self.push_screen(SmallPage())
+        elif not small and isinstance(self.screen, SmallPage):
+            self.pop_screen()
+
+
+class NoPumpError(ItbPumpError):
+    """No pump is connected."""
+
+    def __init__(self) -> None:
+        super().__init__("no pump is connected", action="connect to one first")

@@ -1,0 +1,184 @@
+"""What the pump page says, as lines: pure functions of a snapshot, so that a test reads what a clinician reads.
+
+Each takes the width it has; a state is told by a word and a sign, colour only repeats it (SR-57). Not here: where a panel stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from itbpump.quantity import Concentration
+from itbpump.tui.charts import fortnight, gauge, rate_chart
+from itbpump.tui.snapshot import LinkWord, Snapshot
+from itbpump.wire.messages import AlarmPriority, RunState
+from itbpump.wording.days import WEEK_MS
+from itbpump.wording.layout import wrapped
+from itbpump.wording.pumpview import PumpView
+from itbpump.wording.status import alarm_rows, battery_text, bolus_text, clock_text, delivering_text, dose_rows, programmed_text, state_text
+
+__all__ = [
+    "Tone",
+    "alarm_lines",
+    "chart_lines",
+    "date_lines",
+    "fortnight_lines",
+    "identity_line",
+    "link_lines",
+    "minute_of_day",
+    "open_lines",
+    "reservoir_lines",
+    "state_lines",
+]
+
+MINUTE_MS = 60_000
+LABEL = 14
+CLOCK_GAP_S = 60
+"""A wall-clock label further off than this is pointed out (SR-53)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """Lines with the state they stand for: `ok`, `notice`, `warning`, `critical`, `stopped`, `stale`; a theme gives it a colour."""
+
+    state: str
+    lines: tuple[str, ...]
+
+
+def identity_line(snapshot: Snapshot, patient_id: str = "") -> str:
+    """Whose pump this is; on every page (SR-20)."""
+    view = snapshot.view
+    if view is None:
+        return "no pump read yet"
+    patient = patient_id or (snapshot.present.patient_id if snapshot.present is not None else "") or "patient not on record here"
+    now = view.status
+    drug = f"{now.drug} {Concentration(now.concentration_ng_per_mL)}" if now.drug else "no drug programmed"
+    simulated = " SIMULATED" if view.simulated else ""
+    return f"{patient} · pump {view.info.serial} {view.info.profile}{simulated} · {drug}"
+
+
+def link_lines(snapshot: Snapshot, width: int) -> Tone:
+    """How old what stands here is, and what the pump is doing."""
+    link, view = snapshot.link, snapshot.view
+    words = link.text
+    why = f"; {link.reason}" if link.reason else ""
+    state = {LinkWord.LIVE: "ok", LinkWord.CONNECTING: "notice", LinkWord.STALE: "stale", LinkWord.LOST: "critical"}[link.word]
+    if view is None:
+        return Tone(state, tuple(wrapped(f"LINK {words}{why}", width)))
+    running = view.status.run_state
+    doing = f"{running.name} {view.status.mode.name.lower().replace('_', ' ')}" if running is RunState.RUNNING else running.name
+    gap = view.gap_s
+    clock = f" · CLOCK {abs(gap):,} s {'behind' if gap < 0 else 'ahead'}" if gap is not None and abs(gap) > CLOCK_GAP_S else ""
+    if link.word is LinkWord.LIVE and running is not RunState.RUNNING:
+        state = "stopped"
+    return Tone(state, tuple(wrapped(f"LINK {words} · PUMP {doing.upper()}{clock}{why}", width)))
+
+
+def alarm_lines(snapshot: Snapshot, width: int, most: int = 4) -> Tone:
+    """Alarms, the worst and newest first, with what to do; what does not fit is counted (SR-55)."""
+    view = snapshot.view
+    if view is None:
+        return Tone("notice", ("ALARMS not read",))
+    alarms = sorted(view.status.alarms, key=lambda alarm: (-alarm.priority, -alarm.since_ms))
+    if not alarms:
+        return Tone("ok", ("ALARMS none",))
+    worst = any(alarm.priority is AlarmPriority.CRITICAL for alarm in alarms)
+    pairs = alarm_rows(view)
+    lines: list[str] = []
+    shown = 0
+    for (label, text), (_, action) in zip(pairs[::2], pairs[1::2], strict=True):
+        sign = "!!" if label.endswith("critical") else "!"
+        more = wrapped(f"{sign} {label.upper()}: {text}; {action}", width, hanging=3)
+        if lines and len(lines) + len(more) > most:
+            break
+        lines += more
+        shown += 1
+    if shown < len(alarms):
+        lines.append(f"… and {len(alarms) - shown} more: see the log (F3)")
+    return Tone("critical" if worst else "warning", tuple(lines))
+
+
+def open_lines(snapshot: Snapshot, width: int) -> Tone | None:
+    """Commands of which nobody knows what became; None where all are known."""
+    view = snapshot.view
+    if view is None or not view.open:
+        return None
+    text = f"OUTCOME UNKNOWN of {', '.join(intent.what for intent in view.open)}: F6 asks the pump; until then nothing but a stop is sent"
+    return Tone("critical", tuple(wrapped(text, width)))
+
+
+def state_lines(snapshot: Snapshot, width: int) -> list[str]:
+    """What it delivers now, what is programmed, the bolus, the last 24 h."""
+    view = snapshot.view
+    if view is None:
+        return ["not read yet"]
+    pairs = [("State", state_text(view.status))]
+    if view.therapy is not None:
+        pairs += [("Delivers now", delivering_text(view)), ("Programmed", programmed_text(view.therapy))]
+    pairs += [("Bolus", bolus_text(view)), *dose_rows(view)]
+    if view.status.bridging:
+        pairs.append(("BRIDGE", "the old dose runs until the path holds the new concentration"))
+    return _rows(pairs, width)
+
+
+def reservoir_lines(snapshot: Snapshot, width: int) -> list[str]:
+    """The gauge and its words, battery, clock."""
+    view = snapshot.view
+    if view is None:
+        return []
+    lines: list[str] = []
+    if view.status.drug and view.therapy is not None:
+        lines += gauge(view.status.reservoir_nL, view.info.capacity_nL, view.status.low_alarm_nL, view.therapy.empty_alarm.nL, width)
+    else:
+        lines.append("Reservoir not entered")
+    return [*lines, *_rows([("Battery", battery_text(view)), ("Clock", clock_text(view))], width)]
+
+
+def date_lines(snapshot: Snapshot, width: int) -> list[str]:
+    """Refill-by first; earliest to latest for what really happens."""
+    dates = snapshot.dates
+    if dates is None:
+        return wrapped(f"DATES not known: {snapshot.dates_problem or 'being read'}", width)
+    pairs = [("REFILL BY", dates.refill_text), *list(dates.rows())[1:], *dates.ends()]
+    return _rows([(label.capitalize() if label.islower() else label, text) for label, text in pairs], width, label=20)
+
+
+def chart_lines(snapshot: Snapshot, width: int, height: int) -> list[str]:
+    """The programmed rate over the pump's day, with now."""
+    view = snapshot.view
+    if view is None or view.therapy is None or view.week_ms is None:
+        return []
+    day, minute = minute_of_day(view)
+    return rate_chart(view.therapy, day, minute, width, height)
+
+
+def fortnight_lines(snapshot: Snapshot, width: int) -> list[str]:
+    """What each of the next 14 days gives, and which of them matter."""
+    view = snapshot.view
+    if view is None or view.therapy is None or view.week_ms is None:
+        return []
+    marks: dict[date, str] = {}
+    if snapshot.dates is not None:
+        for at, word in ((snapshot.dates.alarm, "ALARM"), (snapshot.dates.refill_by, "REFILL")):
+            if at is not None:
+                marks[at.date()] = word
+    day, _ = minute_of_day(view)
+    first = _pump_date(view, day)
+    return fortnight(view.therapy, first, width, marks=marks)
+
+
+def minute_of_day(view: PumpView) -> tuple[int, int]:
+    """The pump's weekday (0 Monday) and minute of its day."""
+    return divmod((view.week_ms or 0) % WEEK_MS // MINUTE_MS, 1_440)
+
+
+def _pump_date(view: PumpView, weekday: int) -> date:
+    """The date of the pump's present day: the one nearest to this computer's with that weekday."""
+    today = view.host_now.date()
+    return min(
+        (today + timedelta(days=shift) for shift in range(-3, 4)), key=lambda day: (day.weekday() != weekday, abs((day - today).days))
+    )
+
+
+def _rows(pairs: list[tuple[str, str]], width: int, label: int = LABEL) -> list[str]:
+    return [line for name, text in pairs for line in wrapped(f"{name:<{label}}{text}", width, hanging=label)]

@@ -1,0 +1,84 @@
+"""Short questions and notices over a page. Enter answers neither: a key that is hit without thinking changes nothing."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Input
+
+from itbpump.tui.screens.page import Lines
+from itbpump.wording.layout import wrapped
+
+__all__ = ["AskPage", "NoticePage", "TextPage"]
+
+
+class NoticePage(ModalScreen[None]):
+    """Says something that must be seen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
+
+    def __init__(self, title: str, lines: list[str]) -> None:
+        super().__init__()
+        self._title, self._lines = title, lines
+
+    def compose(self) -> ComposeResult:
+        width = max(20, min(96, self.app.size.width - 8))
+        with VerticalScroll(classes="panel"):
+            yield Lines(self._title, classes="title")
+            yield Lines("\n".join(part for line in self._lines for part in wrapped(line, width)))
+        yield Footer()
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+
+class AskPage(ModalScreen[bool]):
+    """A question answered by y or n."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "yes", "Yes"), Binding("n,escape", "no", "No")]
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        width = max(20, min(96, self.app.size.width - 8))
+        with VerticalScroll(classes="panel"):
+            yield Lines("\n".join(wrapped(self._question, width)), classes="title")
+            yield Lines("y: yes    n: no")
+        yield Footer()
+
+    def action_yes(self) -> None:
+        self.dismiss(True)
+
+    def action_no(self) -> None:
+        self.dismiss(False)
+
+
+class TextPage(ModalScreen[str | None]):
+    """Asks for one line of text; None when it is left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back")]
+
+    def __init__(self, question: str, placeholder: str = "") -> None:
+        super().__init__()
+        self._question, self._placeholder = question, placeholder
+
+    def compose(self) -> ComposeResult:
+        width = max(20, min(96, self.app.size.width - 8))
+        with VerticalScroll(classes="panel"):
+            yield Lines("\n".join(wrapped(self._question, width)), classes="title")
+            yield Input(placeholder=self._placeholder, id="text")
+        yield Footer()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """The line is given."""
+        event.stop()
+        self.dismiss(event.value)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,81 @@
+"""What became of an order: applied and proved, not applied, or unknown; a bolus is followed to its end by the pump's own counter."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from itbpump.errors import ItbPumpError
+from itbpump.outcome import Applied, NotApplied, Unknown
+from itbpump.tui.keys import bindings
+from itbpump.tui.screens.page import Lines, Page
+from itbpump.tui.screens.unknown import UnknownPage
+from itbpump.tui.snapshot import Snapshot
+from itbpump.wire.messages import BolusState
+from itbpump.wording.layout import wrapped
+from itbpump.wording.outcomes import outcome_lines
+from itbpump.wording.status import bolus_text
+from itbpump.workflow.model import Proposal
+
+__all__ = ["OutcomePage"]
+
+
+class OutcomePage(Page[None]):
+    """Says what is known, in words that do not claim more."""
+
+    page_name = "outcome"
+    scopes = ("page", "outcome")
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("page"), Binding("f3", "end_bolus", "End bolus", priority=True)]
+
+    def __init__(self, proposal: Proposal, outcome: Applied | NotApplied | Unknown | Exception) -> None:
+        super().__init__()
+        self.proposal = proposal
+        self.outcome = outcome
+
+    def body(self) -> ComposeResult:
+        yield Lines(self.proposal.title, classes="title")
+        yield Lines(id="told")
+        yield Lines(id="bolus", classes="panel")
+        yield Lines(id="after")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        lines, state = outcome_lines(self.outcome, self.width)
+        self.query_one("#told", Lines).tell(lines, state)
+        applied = isinstance(self.outcome, Applied)
+        after = [part for text in self.proposal.observe for part in wrapped(text, self.width)] if applied else []
+        self.query_one("#after", Lines).tell([*after, "Esc: back to the pump. F7 there saves the report of this visit."])
+        if isinstance(self.outcome, Unknown):
+            self.app.push_screen(UnknownPage())
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        super().show_snapshot(snapshot)
+        follows = self.proposal.follows_bolus and isinstance(self.outcome, Applied) and snapshot.view is not None
+        if not follows or snapshot.view is None:
+            self.query_one("#bolus", Lines).tell([])
+            return
+        now = snapshot.view.status
+        running = now.bolus_state is BolusState.RUNNING
+        lines = [bolus_text(snapshot.view)]
+        if running and now.bolus_requested:
+            share = now.bolus_delivered * (self.width - 2) // now.bolus_requested
+            lines += [
+                "[" + "#" * share + "." * (self.width - 2 - share) + "]",
+                "F3 ends the bolus; the therapy goes on. F8 stops everything.",
+            ]
+        self.query_one("#bolus", Lines).tell(lines, "notice" if running else "ok" if now.bolus_state is BolusState.DONE else "warning")
+
+    @work(group="end-bolus", exclusive=True)
+    async def action_end_bolus(self) -> None:
+        """Ends the bolus that is followed here, at once: giving less is the safe side, and the therapy goes on."""
+        if not (self.proposal.follows_bolus and isinstance(self.outcome, Applied)):
+            return
+        try:
+            ended: Exception | Applied | NotApplied | Unknown = await self.pump_app.ask(lambda pump: pump.stop_bolus(), urgent=True)
+        except ItbPumpError as error:
+            ended = error
+        lines, state = outcome_lines(ended, self.width)
+        self.query_one("#told", Lines).tell(["END OF THE BOLUS", *lines], state)

@@ -1,0 +1,124 @@
+"""What every page has: whose pump this is, how old the reading is, what sounds, the body, and the keys (SR-20, SR-57)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from itbpump.tui import panels
+from itbpump.tui.keys import bindings
+from itbpump.tui.pages import page
+from itbpump.tui.snapshot import Snapshot
+from itbpump.tui.themes import STATES
+
+if TYPE_CHECKING:
+    from itbpump.tui.app import PumpApp
+
+__all__ = ["Lines", "Page", "bindings"]
+
+Result = TypeVar("Result")
+
+
+class Lines(Static):
+    """Plain lines, never markup: what a pump or a person wrote is shown as it is. `tone` colours them by their state."""
+
+    def __init__(self, text: str = "", *, id: str | None = None, classes: str = "") -> None:
+        super().__init__(text, id=id, classes=classes, markup=False)
+
+    def tell(self, lines: list[str] | tuple[str, ...], state: str = "") -> None:
+        """Show these lines; nothing takes no room."""
+        self.update("\n".join(lines))
+        self.display = bool(lines)
+        for name in STATES:
+            self.set_class(name == state, name)
+
+
+class Page(Screen[Result]):
+    """A page of the program. `page_name` names its help, `scopes` the keys it has beside those that work everywhere."""
+
+    page_name: ClassVar[str]
+    scopes: ClassVar[tuple[str, ...]] = ("page",)
+    BINDINGS: ClassVar[list[BindingType]] = bindings("page")
+
+    @property
+    def pump_app(self) -> PumpApp:
+        """The program this page belongs to."""
+        return cast("PumpApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield Lines(id="identity")
+        yield Lines(id="link")
+        yield Lines(id="alarms")
+        yield Lines(id="open")
+        with VerticalScroll(id="body"):
+            yield from self.body()
+        yield Footer()
+
+    def body(self) -> ComposeResult:
+        """What this page is about."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """With what is known already."""
+        snapshot = self.pump_app.snapshot
+        self.show_snapshot(snapshot if snapshot is not None else Snapshot())
+
+    @property
+    def width(self) -> int:
+        """Columns for text in the body."""
+        return max(20, self.app.size.width - 4)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """A newer reading is there."""
+        rx = self.pump_app.rx
+        self.query_one("#identity", Lines).tell([panels.identity_line(snapshot, rx.patient.id if rx is not None else "")])
+        for name, tone in (
+            ("#link", panels.link_lines(snapshot, self.width + 2)),
+            ("#alarms", panels.alarm_lines(snapshot, self.width + 2)),
+            ("#open", panels.open_lines(snapshot, self.width + 2)),
+        ):
+            self.query_one(name, Lines).tell(tone.lines if tone is not None else (), tone.state if tone is not None else "")
+
+    def check_age(self, now_ms: int) -> None:
+        """Asked every second: an edit grows old."""
+
+    def unsaved(self) -> bool:
+        """Something typed here would be lost."""
+        return False
+
+    def help_title(self) -> str:
+        """Of the help page."""
+        return page(self.page_name).title
+
+    def help_lines(self) -> list[str]:
+        """Of the page, or of the field with the cursor."""
+        return [page(self.page_name).text]
+
+    def text_of_page(self) -> str:
+        """Everything this page says, for copying and saving."""
+        lines = [widget for widget in self.query(Lines).results() if widget.display]
+        return "\n".join(str(widget.content) for widget in lines) + "\n"
+
+    def action_back(self) -> None:
+        """To the page before."""
+        self.dismiss(None)
+
+    def action_copy(self) -> None:
+        """To the terminal's clipboard (OSC 52); some terminals have none, so saving is offered too."""
+        self.app.copy_to_clipboard(self.text_of_page())
+        self.notify("copied, if this terminal has a clipboard; F7 saves it to a file")
+
+    def action_save(self) -> None:
+        """As a text file in the folder the program was started in."""
+        path = self.pump_app.free_name(f"itbpump-{self.page_name}", "txt")
+        try:
+            path.write_text(self.text_of_page(), encoding="utf-8")
+        except OSError as error:
+            self.notify(f"not saved: {error}", severity="error")
+        else:
+            self.notify(f"saved: {path}")

@@ -1,0 +1,114 @@
+"""The pump as it is: the page one comes back to."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+
+from itbpump.errors import ItbPumpError
+from itbpump.tui import panels
+from itbpump.tui.keys import bindings
+from itbpump.tui.screens.log import LogPage
+from itbpump.tui.screens.notice import AskPage, NoticePage
+from itbpump.tui.screens.page import Lines, Page
+from itbpump.tui.screens.report import ReportPage
+from itbpump.tui.screens.tasks import TasksPage
+from itbpump.tui.screens.unknown import UnknownPage
+from itbpump.tui.snapshot import Snapshot
+
+__all__ = ["PumpPage"]
+
+SIDE_BY_SIDE = 76
+CHART_ROWS = 7
+
+
+class PumpPage(Page[None]):
+    """Reservoir, therapy, chart, dates, battery, clock; read again all the time."""
+
+    page_name = "pump"
+    scopes = ("pump", "demo")
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("pump", "demo"), ("escape", "leave_pump", "")]
+
+    def body(self) -> ComposeResult:
+        with Horizontal(id="top"):
+            with Vertical(id="left"):
+                yield Lines(id="reservoir", classes="panel")
+                yield Lines(id="dates", classes="panel")
+            with Vertical(id="right"):
+                yield Lines(id="state", classes="panel")
+                yield Lines(id="chart", classes="panel")
+        yield Lines(id="fortnight", classes="panel")
+        yield Lines(id="demo", classes="panel")
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        super().show_snapshot(snapshot)
+        whole = self.width
+        beside = whole >= SIDE_BY_SIDE
+        half = (whole - 2) // 2 if beside else whole
+        self.query_one("#top").set_class(not beside, "stacked")
+        self._tell("#reservoir", "Reservoir (counted, not measured)", panels.reservoir_lines(snapshot, half))
+        self._tell("#dates", "Dates", panels.date_lines(snapshot, half))
+        self._tell("#state", "Delivery", panels.state_lines(snapshot, half))
+        self._tell("#chart", "Programmed rate of this day", panels.chart_lines(snapshot, half, self._chart_rows()))
+        self._tell("#fortnight", "Next 14 days", panels.fortnight_lines(snapshot, whole))
+        demo = self.pump_app.demo
+        self._tell("#demo", "", [demo.text] if demo is not None else [])
+
+    def _tell(self, where: str, title: str, lines: list[str]) -> None:
+        self.query_one(where, Lines).tell([title, *lines] if lines and title else lines)
+
+    def _chart_rows(self) -> int:
+        return CHART_ROWS + (5 if self.app.size.height >= 40 else 0)
+
+    # -------------------------------------------------------------------------------------------------- actions
+    def action_tasks(self) -> None:
+        self.app.push_screen(TasksPage())
+
+    def action_log(self) -> None:
+        self.app.push_screen(LogPage())
+
+    def action_report(self) -> None:
+        self.app.push_screen(ReportPage())
+
+    def action_open_outcomes(self) -> None:
+        self.app.push_screen(UnknownPage())
+
+    @work(group="read-again", exclusive=True)
+    async def action_read_again(self) -> None:
+        """Now, not at the next poll."""
+        try:
+            await self.pump_app.ask(lambda pump: pump.status())
+        except ItbPumpError as error:
+            self.app.push_screen(NoticePage("The pump could not be read", [str(error)]))
+
+    def action_leave_pump(self) -> None:
+        """End the session and choose another line."""
+        self.app.push_screen(AskPage("End the session with this pump?"), self._leave)
+
+    def _leave(self, leave: bool | None) -> None:
+        if leave:
+            self.pump_app.close_pump()
+            self.dismiss(None)
+
+    # -------------------------------------------------------------------------------------------------- demo
+    def action_faster(self) -> None:
+        self._change_speed(1)
+
+    def action_slower(self) -> None:
+        self._change_speed(-1)
+
+    def _change_speed(self, by: int) -> None:
+        demo = self.pump_app.demo
+        if demo is not None:
+            demo.change_speed(by)
+            self.notify(demo.text)
+
+    def action_trouble(self) -> None:
+        """The next trouble of the trainer's list."""
+        demo = self.pump_app.demo
+        if demo is not None:
+            self.notify(demo.next_trouble(), severity="warning")

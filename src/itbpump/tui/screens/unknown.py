@@ -1,0 +1,120 @@
+"""Outcome unknown: what is known, what is blocked, what to do; asking the pump, and settling by hand what it no longer knows (SR-42)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Label, Select
+
+from itbpump.commands import Settled
+from itbpump.errors import ItbPumpError
+from itbpump.hoststate import Intent
+from itbpump.outcome import Outcome
+from itbpump.pump import Pump
+from itbpump.tui.keys import bindings
+from itbpump.tui.screens.page import Lines, Page
+from itbpump.wording.layout import wrapped
+from itbpump.wording.outcomes import BY_HAND, answer_text, unknown_lines
+
+__all__ = ["UnknownPage"]
+
+
+class UnknownPage(Page[None]):
+    """The commands of which this computer does not know what became."""
+
+    page_name = "unknown"
+    scopes = ("page", "unknown")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("page", "unknown")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._intents: tuple[Intent, ...] = ()
+
+    def body(self) -> ComposeResult:
+        yield Lines("OUTCOME UNKNOWN", classes="title critical")
+        yield Lines(id="known")
+        yield Lines(id="answers")
+        with Vertical(id="by-hand"):
+            yield Lines("\n".join(wrapped(BY_HAND, self.width)), classes="warning")
+            with Horizontal(classes="entry"):
+                yield Label("What became of it", classes="label", markup=False)
+                yield Select([("applied", "applied"), ("not applied", "not_applied")], prompt="choose", id="state", compact=True)
+            for name, label in (("by", "Who says so (staff id)"), ("reason", "What shows it")):
+                with Horizontal(classes="entry"):
+                    yield Label(label, classes="label", markup=False)
+                    yield Input(id=name, compact=True)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#by-hand").display = False
+        self._look()
+
+    @work(group="look", exclusive=True)
+    async def _look(self) -> None:
+        """What is open, from this computer's own record."""
+        try:
+            self._intents = await self.pump_app.ask(lambda pump: pump.unsettled())
+        except ItbPumpError as error:
+            self.query_one("#known", Lines).tell(wrapped(f"the record of this computer could not be read: {error}", self.width), "critical")
+            return
+        self._tell_known()
+
+    def _tell_known(self) -> None:
+        if not self._intents:
+            self.query_one("#known", Lines).tell(["Nothing is open: every outcome is known. Dosing is possible."], "ok")
+            self.query_one("#by-hand").display = False
+            return
+        lines = [line for intent in self._intents for line in unknown_lines(intent, self.width)]
+        self.query_one("#known", Lines).tell(lines, "critical")
+
+    @work(group="reconcile", exclusive=True)
+    async def action_reconcile(self) -> None:
+        """Ask the pump about every one of them."""
+        said = self.query_one("#answers", Lines)
+        said.tell(["asking the pump …"], "notice")
+        try:
+            answers, self._intents = await self.pump_app.ask(_reconciled)
+        except ItbPumpError as error:
+            said.tell(wrapped(f"no answer: {error}. Nothing is settled; restore the line and ask again.", self.width), "critical")
+            return
+        said.tell([part for intent, outcome in answers for part in wrapped(answer_text(intent, outcome), self.width)], "notice")
+        self.query_one("#by-hand").display = bool(self._intents)
+        self._tell_known()
+
+    @work(group="settle", exclusive=True)
+    async def action_settle(self) -> None:
+        """Take a person's word where the pump itself no longer knows; only after it was asked."""
+        if not self.query_one("#by-hand").display or not self._intents:
+            self.notify("ask the pump first, with F5; only what it no longer knows is settled by hand", severity="warning")
+            return
+        state, by, reason = (
+            self.query_one("#state", Select).value,
+            self.query_one("#by", Input).value,
+            self.query_one("#reason", Input).value,
+        )
+        if state not in ("applied", "not_applied"):
+            self.notify("choose what became of it", severity="warning")
+            return
+        settled: Settled = "applied" if state == "applied" else "not_applied"
+        intent = self._intents[0]
+        said = self.query_one("#answers", Lines)
+        try:
+            outcome = await self.pump_app.ask(lambda pump: pump.settle_by_hand(intent.cmd_id, settled, by, reason))
+        except ItbPumpError as error:
+            said.tell(wrapped(f"not settled: {error}", self.width), "warning")
+            return
+        told = (
+            answer_text(intent, outcome)
+            if outcome is not None
+            else f"command {intent.cmd_id}: settled by {by} as {settled.replace('_', ' ')}"
+        )
+        said.tell(wrapped(told, self.width), "notice")
+        self._look()
+
+
+def _reconciled(pump: Pump) -> tuple[list[tuple[Intent, Outcome]], tuple[Intent, ...]]:
+    return pump.reconcile(), pump.unsettled()

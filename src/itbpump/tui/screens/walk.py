@@ -1,0 +1,86 @@
+"""A checklist with readings of the pump; nothing is ordered here."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from itbpump.errors import ItbPumpError
+from itbpump.tui.keys import bindings
+from itbpump.tui.screens.page import Lines, Page
+from itbpump.wording.layout import wrapped
+from itbpump.workflow.facts import Facts
+from itbpump.workflow.model import Walk, WalkStep
+
+__all__ = ["WalkPage"]
+
+
+class WalkPage(Page[None]):
+    """Points in order; Space ticks one or takes its reading."""
+
+    page_name = "walk"
+    scopes = ("page", "walk")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("page", "walk")
+
+    def __init__(self, walk: Walk, facts: Facts) -> None:
+        super().__init__()
+        self.walk = walk
+        self.facts = facts
+        self.steps: tuple[WalkStep, ...] = walk.steps(facts)
+        self.done: dict[str, tuple[str, ...]] = {}
+
+    def body(self) -> ComposeResult:
+        yield Lines(self.walk.title, classes="title")
+        yield OptionList(id="steps", markup=False)
+        yield Lines(id="help")
+        yield Lines(id="readings", classes="panel")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._show()
+        self.query_one("#steps", OptionList).focus()
+
+    def _show(self) -> None:
+        steps = self.query_one("#steps", OptionList)
+        at = steps.highlighted or 0
+        steps.clear_options()
+        for number, step in enumerate(self.steps, start=1):
+            mark = "done   " if step.id in self.done else "to do  "
+            steps.add_option(Option(f"{mark}{number:>2}. {step.text}"))
+        steps.highlighted = at
+        readings = [line for step in self.steps for line in self.done.get(step.id, ())]
+        left = len(self.steps) - len(self.done)
+        ended = [f"{left} to do" if left else "ALL DONE"]
+        self.query_one("#readings", Lines).tell([part for line in [*readings, *ended] for part in wrapped(line, self.width)])
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Help of the point under the cursor."""
+        help_text = self.steps[event.option_index].help
+        self.query_one("#help", Lines).tell(wrapped(help_text, self.width) if help_text else [])
+
+    @work(group="walk", exclusive=True)
+    async def action_do_step(self) -> None:
+        """Tick it, or take its reading."""
+        at = self.query_one("#steps", OptionList).highlighted
+        if at is None:
+            return
+        step = self.steps[at]
+        if step.read is None:
+            self.done[step.id] = ()
+        else:
+            read, facts = step.read, self.facts
+            try:
+                self.done[step.id] = await self.pump_app.ask(lambda pump: read(pump, facts))
+            except ItbPumpError as error:
+                self.notify(f"not read: {error}", severity="error")
+                return
+        self._show()
+        self.query_one("#steps", OptionList).highlighted = min(at + 1, len(self.steps) - 1)
+
+    def unsaved(self) -> bool:
+        return bool(self.done) and len(self.done) < len(self.steps)

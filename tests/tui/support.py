@@ -131,11 +131,11 @@ async def bench(
     services = Services(
         open_line=open_line,
         monotonic_ms=clock,
-        recent=lambda: [],
-        ports=lambda: [],
+        recent=list,
+        ports=list,
         policy=policy if policy is not None else Policy(),
         folder=folder if folder is not None else Path("/nonexistent"),
-        poll_ms=20,
+        poll_ms=100,
         **more,
     )
     app = PumpApp(services, url if start else "")
@@ -143,7 +143,9 @@ async def bench(
         found = Bench(app, pilot, clock, pumps)
         await found.settle()
         if start:
-            await found.until(lambda: app.snapshot is not None and app.snapshot.view is not None and app.snapshot.log_complete, "a first reading")
+            await found.until(
+                lambda: app.snapshot is not None and app.snapshot.view is not None and app.snapshot.log_complete, "a first reading"
+            )
         yield found
 
 

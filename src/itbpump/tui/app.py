@@ -7,9 +7,11 @@ through `ask`; nothing here or on a page waits for it on the screen's own thread
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -99,7 +101,7 @@ class PumpApp(App[int]):
         self.rx: Prescription | None = None
         self.visit = VisitKeeper()
         self.reader: Reader | None = None
-        self._left = False
+        self._is_drawing = threading.Event()
         themes.register(self)
         self.theme = services.theme
 
@@ -121,7 +123,9 @@ class PumpApp(App[int]):
         self.close_pump()
         self.url = url
         connect = self.demo.connect if self.demo is not None and not url else self.services.open_line(url)
-        self.reader = Reader(connect, self._published, poll_ms=self.services.poll_ms)
+        folder = self.services.policy.clinic_library
+        library = partial(library_for, folder=folder)
+        self.reader = Reader(connect, self._published, poll_ms=self.services.poll_ms, drug_library=library)
         self.visit = VisitKeeper()
         self.reader.start()
         self.push_screen(PumpPage())
@@ -133,25 +137,28 @@ class PumpApp(App[int]):
             reader.stop()
 
     def _published(self, snapshot: Snapshot) -> None:
-        """Called on the reader's thread."""
+        """Called on the reader's thread. Readings that come faster than they can be drawn are skipped, never queued."""
         self.snapshot = snapshot
-        self.post_message(Fresh())
+        if not self._is_drawing.is_set():
+            self._is_drawing.set()
+            self.post_message(Fresh())
 
     def on_fresh(self) -> None:
-        """Hand it to every page, also those underneath: what a page shows when it comes up is never old."""
+        """Hand it to the page on top, and to the one that shows around a question; one that comes up asks for it itself."""
+        self._is_drawing.clear()
         snapshot = self.snapshot
-        if snapshot is None:
+        if snapshot is None or not self.is_running:  # one that comes while the program ends finds no pages
             return
         if snapshot.view is not None:
             profile = load_profile(snapshot.view.info.profile)
             self.visit.saw(snapshot.view, profile, snapshot.log if snapshot.log_complete else None)
-        for screen in self.screen_stack:
-            if isinstance(screen, Page):
-                screen.show_snapshot(snapshot)
+        page = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Page)), None)
+        if page is not None and page.is_ready:
+            page.show_snapshot(snapshot)
 
     def _look_at_pages(self) -> None:
         for screen in list(self.screen_stack):
-            if isinstance(screen, Page):
+            if isinstance(screen, Page) and screen.is_ready:
                 screen.check_age(self.services.monotonic_ms())
 
     # -------------------------------------------------------------------------------------------------- the pump

@@ -57,9 +57,8 @@ def must_differ() -> tuple[str, ...]:
 
 
 def keys_of(scopes: Iterable[str]) -> list[Key]:
-    """The keys of a page, in the order of the table."""
-    wanted = set(scopes)
-    return [key for key in table() if key.scope in wanted]
+    """The keys of a page: scope by scope as given, each in the order of the table."""
+    return [key for scope in scopes for key in table() if key.scope == scope]
 
 
 def bindings(*scopes: str) -> list[BindingType]:

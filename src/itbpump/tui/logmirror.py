@@ -1,8 +1,8 @@
 """A copy of the pump's log on this side of the line: newest page first, then what came before, and what is added.
 
-Entries live in two lists that only grow: `newer` upwards from the first page read, `older` downwards from it. A `LogView` is a pair of lengths
-over them, so that each of many snapshots shows a log of its own without a copy, and a view once given never changes. When the mirror is full,
-its newest part goes on in new lists; old views keep theirs. Pure; pages are fetched by `reader`. Not here: filters, words (`wording.log`).
+Entries live in two lists that only grow: `newer` upwards from the first page read, `older` downwards from it. A `LogView` is a pair of
+lengths over them, so that each of many snapshots shows a log of its own without a copy, and a view once given never changes. When the
+mirror is full, its newest part goes on in new lists; old views keep theirs. Pure; `reader` fetches the pages. Not here: filters, words.
 """
 
 from __future__ import annotations

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
+from itbpump.forecast import day_text
 from itbpump.quantity import Concentration
+from itbpump.therapy_view import TherapyView
 from itbpump.tui.charts import fortnight, gauge, rate_chart
 from itbpump.tui.snapshot import LinkWord, Snapshot
 from itbpump.wire.messages import AlarmPriority, RunState
-from itbpump.wording.days import WEEK_MS
+from itbpump.wording.days import WEEK_MS, week_text
 from itbpump.wording.layout import wrapped
 from itbpump.wording.pumpview import PumpView
-from itbpump.wording.status import alarm_rows, battery_text, bolus_text, clock_text, delivering_text, dose_rows, programmed_text, state_text
+from itbpump.wording.status import alarm_rows, battery_text, bolus_text, delivering_text, dose_rows, state_text
 
 __all__ = [
     "Tone",
@@ -32,7 +35,8 @@ __all__ = [
 ]
 
 MINUTE_MS = 60_000
-LABEL = 14
+LABEL = 10
+SHORT = {"Last 24 h": "24 h", "Patient bolus": "Patient"}
 CLOCK_GAP_S = 60
 """A wall-clock label further off than this is pointed out (SR-53)."""
 
@@ -50,11 +54,11 @@ def identity_line(snapshot: Snapshot, patient_id: str = "") -> str:
     view = snapshot.view
     if view is None:
         return "no pump read yet"
-    patient = patient_id or (snapshot.present.patient_id if snapshot.present is not None else "") or "patient not on record here"
+    patient = patient_id or (snapshot.present.patient_id if snapshot.present is not None else "") or "patient not on record"
     now = view.status
     drug = f"{now.drug} {Concentration(now.concentration_ng_per_mL)}" if now.drug else "no drug programmed"
     simulated = " SIMULATED" if view.simulated else ""
-    return f"{patient} · pump {view.info.serial} {view.info.profile}{simulated} · {drug}"
+    return f"{patient} · {view.info.serial} {view.info.profile}{simulated} · {drug}"
 
 
 def link_lines(snapshot: Snapshot, width: int) -> Tone:
@@ -112,13 +116,22 @@ def state_lines(snapshot: Snapshot, width: int) -> list[str]:
     view = snapshot.view
     if view is None:
         return ["not read yet"]
-    pairs = [("State", state_text(view.status))]
+    now = view.status
+    mode = f" {now.mode.name.lower().replace('_', ' ')}" if now.run_state is RunState.RUNNING else ""
+    pairs = [("State", state_text(now) + mode)]
     if view.therapy is not None:
-        pairs += [("Delivers now", delivering_text(view)), ("Programmed", programmed_text(view.therapy))]
-    pairs += [("Bolus", bolus_text(view)), *dose_rows(view)]
-    if view.status.bridging:
+        pairs += [("Now", delivering_text(view)), ("Day", _day_text(view.therapy))]
+    pairs.append(("Bolus", bolus_text(view)))
+    pairs += [(SHORT.get(label, label), text) for label, text in dose_rows(view)]
+    if now.bridging:
         pairs.append(("BRIDGE", "the old dose runs until the path holds the new concentration"))
     return _rows(pairs, width)
+
+
+def _day_text(view: TherapyView) -> str:
+    """The mean day, and between which days lie."""
+    lowest, highest = view.lowest_day, view.highest_day
+    return f"{view.mean_day}" + ("" if lowest == highest else f", days from {lowest} to {highest}")
 
 
 def reservoir_lines(snapshot: Snapshot, width: int) -> list[str]:
@@ -130,8 +143,18 @@ def reservoir_lines(snapshot: Snapshot, width: int) -> list[str]:
     if view.status.drug and view.therapy is not None:
         lines += gauge(view.status.reservoir_nL, view.info.capacity_nL, view.status.low_alarm_nL, view.therapy.empty_alarm.nL, width)
     else:
-        lines.append("Reservoir not entered")
-    return [*lines, *_rows([("Battery", battery_text(view)), ("Clock", clock_text(view))], width)]
+        lines.append("reservoir not entered")
+    return [*lines, *_rows([("Battery", battery_text(view)), ("Clock", _clock_text(view))], width)]
+
+
+def _clock_text(view: PumpView) -> str:
+    """The pump's day, its label where that is set, and by how much they are off (SR-53)."""
+    day = f"pump's day {week_text(view.week_ms)}" if view.week_ms is not None else "no day yet"
+    gap = view.gap_s
+    if view.clock is None or gap is None:
+        return f"{day}; label not set"
+    label = f"label {view.clock:%H:%M}"
+    return f"{day}; {label}" if abs(gap) <= CLOCK_GAP_S else f"{day}; {label}, {abs(gap):,} s {'behind' if gap < 0 else 'ahead'}"
 
 
 def date_lines(snapshot: Snapshot, width: int) -> list[str]:
@@ -139,8 +162,17 @@ def date_lines(snapshot: Snapshot, width: int) -> list[str]:
     dates = snapshot.dates
     if dates is None:
         return wrapped(f"DATES not known: {snapshot.dates_problem or 'being read'}", width)
-    pairs = [("REFILL BY", dates.refill_text), *list(dates.rows())[1:], *dates.ends()]
-    return _rows([(label.capitalize() if label.islower() else label, text) for label, text in pairs], width, label=20)
+    pairs = [
+        ("REFILL BY", dates.refill_text),
+        ("Alarm", f"{day_text(dates.alarm)}, by the count"),
+        ("Low", str(dates.low_reservoir)),
+        ("Empty", str(dates.empty)),
+        *(
+            (label.removesuffix(" until").removeprefix("drug ").removesuffix(" life").capitalize(), f"until {text}")
+            for label, text in dates.ends()
+        ),
+    ]
+    return _rows(pairs, width)
 
 
 def chart_lines(snapshot: Snapshot, width: int, height: int) -> list[str]:
@@ -149,7 +181,30 @@ def chart_lines(snapshot: Snapshot, width: int, height: int) -> list[str]:
     if view is None or view.therapy is None or view.week_ms is None:
         return []
     day, minute = minute_of_day(view)
-    return rate_chart(view.therapy, day, minute, width, height)
+    return list(_chart(_Same(view.status.digest, view.therapy), day, minute, width, height))
+
+
+class _Same:
+    """A therapy told from others by its digest, so that a chart is drawn once a minute and not at each reading."""
+
+    def __init__(self, digest: bytes, therapy: TherapyView) -> None:
+        self.digest, self.therapy = digest, therapy
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.digest == self.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+@lru_cache(maxsize=8)
+def _chart(same: _Same, day: int, minute: int, width: int, height: int) -> tuple[str, ...]:
+    return tuple(rate_chart(same.therapy, day, minute, width, height))
+
+
+@lru_cache(maxsize=8)
+def _days(same: _Same, first: date, width: int, marks: tuple[tuple[date, str], ...]) -> tuple[str, ...]:
+    return tuple(fortnight(same.therapy, first, width, marks=dict(marks)))
 
 
 def fortnight_lines(snapshot: Snapshot, width: int) -> list[str]:
@@ -164,7 +219,7 @@ def fortnight_lines(snapshot: Snapshot, width: int) -> list[str]:
                 marks[at.date()] = word
     day, _ = minute_of_day(view)
     first = _pump_date(view, day)
-    return fortnight(view.therapy, first, width, marks=marks)
+    return list(_days(_Same(view.status.digest, view.therapy), first, width, tuple(marks.items())))
 
 
 def minute_of_day(view: PumpView) -> tuple[int, int]:

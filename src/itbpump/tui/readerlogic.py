@@ -1,9 +1,9 @@
 """What the reader does next, given what has happened and the time: no thread, no pump, no clock.
 
 `next` names one short step, so that a job never waits behind more than that. Order: a poll that is due; the view of what the poll found
-changed; new log entries; the present pump and its dates; then older log pages, a few for each poll. States of the line are those of
-`snapshot.LinkWord`: a failed reading makes it stale, LOST_MS of failures or a port that is gone make it lost; the next good reading makes it
-live. All times are ms of one monotonic clock but `uptime_ms`. Not here: what the steps do (`reader`).
+changed; new log entries; the present pump and its dates; then older log pages, a few for each poll. The line's states are those of
+`snapshot.LinkWord`: a failed reading makes it stale, `lost_ms` of failures or a port that is gone make it lost; the next good reading makes
+it live. All times are ms of one monotonic clock but `uptime_ms`. Not here: what the steps do (`reader`).
 """
 
 from __future__ import annotations
@@ -202,7 +202,8 @@ class ReaderLogic:
     def status_read(self, now_ms: int, seen: Seen) -> None:
         """A poll has been answered."""
         self._failing_since_ms, self._failures, self._retry_ms = None, 0, None
-        self.word, self._ever_read = LinkWord.LIVE, True
+        if self._ever_read:
+            self.word = LinkWord.LIVE
         self._poll_ms = now_ms + (min(self._timing.fast_ms, self._timing.poll_ms) if seen.is_lively else self._timing.poll_ms)
         self._pages = self._timing.pages
         before, self._seen = self._seen, seen
@@ -214,8 +215,8 @@ class ReaderLogic:
             self._present_due = True
 
     def view_read(self) -> None:
-        """The view belongs to the status now."""
-        self.view_due = False
+        """The view belongs to the status now; the first one makes the line live."""
+        self.view_due, self._ever_read, self.word = False, True, LinkWord.LIVE
 
     def present_read(self, now_ms: int) -> None:
         """The present pump was read, or said why it cannot be; its dates are to be computed."""
@@ -235,7 +236,8 @@ class ReaderLogic:
             self._pages -= 1
 
     def failed(self, now_ms: int, trouble: Trouble, wait_ms: int = 0) -> None:
-        """A step has failed. `wait_ms`: how long the pump asks to be left alone."""
+        """A step has failed. `wait_ms`: how long the pump asks to be left alone; it is tried a little earlier, since whoever keeps it
+        busy may end sooner."""
         self._failures += 1
         if self._failing_since_ms is None:
             self._failing_since_ms = now_ms
@@ -246,7 +248,7 @@ class ReaderLogic:
             self.word, self.is_open = LinkWord.LOST, False
         timing = self._timing
         backoff = min(timing.backoff_ms << min(self._failures - 1, 20), timing.backoff_most_ms)
-        self._retry_ms = None if trouble is Trouble.FINAL else now_ms + max(backoff, wait_ms)
+        self._retry_ms = None if trouble is Trouble.FINAL else now_ms + max(backoff, min(wait_ms, timing.backoff_most_ms))
 
     def dropped(self) -> bool:
         """The line counts as lost from now on. True where the port is to be closed and opened anew, since it may itself have died."""
@@ -256,10 +258,12 @@ class ReaderLogic:
             self.is_open = False
         return gives_up
 
-    def asked(self, now_ms: int, *, everything: bool = False) -> None:
-        """Somebody wants a reading now, whatever the back-off; `everything`: a job may have changed what this computer knows of it."""
+    def asked(self, now_ms: int) -> None:
+        """Somebody wants a reading now, whatever the back-off."""
         self._poll_ms = now_ms
         if self._failing_since_ms is not None:
             self._retry_ms = now_ms
-        if everything:
-            self.view_due = self._present_due = True
+
+    def touched(self) -> None:
+        """A job was let at the pump: with the next reading everything is read, also what the status would not tell."""
+        self.view_due = self._present_due = True

@@ -1,6 +1,6 @@
 """What the screen is given of a pump: one immutable reading, and how old it is.
 
-A snapshot is made by `reader` on its thread and handed over whole; nothing in it is ever changed, so a page may keep it as long as it likes.
+`reader` makes a snapshot on its thread and hands it over whole; nothing in it is ever changed, so a page may keep it as long as it likes.
 Not here: what a task starts from (`workflow.facts.gather` reads the pump anew), and words for anything but the line itself.
 """
 
@@ -60,10 +60,10 @@ CONNECTING: Final = LinkState(LinkWord.CONNECTING)
 class Snapshot:
     """One reading. `seq` rises by one with each.
 
-    `view` is the newest status with the therapy it belongs to. `present` and `dates` are of the last change, at most some ten minutes of pump
-    time old; where one is None, `present_problem` or `dates_problem` says why. `log` is what has been read of the pump's log, oldest first;
-    `log_complete`: nothing older is to be had, and nothing newer was known of; `log_dropped`: entries that this program had to give up.
-    `read_at`: host time of the last good reading, `read_ms` the same on the reader's monotonic clock (ms).
+    `view` is the newest status with the therapy it belongs to. `present` and `dates` are of the last change, at most some ten minutes of
+    pump time old; where one is None, `present_problem` or `dates_problem` says why (empty: not read yet). `log` is what was read of the
+    pump's log, oldest first; `log_complete`: nothing older is to be had, nothing newer was known of; `log_dropped`: entries that had to be
+    given up here. `read_at`: host time of the last good reading, `read_ms` the same on the reader's monotonic clock (ms).
     """
 
     seq: int = 0

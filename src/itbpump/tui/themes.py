@@ -33,7 +33,7 @@ __all__ = [
     "looks",
     "register",
     "themed_css",
-        "usable_theme",
+    "usable_theme",
     "variable_defaults",
 ]
 
@@ -119,7 +119,6 @@ class Look:
             "input-selection-background": focus.fill,
             "input-selection-foreground": focus.text,
             "button-foreground": plain,
-            "button-color-foreground": "auto",
             "footer-background": self.panel,
             "footer-foreground": plain,
             "footer-key-foreground": plain,
@@ -169,7 +168,7 @@ def after(name: str) -> str:
 
 
 def variable_defaults() -> dict[str, str]:
-    """For `App.get_theme_variable_defaults`: a theme that is none of ours has our default's states, each with its own text on its own fill."""
+    """For `App.get_theme_variable_defaults`: a theme that is none of ours has the states of our default one."""
     return {name: value for name, value in looks()[DEFAULT].variables().items() if name.startswith(("state-", "border-plain"))}
 
 

@@ -7,7 +7,7 @@ with its reason (SR-03), the second person (rules, or the clinic's policy), the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -42,7 +42,7 @@ class Consent:
     """What was entered on a review page: `reasons` by rule (`reason: text`), staff ids, and what was typed to confirm."""
 
     typed: str = ""
-    reasons: Mapping[str, str] = MappingProxyType({})
+    reasons: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     user: str = ""
     second: str = ""
 

@@ -6,7 +6,7 @@ Not here: what the fields mean (`fields`), warning on a screen.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -25,18 +25,18 @@ _MOST_UNDO: Final = 200
 class Draft:
     """Values by field id. `touched_ms` is the host's monotonic time of the last change."""
 
-    values: Mapping[str, str] = MappingProxyType({})
+    values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     touched_ms: int = 0
     past: tuple[Mapping[str, str], ...] = ()
     future: tuple[Mapping[str, str], ...] = ()
 
-    def put(self, field: str, text: str, now_ms: int) -> Draft:
+    def put(self, name: str, text: str, now_ms: int) -> Draft:
         """With another text in a field; an empty one is taken out. Unchanged where it stands there already."""
-        if self.values.get(field, "") == text:
+        if self.values.get(name, "") == text:
             return self
-        values = {**self.values, field: text}
+        values = {**self.values, name: text}
         if not text:
-            del values[field]
+            del values[name]
         return Draft(MappingProxyType(values), now_ms, (*self.past, self.values)[-_MOST_UNDO:])
 
     def undo(self, now_ms: int) -> Draft:

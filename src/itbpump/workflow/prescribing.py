@@ -73,7 +73,7 @@ def drug_fields(facts: Facts) -> tuple[Field, ...]:
         amount_field(
             "concentration", "Concentration", Concentration,
             "Read it from the vial and type it; it is never filled in for you. Ten times off is ten times the dose.",
-            path="drug.concentration", group="Drug", example="2000",
+            path="drug.concentration", group="Drug",
         ),
     )  # fmt: skip
 
@@ -263,6 +263,8 @@ def _field_error(error: PrescriptionError, fields: tuple[Field, ...]) -> FieldEr
 
 def tables_of_week(facts: Facts, concentration: Concentration, week: Week) -> Prescription:
     """A prescription of nothing but this week, to be drawn. Raises FieldError saying what the week lacks."""
+    if not all(week.days):
+        raise FieldError("week", "a day without steps", "begin it with a rate at 00:00")
     tables: dict[str, Any] = {
         "schema": SCHEMA,
         "patient": {"id": "preview", "indication": "spinal"},

@@ -31,7 +31,7 @@ _STAFF = Field("user", "Staff id", Kind.ID, "")
 
 
 class SettingsError(InputError):
-    """A setting that cannot be used. `place` is the file, the variable or the flag; `line` counts from 1 in a file, `key` is `clinic.user`."""
+    """A setting that cannot be used. `place` is the file (with `line`, from 1, and `key`), the variable or the flag."""
 
     def __init__(self, place: str, problem: str, action: str, *, line: int | None = None, key: str = "") -> None:
         self.place, self.problem, self.line, self.key = place, problem, line, key

@@ -74,7 +74,7 @@ class Week:
             if not line:
                 continue
             names, colon, steps = line.partition(":")
-            if not colon or ":" in names or not names.strip():
+            if not colon or not re.fullmatch(r"[A-Za-z ,-]+", names):
                 raise WeekError(f"{line!r} names no days", action="write mon-fri: 00:00 8 mcg/h; 06:00 40 mcg over 1h")
             given = tuple(DraftStep.parse(step) for step in steps.split(";") if step.strip())
             for day in _days(names.strip().lower()):

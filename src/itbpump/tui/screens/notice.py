@@ -64,16 +64,20 @@ class TextPage(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back")]
 
-    def __init__(self, question: str, placeholder: str = "") -> None:
+    def __init__(self, question: str, example: str = "", value: str = "") -> None:
         super().__init__()
-        self._question, self._placeholder = question, placeholder
+        self._question, self._example, self._value = question, example, value
 
     def compose(self) -> ComposeResult:
         width = max(20, min(96, self.app.size.width - 8))
         with VerticalScroll(classes="panel"):
             yield Lines("\n".join(wrapped(self._question, width)), classes="title")
-            yield Input(placeholder=self._placeholder, id="text")
+            yield Input(self._value, placeholder=f"such as {self._example}" if self._example else "", id="text", compact=True)
         yield Footer()
+
+    def on_mount(self) -> None:
+        """One begins to type at once."""
+        self.query_one("#text", Input).focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The line is given."""

@@ -29,6 +29,7 @@ class Lines(Static):
 
     def __init__(self, text: str = "", *, id: str | None = None, classes: str = "") -> None:
         super().__init__(text, id=id, classes=classes, markup=False)
+        self.display = bool(text)
 
     def tell(self, lines: list[str] | tuple[str, ...], state: str = "") -> None:
         """Show these lines; nothing takes no room."""
@@ -63,10 +64,20 @@ class Page(Screen[Result]):
         """What this page is about."""
         raise NotImplementedError
 
+    is_ready = False
+    """Its widgets stand; a page is on the stack a moment before."""
+
     def on_mount(self) -> None:
         """With what is known already."""
+        self.is_ready = True
         snapshot = self.pump_app.snapshot
         self.show_snapshot(snapshot if snapshot is not None else Snapshot())
+
+    def on_screen_resume(self) -> None:
+        """What came while another page was on top."""
+        snapshot = self.pump_app.snapshot
+        if self.is_ready and snapshot is not None:
+            self.show_snapshot(snapshot)
 
     @property
     def width(self) -> int:

@@ -50,16 +50,16 @@ class PumpPage(Page[None]):
         beside = whole >= SIDE_BY_SIDE
         half = (whole - 2) // 2 if beside else whole
         self.query_one("#top").set_class(not beside, "stacked")
-        self._tell("#reservoir", "Reservoir (counted, not measured)", panels.reservoir_lines(snapshot, half))
-        self._tell("#dates", "Dates", panels.date_lines(snapshot, half))
-        self._tell("#state", "Delivery", panels.state_lines(snapshot, half))
-        self._tell("#chart", "Programmed rate of this day", panels.chart_lines(snapshot, half, self._chart_rows()))
-        self._tell("#fortnight", "Next 14 days", panels.fortnight_lines(snapshot, whole))
         demo = self.pump_app.demo
-        self._tell("#demo", "", [demo.text] if demo is not None else [])
-
-    def _tell(self, where: str, title: str, lines: list[str]) -> None:
-        self.query_one(where, Lines).tell([title, *lines] if lines and title else lines)
+        for where, lines in (
+            ("#reservoir", panels.reservoir_lines(snapshot, half)),
+            ("#dates", panels.date_lines(snapshot, half)),
+            ("#state", panels.state_lines(snapshot, half)),
+            ("#chart", panels.chart_lines(snapshot, half, self._chart_rows())),
+            ("#fortnight", panels.fortnight_lines(snapshot, whole)),
+            ("#demo", [demo.text] if demo is not None else []),
+        ):
+            self.query_one(where, Lines).tell(lines)
 
     def _chart_rows(self) -> int:
         return CHART_ROWS + (5 if self.app.size.height >= 40 else 0)

@@ -58,7 +58,7 @@ class ReportPage(Page[None]):
     def _show(self) -> None:
         if self._record is not None:
             shown = card_text(self._record) if self._card else text(self._record)
-            self.query_one("#report", Lines).update(shown)
+            self.query_one("#report", Lines).tell(shown.splitlines())
 
     def action_toggle_card(self) -> None:
         """Between report and card."""

@@ -16,7 +16,7 @@ from textual.widgets import Input, Label, Select
 
 from itbpump.outcome import Applied, NotApplied, Unknown
 from itbpump.safety import REASONS, Finding, Severity
-from itbpump.tui.charts import compare_chart
+from itbpump.tui.charts import changed_days, compare_chart
 from itbpump.tui.keys import bindings
 from itbpump.tui.screens.outcome import OutcomePage
 from itbpump.tui.screens.page import Lines, Page
@@ -61,7 +61,10 @@ class ReviewPage(Page[bool]):
 
     def _chart(self) -> list[str]:
         old, new = self.proposal.old, self.proposal.new
-        return [] if new is None else compare_chart(old, new, 0, self.width, CHART_ROWS)
+        if new is None:
+            return []
+        changed = changed_days(old, new) if old is not None else ()
+        return compare_chart(old, new, changed[0] if changed else 0, self.width, CHART_ROWS)
 
     def _finding_widgets(self, width: int) -> ComposeResult:
         review = self.proposal.review

@@ -50,7 +50,7 @@ class FieldRow(Vertical):
             else:
                 yield Input(
                     self._text,
-                    placeholder=field.example or field.hint,
+                    placeholder=f"such as {field.example}" if field.example else field.hint,
                     id=f"field-{field.id}",
                     compact=True,
                     disabled=field.kind is Kind.WEEK,

@@ -15,7 +15,7 @@ from itbpump.tui.charts import rate_chart
 from itbpump.tui.keys import bindings
 from itbpump.tui.screens.notice import AskPage, TextPage
 from itbpump.tui.screens.page import Lines, Page
-from itbpump.wording.layout import screen_amount
+from itbpump.wording.layout import screen_amount, wrapped
 from itbpump.workflow.draft import Draft
 from itbpump.workflow.facts import Facts
 from itbpump.workflow.fields import Values
@@ -25,6 +25,7 @@ from itbpump.workflow.week import DraftStep, Week
 __all__ = ["WeekPage"]
 
 STEP = "step"
+CHART_ROWS = 8
 
 
 class WeekPage(Page[str | None]):
@@ -78,15 +79,18 @@ class WeekPage(Page[str | None]):
     def _show_chart(self, week: Week) -> None:
         """By the pump's own arithmetic; what is not yet a day says what it lacks."""
         chart, total = self.query_one("#chart", Lines), self.query_one("#sum", Lines)
+        lacking = [name for name, steps in zip(DAY_NAMES, week.days, strict=True) if not steps]
         try:
-            view = preview(self.facts, self.values_, week)
+            day = preview(self.facts, self.values_, Week((week.days[self.day],) * 7))
+            whole = preview(self.facts, self.values_, week) if not lacking else None
         except ItbPumpError as error:
             chart.tell([])
-            total.tell([f"! {error}"], "warning")
+            total.tell(wrapped(f"! {error}", self.width), "warning")
             return
-        chart.tell(rate_chart(view, self.day, None, self.width, 7))
-        doses = view.day_doses
-        total.tell([f"{DAY_NAMES[self.day]}: {doses[self.day].rounded()}; mean day {view.mean_day}, highest {view.highest_day}"])
+        chart.tell(rate_chart(day, self.day, None, self.width, CHART_ROWS))
+        told = f"{DAY_NAMES[self.day]}: {day.day_doses[self.day]}; "
+        told += f"no steps yet: {', '.join(lacking)}" if whole is None else f"mean day {whole.mean_day}, highest {whole.highest_day}"
+        total.tell(wrapped(told, self.width))
 
     def _change(self, week: Week) -> None:
         self.draft = self.draft.put(STEP, week.text(), self.pump_app.services.monotonic_ms())
@@ -108,7 +112,7 @@ class WeekPage(Page[str | None]):
         """Asks for the chosen step anew."""
         step = self._chosen()
         if step is not None:
-            self.app.push_screen(TextPage(f"{DAY_NAMES[self.day]}: {step}", str(step)), lambda text: self._put(text, step))
+            self.app.push_screen(TextPage(f"{DAY_NAMES[self.day]}: change the step", value=str(step)), lambda text: self._put(text, step))
 
     def _put(self, text: str | None, instead: DraftStep | None = None) -> None:
         if not text:

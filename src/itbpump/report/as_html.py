@@ -1,0 +1,119 @@
+"""A report as one HTML page: accessible, printable, self-contained. Nothing in it runs or loads anything, and its own policy says so.
+
+Headings in order, tables with captions and scopes, the language named; changes and warnings by words, looks only beside them. Every text
+goes through `_escaped`. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from itbpump.report.document import Blanks, Block, Compared, Document, Facts, Items, Prose, Section, held_together, plain
+
+__all__ = ["html_of"]
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+STYLE = """
+:root { color-scheme: light; }
+body { font-family: system-ui, sans-serif; line-height: 1.4; color: #111; background: #fff; }
+body { max-width: 60rem; margin: 1rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5em; } h2 { font-size: 1.2em; border-bottom: 2px solid #444; } h3 { font-size: 1.05em; }
+table { border-collapse: collapse; width: 100%; margin: 0.5em 0; }
+caption { text-align: left; font-style: italic; }
+th, td { border: 1px solid #666; padding: 0.2em 0.5em; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th[scope=row] { font-weight: 600; width: 28%; }
+.loud { border: 3px solid #111; padding: 0.5em; font-weight: 600; }
+tr.changed th, tr.changed td { font-weight: 700; border-width: 2px; }
+.notice { border-left: 4px solid #444; padding-left: 0.7em; }
+.blank { display: inline-block; border-bottom: 1px solid #111; width: 60%; height: 1.2em; }
+footer { border-top: 1px solid #444; margin-top: 1em; font-size: 0.9em; }
+.card { font-size: 0.85em; line-height: 1.25; } .card h2 { margin: 0.5em 0 0.2em; } .card p, .card ul { margin: 0.2em 0; }
+@page { size: auto; margin: 14mm; }
+@media print {
+  body { max-width: none; margin: 0; padding: 0; font-size: 10pt; }
+  .card { font-size: 8pt; }
+  h2, h3, caption { break-after: avoid; }
+  tr, .loud { break-inside: avoid; }
+}
+"""
+
+
+def html_of(document: Document) -> str:
+    """The whole document, `\\n` between lines."""
+    return "\n".join([*_head(document), *_body(document), "</html>", ""])
+
+
+def _escaped(text: str) -> str:
+    return escape(held_together(plain(text)), quote=True)
+
+
+def _head(document: Document) -> Iterator[str]:
+    yield "<!DOCTYPE html>"
+    yield '<html lang="en">'
+    yield "<head>"
+    yield '<meta charset="utf-8">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield f"<title>{_escaped(document.title)}</title>"
+    yield f"<style>{STYLE}</style>"
+    yield "</head>"
+
+
+def _body(document: Document) -> Iterator[str]:
+    yield f"<body{' class=' + chr(34) + 'card' + chr(34) if document.one_page else ''}>"
+    yield "<main>"
+    yield f"<h1>{_escaped(document.title)}</h1>"
+    for notice in document.notice:
+        yield f'<p class="notice">{_escaped(notice)}</p>'
+    for number, section in enumerate(document.sections, 1):
+        yield from _section(section, f"s{number}")
+    yield "</main>"
+    yield f"<footer><p>{_escaped(document.footer)}</p></footer>"
+    yield "</body>"
+
+
+def _section(section: Section, name: str) -> Iterator[str]:
+    yield f'<section aria-labelledby="{name}">'
+    yield f'<h{section.level} id="{name}">{_escaped(section.heading)}</h{section.level}>'
+    for block in section.blocks:
+        yield from _block(block)
+    yield "</section>"
+
+
+def _block(block: Block) -> Iterator[str]:
+    if isinstance(block, Prose):
+        yield f'<p class="loud">{_escaped(block.text)}</p>' if block.loud else f"<p>{_escaped(block.text)}</p>"
+    elif isinstance(block, Items):
+        kind = "ol" if block.ordered else "ul"
+        yield f"<{kind}>"
+        yield from (f"<li>{_escaped(item)}</li>" for item in block.items)
+        yield f"</{kind}>"
+    elif isinstance(block, Blanks):
+        yield from (f'<p>{_escaped(label)}: <span class="blank"></span></p>' for label in block.labels)
+    else:
+        yield "<table>"
+        if block.caption:
+            yield f"<caption>{_escaped(block.caption)}</caption>"
+        yield from _compared(block) if isinstance(block, Compared) else _facts(block)
+        yield "</table>"
+
+
+def _facts(block: Facts) -> Iterator[str]:
+    yield "<tbody>"
+    for label, text in block.rows:
+        yield f'<tr><th scope="row">{_escaped(label)}</th><td>{_escaped(text)}</td></tr>'
+    yield "</tbody>"
+
+
+def _compared(block: Compared) -> Iterator[str]:
+    old, new = block.heads
+    heads = "".join(f'<th scope="col">{_escaped(head)}</th>' for head in ("what", old, new, "change"))
+    yield f"<thead><tr>{heads}</tr></thead>"
+    yield "<tbody>"
+    for label, before, after, changed in block.rows:
+        cells = "".join(f"<td>{_escaped(cell) or '–'}</td>" for cell in (before, after))
+        word = "CHANGED" if changed else "same" if before else "–"
+        mark = ' class="changed"' if changed else ""
+        yield f'<tr{mark}><th scope="row">{_escaped(label)}</th>{cells}<td>{word}</td></tr>'
+    yield "</tbody>"

@@ -1,0 +1,105 @@
+"""Single short readings of a pump for the reader: each one question or a few, so that a job waits no longer than that.
+
+Not here: when to read what (`readerlogic`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from itbpump.link.errors import PumpRefused, SessionLost
+from itbpump.link.transaction import UnexpectedReply
+from itbpump.tui.logmirror import LogMirror
+from itbpump.wire.messages import Error, GetStatus, LogEntry, LogKind, Status
+from itbpump.wording.pumpview import ERI_NOT_RAISED
+
+if TYPE_CHECKING:
+    from itbpump.drugs import DrugLibrary
+    from itbpump.forecast import Forecast
+    from itbpump.present import PresentPump
+    from itbpump.profiles import PumpProfile
+    from itbpump.pump import Pump
+
+__all__ = ["PAGE_ENTRIES", "POLL_DEADLINE_MS", "dates_of", "newer_page", "older_page", "quick_status"]
+
+POLL_DEADLINE_MS: Final = 5_000
+"""A status unanswered for that long is a failed reading: four sendings at 0, 0.5, 1.5 and 3.5 s. `Pump.status` would wait for 10 to 25 s,
+and a stop that is submitted meanwhile with it."""
+PAGE_ENTRIES: Final = 25
+
+
+def quick_status(pump: Pump) -> Status:
+    """What the pump says of itself, or NoReply within POLL_DEADLINE_MS, a new session included. Hands out hints that have come."""
+    session = pump.session
+    until_ms = session.now_ms() + POLL_DEADLINE_MS
+    session.listen(0)
+    session.ensure_open(until_ms)
+    try:
+        reply = session.send(GetStatus(), until_ms)
+    except SessionLost:
+        session.reconnect(until_ms)
+        reply = session.send(GetStatus(), until_ms)
+    if isinstance(reply, Error):
+        raise PumpRefused(reply)
+    if not isinstance(reply, Status):
+        raise UnexpectedReply("GetStatus", reply)
+    return reply
+
+
+def dates_of(
+    present: PresentPump,
+    status: Status,
+    profile: PumpProfile,
+    refill: LogEntry | None,
+    drug_library: Callable[[str], DrugLibrary] | None,
+) -> Forecast:
+    """As `wording.beside.dates_of_pump`, but from what was read before: `refill` is the newest such entry of the log, None without one.
+
+    Raises ForecastError, LibraryError, and ConfigurationError for a bridge that the configuration does not have.
+    """
+    from itbpump.forecast import forecast, last_fill  # noqa: PLC0415 -- the first screen needs no dates
+
+    fill = last_fill(() if refill is None else (refill,), present)
+    drug = present.configuration.drug if present.configuration is not None else ""
+    return forecast(
+        present,
+        profile=profile,
+        library=drug_library(drug) if drug_library is not None and drug else None,
+        filled=fill.volume if fill is not None else None,
+        filled_on=fill.on if fill is not None else None,
+        eri_left_days=None if status.eri_left_days == ERI_NOT_RAISED else status.eri_left_days,
+        bolus_left_ms=status.bolus_left_ms,
+    )
+
+
+def newer_page(pump: Pump, mirror: LogMirror, next_seq: int) -> None:
+    """Read on from where the mirror ends, a page at most; for an empty mirror the newest page before `next_seq`."""
+    if mirror.end is None:
+        from_seq = max(0, next_seq - PAGE_ENTRIES)
+        entries = _page(pump, from_seq, next_seq)
+        mirror.begin(entries, from_seq, entries[-1].seq + 1 if entries else next_seq)
+    else:
+        mirror.extend(_page(pump, mirror.end, next_seq))
+
+
+def older_page(pump: Pump, mirror: LogMirror) -> None:
+    """Read the page before the mirror's oldest entry; where the pump has lost what came before, say so in the mirror and end there."""
+    from_seq = max(0, mirror.first - PAGE_ENTRIES)
+    raw = list(islice(pump.log(from_seq), mirror.first - from_seq))
+    lost = raw[0] if raw and raw[0].kind is LogKind.GAP else None
+    entries = [entry for entry in raw if entry.seq < mirror.first and entry is not lost]
+    if lost is not None:
+        oldest = next(pump.log(0), None)
+        if oldest is not None and oldest.kind is LogKind.GAP and oldest.seq >= lost.seq:
+            mirror.prepend(entries, from_seq)
+            mirror.close_gap()
+            return
+        if lost.seq < mirror.first:
+            entries.insert(0, lost)
+    mirror.prepend(entries, from_seq)
+
+
+def _page(pump: Pump, from_seq: int, end_seq: int) -> list[LogEntry]:
+    return [entry for entry in islice(pump.log(from_seq), max(0, min(PAGE_ENTRIES, end_seq - from_seq))) if entry.seq < end_seq]

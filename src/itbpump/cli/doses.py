@@ -35,7 +35,6 @@ NoProgress = Annotated[bool, typer.Option("--no-progress", help="Follow the bolu
 NoWait = Annotated[bool, typer.Option("--no-wait", help="End when the bolus has started; it goes on in the pump.")]
 
 _LOOK_EVERY_MS = 1_000
-STAYS_STOPPED = "A stopped pump never starts by itself; it alarms while it is stopped."
 
 
 def bolus(
@@ -163,6 +162,8 @@ def stop(
     as_json: Json = False,
 ) -> None:
     """Stop the therapy, or only a running bolus. Possible also while an earlier outcome is unknown."""
+    from itbpump.workflow.stopping import stop_warning, stopped_words
+
     out = Output(as_json)
     with opened(url) as line:
         if bolus:
@@ -172,33 +173,19 @@ def stop(
             out.say(f"The bolus is ended: {given_text(now, line)}. The therapy goes on.")
             out.data({**outcome_json(outcome), "bolus": _given_json(now)})
             return
-        out.say(f"Stop all delivery of pump {line.info.serial}, {line.info.profile}.", *_stop_texts(line))
+        out.say(f"Stop all delivery of pump {line.info.serial}, {line.info.profile}.", *stop_warning(line.status().drug))
         confirm(out, "Type STOP to stop the therapy; anything else cancels:", ["STOP"], yes=yes)
         outcome = line.stop()
         require_applied(out, outcome, url, proven=False)
         now = line.status()
-        state = now.run_state.name.lower()
-        if now.flow_nL_per_day:
-            raise CommandError(
-                f"the pump confirmed the stop but says that it is {state} and delivers; read it again", FAILED, outcome_json(outcome)
-            )
-        out.say(f"Stopped. The pump was read again: {state}, it delivers nothing.")
+        holds, words = stopped_words(now)
+        if not holds:
+            raise CommandError(words, FAILED, outcome_json(outcome))
+        out.say(words)
         out.say(
             "It starts again only when it is told to, by one of:", f"  itbpump restore {url} --rx RX", f"  itbpump program RX --pump {url}"
         )
-        out.data({**outcome_json(outcome), "run_state": state})
-
-
-def _stop_texts(line: Pump) -> list[str]:
-    """What a stop means, by the library of the drug in the pump; a drug it does not know holds back no stop."""
-    from itbpump.drugs import library_names, load_library
-
-    drug = line.status().drug
-    if drug not in library_names():
-        unknown = f"no library here tells what a sudden stop of {drug} does" if drug else "the pump does not tell which drug it holds"
-        return [f"{unknown[0].upper()}{unknown[1:]}: watch for withdrawal.", STAYS_STOPPED]
-    texts = load_library(drug).texts
-    return [texts.stop_confirmation.text, STAYS_STOPPED]
+        out.data({**outcome_json(outcome), "run_state": now.run_state.name.lower()})
 
 
 # ------------------------------------------------------------------------------------------------ following

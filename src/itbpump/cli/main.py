@@ -6,7 +6,6 @@ Not here: what the commands do (the modules beside this one), exit codes (`guard
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,10 +28,10 @@ from itbpump.cli import (
     status,
 )
 from itbpump.cli.guard import GuardedCommand
+from itbpump.version import installed_version
+from itbpump.wording import DISCLAIMER
 
-__all__ = ["DISCLAIMER", "app", "run"]
-
-DISCLAIMER = "not a medical device: a research and engineering tool"
+__all__ = ["app", "run"]
 
 app = typer.Typer(
     name="itbpump",
@@ -47,16 +46,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"itbpump {_installed_version()}")
+        typer.echo(f"itbpump {installed_version()}")
         typer.echo(DISCLAIMER)
         raise typer.Exit
-
-
-def _installed_version() -> str:
-    try:
-        return metadata.version("itbpump")
-    except metadata.PackageNotFoundError:
-        return "(not installed: run from its source)"
 
 
 @app.callback()

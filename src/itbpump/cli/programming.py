@@ -109,13 +109,7 @@ def _title(rx: Prescription) -> str:
 
 def confirm_dose(out: Output, line: Pump, rx: Prescription, found: Review, *, yes: bool) -> None:
     """The person types the mean daily dose before the first byte is sent (design 4); nothing shorter will do."""
-    whom = f"Pump {line.info.serial}, patient {rx.patient.id}."
-    if rx.therapy.mode == "stopped":
-        question, answers = f"{whom} This stops the therapy; withdrawal can kill.\nType STOP to send it; anything else cancels:", ["STOP"]
-    else:
-        dose = found.proposed["daily_dose"]["mean"]
-        text = f"{dose['value']} {dose['unit']}"
-        shown = text.replace("mcg/day", "mcg per day")
-        question = f"{whom}\nType the mean daily dose, {shown}, to send it; anything else cancels:"
-        answers = [dose["value"], text, shown]
-    confirm(out, question, answers, yes=yes)
+    from itbpump.workflow.confirming import dose_confirmation
+
+    asked = dose_confirmation(rx, found, line.info.serial, rx.patient.id)
+    confirm(out, asked.prompt, asked.answers, yes=yes)

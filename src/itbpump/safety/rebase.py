@@ -1,12 +1,13 @@
 """Review of a move of the pump's day: the same therapy from another place of its week on, and what the day of the change gives.
 
-Not here: how far clocks are apart (`cli.clock`), a change of the therapy itself (`review`).
+Not here: how far clocks are apart (`wording.days`), the length and dose of the changed day (`workflow.clock`), a change of the therapy
+itself (`review`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from itbpump.configuration import mass_of_units
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from itbpump.present import PresentPump
     from itbpump.profiles import PumpProfile
 
-__all__ = ["RULES", "RebaseContext", "review_rebase"]
+__all__ = ["RULES", "RebaseContext", "RebaseReview", "review_rebase"]
 
 HARD, SECOND, SOFT, INFO = Severity.HARD, Severity.SECOND, Severity.SOFT, Severity.INFO
 
@@ -57,6 +58,19 @@ class RebaseContext:
         """How far the week goes back, the shorter way round; negative where it goes ahead."""
         back = (self.from_ms - self.to_ms) % WEEK_MS
         return back if back <= WEEK_MS // 2 else back - WEEK_MS
+
+
+@dataclass(frozen=True)
+class RebaseReview(Review):
+    """A review of a move, with the figures it was judged by, so that nobody computes them a second time.
+
+    `from_ms` and `to_ms`: places of the week before and after, ms since Monday 00:00. `highest_24h`: `RebaseContext.highest_24h`, exact;
+    `proposed["highest_24h"]` is the same to the nearest ng.
+    """
+
+    from_ms: int = field(kw_only=True)
+    to_ms: int = field(kw_only=True)
+    highest_24h: MassRate = field(kw_only=True)
 
 
 RULES: RuleSet[RebaseContext] = RuleSet()
@@ -102,7 +116,7 @@ def bridge(c: RebaseContext) -> Iterator[Hit]:
         yield Hit(SOFT, "the path still holds an earlier label: what this day gives is not the schedule's dose; wait until it is clear")
 
 
-def review_rebase(week_offset_ms: int, present: PresentPump, profile: PumpProfile, *, library: DrugLibrary | None = None) -> Review:
+def review_rebase(week_offset_ms: int, present: PresentPump, profile: PumpProfile, *, library: DrugLibrary | None = None) -> RebaseReview:
     """Judge the move of the pump's week to another offset (ms, 0 to 604,799,999).
 
     Raises ConfigurationError for a pump without a configuration.
@@ -112,7 +126,8 @@ def review_rebase(week_offset_ms: int, present: PresentPump, profile: PumpProfil
     from_ms, to_ms = ((present.uptime_ms + offset) % WEEK_MS for offset in (configuration.week_offset_ms, week_offset_ms))
     context = RebaseContext(from_ms, to_ms, view, current, present, library)
     findings = RULES.findings(context)
-    proposed = {"from": week_clock(from_ms), "to": week_clock(to_ms), "highest_24h": context.highest_24h.rounded().json()}
+    highest = context.highest_24h
+    proposed = {"from": week_clock(from_ms), "to": week_clock(to_ms), "highest_24h": highest.rounded().json()}
     content = {
         "rebase": str(week_offset_ms - configuration.week_offset_ms),
         "current": current.identity(),
@@ -120,11 +135,14 @@ def review_rebase(week_offset_ms: int, present: PresentPump, profile: PumpProfil
         "library": library.json(),
         "pump": profile.constants_hash.hex(),
     }
-    return Review(
+    return RebaseReview(
         findings=findings,
         library=library.json(),
         digest=canonical_digest(content),
         rendering=Rendering(lambda: _rows(context), lambda: (), current.json, lambda: proposed),
+        from_ms=from_ms,
+        to_ms=to_ms,
+        highest_24h=highest,
     )
 
 

@@ -12,9 +12,10 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from firmware_sim.device import SimulatedPump
-from firmware_sim.endpoints.clock import MANUAL
+from firmware_sim.endpoints.clock import MANUAL, Speed
 from firmware_sim.endpoints.device import Device, EndpointError
 from firmware_sim.endpoints.inprocess import InProcessLine, LineGoneError
 from firmware_sim.endpoints.opening import entropy_for, make_pump, new_pump, open_line
@@ -42,6 +43,8 @@ from itbpump.wire.messages import (
 )
 
 __all__ = ["SimTransport", "configured_pump"]
+
+T = TypeVar("T")
 
 
 class SimTransport:
@@ -79,6 +82,34 @@ class SimTransport:
         """Let `ms` of pump time pass; in manual time the link's clock goes along. `device.advance` moves the pump alone."""
         with self._reporting():
             self._line.advance(ms)
+
+    @property
+    def manual(self) -> bool:
+        """Time passes only in waits and by `advance`: a wait costs pump time and no time of the caller."""
+        return self._line.manual
+
+    @property
+    def speed(self) -> str:
+        """How fast pump time runs, as `speed=` takes it: `manual`, `real`, or a factor."""
+        return str(self._line.speed)
+
+    def change_speed(self, text: str) -> None:
+        """Let pump time go on at another speed (`real`, a factor; `manual`: it stands); the link's time is never scaled.
+
+        Raises ValueError for what is no speed, and on a line that was opened in manual time.
+        """
+        with self._reporting():
+            self._line.change_speed(Speed.parse(text))
+
+    def with_device(self, act: Callable[[Device], T]) -> T:
+        """Let hands do something to the pump while another thread may wait on the line. Raises what `act` raises."""
+        with self._reporting():
+            return self._line.with_device(act)
+
+    def discard(self) -> None:
+        """Throw away the bytes that have come and were not read."""
+        with self._reporting():
+            self._line.discard()
 
     def read(self, max_wait_ms: int) -> bytes:
         """See Transport. In manual time the wait passes in the pump, at once for the caller."""

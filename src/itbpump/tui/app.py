@@ -240,9 +240,15 @@ class PumpApp(App[int]):
     def action_stop(self) -> None:
         """Open the page that stops the therapy; it sends nothing yet."""
         if self.reader is None:
-            self.notify("no pump is connected, so there is nothing to stop here", severity="warning")
+            self.say("no pump is connected, so there is nothing to stop here", "warning")
         elif not isinstance(self.screen, StopPage):
             self.push_screen(StopPage())
+
+    def say(self, text: str, state: str = "notice") -> None:
+        """On the page on top, or the one a question stands before."""
+        page = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Page)), None)
+        if page is not None and page.is_ready:
+            page.say(text, state)
 
     def action_next_theme(self) -> None:
         """Next look."""

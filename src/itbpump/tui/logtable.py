@@ -6,6 +6,7 @@ Filtering goes through the log in slices between keys, so that no search holds u
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
@@ -166,9 +167,14 @@ class LogTable(ScrollView, can_focus=True):
                 self._below.append(entry)
         self._resize()
         if self.is_searching:
-            self.call_later(self._search)
+            self.call_later(self._search_on)
         else:
             self.post_message(self.Searched(self, len(self), self.total))
+
+    async def _search_on(self) -> None:
+        """The next slice, when whoever waits for the loop has had it: a callback alone would run at once, before any key."""
+        await asyncio.sleep(0)
+        self._search()
 
     @property
     def is_searching(self) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from itbpump.workflow.model import Task, Walk
 from itbpump.workflow.table import TASKS, WALKS
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class PumpCommands(Provider):
     def _entries(self) -> Iterator[tuple[str, str, Callable[[], object]]]:
         app = cast("PumpApp", self.app)
         if app.reader is not None:
-            for entry in (*TASKS, *WALKS):
+            entries: tuple[Task | Walk, ...] = (*TASKS, *WALKS)
+            for entry in entries:
                 yield entry.title, entry.summary, partial(app.begin_task, entry)
             yield "Stop the therapy", "opens the page that stops; sends nothing yet", app.action_stop
         yield "Next look", "dark, light, high contrast", app.action_next_theme

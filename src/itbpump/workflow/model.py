@@ -18,7 +18,7 @@ from itbpump.therapy_view import TherapyView
 from itbpump.workflow.facts import Facts
 from itbpump.workflow.fields import Field, Values
 
-__all__ = ["Confirmation", "Proposal", "Send", "Task", "Walk", "WalkStep"]
+__all__ = ["Confirmation", "Entry", "Proposal", "Send", "Task", "Walk", "WalkStep"]
 
 Send = Callable[[Pump, Mapping[str, Any]], Outcome]
 
@@ -57,14 +57,18 @@ class Proposal:
     record: Mapping[str, Any] | None = None
 
 
-@runtime_checkable
-class Task(Protocol):
-    """Something a person orders from a pump. `id` is stable, `group` the heading of its menu."""
+class Entry(Protocol):
+    """A line of the menu. `id` is stable, `group` the heading it stands under."""
 
     id: str
     title: str
     summary: str
     group: str
+
+
+@runtime_checkable
+class Task(Entry, Protocol):
+    """Something a person orders from a pump."""
 
     def hindered(self, facts: Facts) -> str:
         """Why it cannot be done now, in words; empty when it can."""
@@ -89,13 +93,9 @@ class WalkStep:
     read: Callable[[Pump, Facts], tuple[str, ...]] | None = None
 
 
-class Walk(Protocol):
+@runtime_checkable
+class Walk(Entry, Protocol):
     """A checklist with readings; it orders nothing from the pump."""
-
-    id: str
-    title: str
-    summary: str
-    group: str
 
     def steps(self, facts: Facts) -> tuple[WalkStep, ...]:
         """What is to be done, in order."""

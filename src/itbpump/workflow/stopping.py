@@ -110,8 +110,10 @@ def _ordered(
 
 
 def _not_done(outcome: Outcome) -> tuple[str, ...]:
+    if isinstance(outcome, NotApplied) and outcome.nothing_changed:
+        return ("Nothing changed in the pump: it goes on. Read it, and order it again if it still must be done.",)
     if isinstance(outcome, NotApplied):
-        return ("Nothing changed in the pump: it goes on. Read it, and order it again if it still must be done.",) if outcome.nothing_changed else (f"The pump may have changed: {_READ_AGAIN}.",)
+        return (f"The pump may have changed: {_READ_AGAIN}.",)
     return (
         "It is not known whether the pump took the order. Order it again: a second stop does no harm.",
         "The pump can still be emptied through the reservoir port.",

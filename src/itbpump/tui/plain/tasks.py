@@ -109,6 +109,7 @@ def walk_page(desk: Desk, walk: Walk) -> None:
     except Left:
         desk.dialogue.say("LEFT: the checklist is not finished.")
     else:
+        desk.visit.noted(f"{walk.title}: every point of the checklist is done", desk.pump.host_now())
         desk.dialogue.say("DONE: every point of the checklist.")
 
 

@@ -94,4 +94,4 @@ class ConnectPage(Page[None]):
 
     def action_back(self) -> None:
         """The first page has none before it; F10 ends the program."""
-        self.notify("F10 ends the program")
+        self.say("F10 ends the program")

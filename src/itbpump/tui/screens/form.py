@@ -163,7 +163,7 @@ class FormPage(Page[None]):
         """Open the editor of the week, where the form has one."""
         field = next((field for field in self._shown if field.kind is Kind.WEEK), None)
         if field is None:
-            self.notify("this form has no week", severity="warning")
+            self.say("this form has no week", "warning")
             return
         self.app.push_screen(WeekPage(self._text(field), self.facts, self._answers()), lambda text: self._take_week(field, text))
 
@@ -193,7 +193,7 @@ class FormPage(Page[None]):
         self.draft = Draft(touched_ms=self._now_ms())
         self._shown = ()
         await self._show_fields()
-        self.notify(f"read: {name}; type concentration and doses, which no file fills in")
+        self.say(f"read: {name}; type concentration and doses, which no file fills in")
 
     @work(group="propose", exclusive=True)
     async def action_review(self) -> None:
@@ -202,7 +202,7 @@ class FormPage(Page[None]):
         if flagged is not None:
             flagged.take_focus()
             flagged.clear_flag()
-            self.notify("a key may have bounced in this field: look at it, then F5 again", severity="warning")
+            self.say("a key may have bounced in this field: look at it, then F5 again", "warning")
             return
         values = self._answers()
         try:

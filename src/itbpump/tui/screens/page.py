@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
@@ -15,6 +16,7 @@ from itbpump.tui.keys import bindings
 from itbpump.tui.pages import page
 from itbpump.tui.snapshot import Snapshot
 from itbpump.tui.themes import STATES
+from itbpump.wording.layout import wrapped
 
 if TYPE_CHECKING:
     from itbpump.tui.app import PumpApp
@@ -58,6 +60,7 @@ class Page(Screen[Result]):
         yield Lines(id="open")
         with VerticalScroll(id="body"):
             yield from self.body()
+        yield Lines(id="say")
         yield Footer()
 
     def body(self) -> ComposeResult:
@@ -110,6 +113,15 @@ class Page(Screen[Result]):
         """Of the page, or of the field with the cursor."""
         return [page(self.page_name).text]
 
+    def say(self, text: str, state: str = "notice") -> None:
+        """A word to the person, in a line of its own until the next key: nothing ever lies over a dose."""
+        self.query_one("#say", Lines).tell(wrapped(text, self.width + 2), state)
+
+    def on_key(self, event: events.Key) -> None:
+        """Whoever types has seen it; Textual calls this beside a page's own."""
+        del event
+        self.query_one("#say", Lines).tell([])
+
     def text_of_page(self) -> str:
         """Everything this page says, for copying and saving."""
         lines = [widget for widget in self.query(Lines).results() if widget.display]
@@ -122,7 +134,7 @@ class Page(Screen[Result]):
     def action_copy(self) -> None:
         """To the terminal's clipboard (OSC 52); some terminals have none, so saving is offered too."""
         self.app.copy_to_clipboard(self.text_of_page())
-        self.notify("copied, if this terminal has a clipboard; F7 saves it to a file")
+        self.say("copied, if this terminal has a clipboard; F7 saves it to a file")
 
     def action_save(self) -> None:
         """As a text file in the folder the program was started in."""
@@ -130,6 +142,6 @@ class Page(Screen[Result]):
         try:
             path.write_text(self.text_of_page(), encoding="utf-8")
         except OSError as error:
-            self.notify(f"not saved: {error}", severity="error")
+            self.say(f"not saved: {error}", "warning")
         else:
-            self.notify(f"saved: {path}")
+            self.say(f"saved: {path}")

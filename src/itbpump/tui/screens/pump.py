@@ -105,10 +105,10 @@ class PumpPage(Page[None]):
         demo = self.pump_app.demo
         if demo is not None:
             demo.change_speed(by)
-            self.notify(demo.text)
+            self.say(demo.text)
 
     def action_trouble(self) -> None:
         """The next trouble of the trainer's list."""
         demo = self.pump_app.demo
         if demo is not None:
-            self.notify(demo.next_trouble(), severity="warning")
+            self.say(demo.next_trouble(), "warning")

@@ -74,7 +74,7 @@ class ReportPage(Page[None]):
         try:
             names, problem = save_report(self._record, folder)
         except (ItbPumpError, OSError) as error:
-            self.app.call_from_thread(self.notify, f"not saved: {error}", severity="error")
+            self.app.call_from_thread(self.say, f"not saved: {error}", "warning")
             return
         told = f"saved in {folder}: {', '.join(names)}" + (f"; {problem}" if problem else "")
         self.app.call_from_thread(self.query_one("#said", Lines).tell, wrapped(told, self.width), "warning" if problem else "ok")

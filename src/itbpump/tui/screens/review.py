@@ -154,7 +154,7 @@ class ReviewPage(Page[bool]):
         if self.is_sending:
             return
         if lacks:
-            self.notify(lacks[0], title="not sent", severity="warning")
+            self.say(lacks[0], "warning")
             return
         self.is_sending = True
         self.query_one("#missing", Lines).tell(["  SENDING: stage, read back, compare, commit; do not unplug"], "notice")

@@ -7,9 +7,12 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from itbpump.tui.screens.page import Lines, Page
+from itbpump.workflow.model import Task, Walk
 from itbpump.workflow.table import TASKS, WALKS
 
 __all__ = ["TasksPage"]
+
+ENTRIES: tuple[Task | Walk, ...] = (*TASKS, *WALKS)
 
 
 class TasksPage(Page[None]):
@@ -20,7 +23,7 @@ class TasksPage(Page[None]):
     def body(self) -> ComposeResult:
         options: list[Option | None] = []
         group = ""
-        for entry in (*TASKS, *WALKS):
+        for entry in ENTRIES:
             if entry.group != group:
                 options += [None] if group else []
                 options.append(Option(entry.group.upper(), disabled=True))
@@ -35,5 +38,5 @@ class TasksPage(Page[None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Open it."""
-        chosen = next(entry for entry in (*TASKS, *WALKS) if entry.id == event.option_id)
+        chosen = next(entry for entry in ENTRIES if entry.id == event.option_id)
         self.pump_app.begin_task(chosen)

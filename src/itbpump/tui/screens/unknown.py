@@ -89,7 +89,7 @@ class UnknownPage(Page[None]):
     async def action_settle(self) -> None:
         """Take a person's word where the pump itself no longer knows; only after it was asked."""
         if not self.query_one("#by-hand").display or not self._intents:
-            self.notify("ask the pump first, with F5; only what it no longer knows is settled by hand", severity="warning")
+            self.say("ask the pump first, with F5; only what it no longer knows is settled by hand", "warning")
             return
         state, by, reason = (
             self.query_one("#state", Select).value,
@@ -97,7 +97,7 @@ class UnknownPage(Page[None]):
             self.query_one("#reason", Input).value,
         )
         if state not in ("applied", "not_applied"):
-            self.notify("choose what became of it", severity="warning")
+            self.say("choose what became of it", "warning")
             return
         settled: Settled = "applied" if state == "applied" else "not_applied"
         intent = self._intents[0]

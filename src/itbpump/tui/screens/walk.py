@@ -77,7 +77,7 @@ class WalkPage(Page[None]):
             try:
                 self.done[step.id] = await self.pump_app.ask(lambda pump: read(pump, facts))
             except ItbPumpError as error:
-                self.notify(f"not read: {error}", severity="error")
+                self.say(f"not read: {error}", "warning")
                 return
         self._show()
         self.query_one("#steps", OptionList).highlighted = min(at + 1, len(self.steps) - 1)

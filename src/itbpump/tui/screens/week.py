@@ -122,7 +122,7 @@ class WeekPage(Page[str | None]):
             week = self.week if instead is None else self.week.without((self.day,), instead.at)
             self._change(week.put((self.day,), step))
         except InputError as error:
-            self.notify(f"{error}; {error.action}" if error.action else str(error), severity="error")
+            self.say(f"{error}; {error.action}" if error.action else str(error), "warning")
 
     def action_delete_step(self) -> None:
         """Takes the chosen step out."""
@@ -145,7 +145,7 @@ class WeekPage(Page[str | None]):
 
     def _paste(self, days: tuple[int, ...]) -> None:
         if self.copied is None:
-            self.notify("copy a day first, with c", severity="warning")
+            self.say("copy a day first, with c", "warning")
         else:
             self._change(self.week.paste(self.copied, days))
 

@@ -169,7 +169,7 @@ def test_wireshark_sees_headers_alone_without_or_with_other_keys(
 
 # ------------------------------------------------------------------------------------------------ the program
 def program(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "itbpump.cli", *arguments]
+    command = [sys.executable, "-m", "itbpump", *arguments]
     return subprocess.run(command, env=environment(home), capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -181,7 +181,7 @@ def environment(home: Path) -> dict[str, str]:
 @contextmanager
 def tap(home: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """`itbpump capture` as a process, ready."""
-    command = [sys.executable, "-m", "itbpump.cli", "capture", *arguments, "--json"]
+    command = [sys.executable, "-m", "itbpump", "capture", *arguments, "--json"]
     process = subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

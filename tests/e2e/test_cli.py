@@ -52,7 +52,7 @@ class Program:
         self.env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "ITBPUMP_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
 
     def __call__(self, *arguments: str, answers: str = "") -> Told:
-        command = [sys.executable, "-m", "itbpump.cli", *arguments]
+        command = [sys.executable, "-m", "itbpump", *arguments]
         done = subprocess.run(command, env=self.env, input=answers, capture_output=True, text=True, timeout=60, check=False)
         assert "Traceback" not in done.stderr
         return Told(done.returncode, done.stdout, done.stderr)
@@ -114,7 +114,7 @@ def test_progress_is_a_line_on_a_terminal(itbpump: Program) -> None:
     with PumpProcess.run(["--bench", "127.0.0.1:0", "--speed", "1200", "--rx", FLEX, "--seed", "3"]) as pump:
         assert itbpump("pair", pump.link, "--bench", pump.bench).code == 0
         master, slave = pty.openpty()
-        command = [sys.executable, "-m", "itbpump.cli", "bolus", pump.link, "--dose", "10 mcg", "--over", "10m", "--yes"]
+        command = [sys.executable, "-m", "itbpump", "bolus", pump.link, "--dose", "10 mcg", "--over", "10m", "--yes"]
         done = subprocess.run(
             command, env=itbpump.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=slave, timeout=60, check=False
         )

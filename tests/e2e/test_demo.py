@@ -24,7 +24,7 @@ pytestmark = pytest.mark.e2e
 
 def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(SOURCE), "TMPDIR": str(tmp_path), "ITBPUMP_HOME": str(tmp_path / "home")}
-    command = [sys.executable, "-m", "itbpump.cli", "demo", *arguments]
+    command = [sys.executable, "-m", "itbpump", "demo", *arguments]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 

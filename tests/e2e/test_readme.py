@@ -35,7 +35,7 @@ def test_every_command_of_the_tour_works_in_order(tmp_path: Path) -> None:
     with PumpProcess.run(places):
         for command in commands[1:]:
             done = subprocess.run(
-                [sys.executable, "-m", "itbpump.cli", *command[1:]],
+                [sys.executable, "-m", "itbpump", *command[1:]],
                 cwd=tmp_path,
                 env=env,
                 input=ANSWERS.get(command[1], ""),

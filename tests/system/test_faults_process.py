@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 def simulator(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "itbpump.cli", "sim", *arguments]
+    command = [sys.executable, "-m", "itbpump", "sim", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from itbpump.cli.guard import FAILED, USAGE, CommandError, Output
-from itbpump.cli.pumps import keeps_state
 
 if TYPE_CHECKING:
     from itbpump.hoststate import HostState
@@ -40,7 +39,7 @@ def pair(
     """Pair this computer with a pump."""
     from itbpump.hoststate import HostState
     from itbpump.wire.messages import Role
-    from itbpump.workflow.pairing import Pairing
+    from itbpump.workflow.pairing import Pairing, keeps_state
 
     out = Output(as_json)
     if role.upper() not in Role.__members__:

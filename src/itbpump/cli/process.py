@@ -44,7 +44,7 @@ class PumpProcess:
         source = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH", "")) if part)
         process = subprocess.Popen(
-            [sys.executable, "-m", "itbpump.cli", "sim", "--json", *arguments],
+            [sys.executable, "-m", "itbpump", "sim", "--json", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

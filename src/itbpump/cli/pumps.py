@@ -10,14 +10,7 @@ if TYPE_CHECKING:
     from itbpump.hoststate import HostState, Intent
     from itbpump.pump import Pump
 
-__all__ = ["keeps_state", "open_commands", "opened", "require_settled"]
-
-
-def keeps_state(url: str) -> bool:
-    """A pump that outlives the command: everything but `sim://` and a recording without `state=`, faults put before it or not."""
-    while url.startswith("faulty:"):
-        url = url.partition(";")[2]
-    return not url.startswith(("sim://", "replay:")) or "state=" in url
+__all__ = ["open_commands", "opened", "require_settled"]
 
 
 @contextmanager
@@ -28,6 +21,7 @@ def opened(url: str, *, dosing: bool = False) -> Iterator[Pump]:
     """
     from itbpump.hoststate import HostState
     from itbpump.pump import connect
+    from itbpump.workflow.pairing import keeps_state
 
     state = HostState.open() if keeps_state(url) else None
     try:
@@ -52,6 +46,7 @@ def require_settled(pump: Pump, state: HostState) -> None:
 def open_commands(pump: Pump) -> list[Intent]:
     """Commands to this pump whose outcome is not known here; none for a pump that is gone with the command."""
     from itbpump.hoststate import HostState
+    from itbpump.workflow.pairing import keeps_state
 
     if not keeps_state(pump.session.transport.url):
         return []

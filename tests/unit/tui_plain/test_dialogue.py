@@ -151,6 +151,13 @@ def test_nothing_said_is_wider_than_80_columns_and_no_word_is_lost(text: str) ->
     assert "".join(desk.out.getvalue().split()) == "".join(in_ascii(text).split())
 
 
+@pytest.mark.parametrize("wide", [78, 79, 80, 81])
+def test_a_question_leaves_room_within_80_columns(wide: int) -> None:
+    desk = Desk("25\n")
+    assert desk.dialogue.ask("x " * (wide // 2 - 1) + "x" * (1 + wide % 2) + ":") == "25"
+    assert all(len(line) <= 80 for line in desk.out.getvalue().split("\n"))
+
+
 @pytest.mark.sr("SR-17")
 @pytest.mark.parametrize(
     ("text", "voice"),

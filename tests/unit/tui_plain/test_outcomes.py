@@ -6,7 +6,7 @@ import pytest
 
 from firmware_sim.firmware.memory import LAYOUT
 from firmware_sim.firmware.results import ResultsRing
-from itbpump.outcome import Applied, Interrupted
+from itbpump.outcome import Applied, Interrupted, Proof
 from itbpump.pump import Pump
 from itbpump.tui.plain.entry import FAILED, FINE, UNKNOWN, USAGE
 from itbpump.wire.messages import PROGRAMMERS, RESULTS_PER_PROGRAMMER, RunState
@@ -109,6 +109,18 @@ def test_an_order_interrupted_from_the_keyboard_is_unknown(monkeypatch: pytest.M
     monkeypatch.setattr(Pump, "bolus", interrupted)
     told = clinic.talk(*BOLUS, "25 mcg", ".")
     assert "it was interrupted from the keyboard" in told.said
+    assert told.code == FAILED
+
+
+@pytest.mark.sr("SR-42")
+@pytest.mark.parametrize("proof", [None, Proof((("kind", 1, 2),))], ids=["lost before it was read", "disproved"])
+def test_an_order_that_is_not_proved_is_no_success(monkeypatch: pytest.MonkeyPatch, proof: Proof | None) -> None:
+    clinic = Clinic()
+    monkeypatch.setattr(Pump, "_proof", lambda _self, *_args: proof)
+    told = kept(clinic.talk(*BOLUS, "25 mcg", "."))
+    assert "PROVED" not in told.text
+    assert "read it before you rely on it" in told.said or "does NOT run what was meant" in told.said
+    assert "The bolus was started." not in told.text
     assert told.code == FAILED
 
 

@@ -146,7 +146,7 @@ class Dialogue:
         """One line of plain text; what is none is refused. Raises Ended at the end of the input, Left for Ctrl-C."""
         while True:
             *above, last = _fitted(question)
-            self._write("".join(f"{line}\n" for line in above) + f"{last} ")
+            self._write("".join(f"{line}\n" for line in above) + (f"{last} " if len(last) < WIDTH else f"{last}\n"))
             try:
                 line = self._read()
             except KeyboardInterrupt:

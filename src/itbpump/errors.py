@@ -13,7 +13,8 @@ Every error says what is wrong and, in `action`, what to do about it; branches c
     │   └── LibraryError              drugs: a drug library is missing, damaged or out of order
     ├── ConfigurationError            configuration.py: a prescription cannot be made into what the pump takes
     └── branches defined where they are raised: wire (framing, records, fields), link (sessions, transactions),
-        transport (devices), pump (outcomes)
+        transport (devices), pump (outcomes),
+        report, workflow (what a form or a pairing lacks), registry, alerts
 
 Not here: findings of a safety review. A finding is data for a person to judge, not an exception.
 """

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from firmware_sim.endpoints.clock import MANUAL, Speed, UptimeClock, link_ms
 from firmware_sim.endpoints.device import Device, EndpointError
@@ -22,6 +23,7 @@ from itbpump.wire.line import Line
 __all__ = ["InProcessLine", "LineGoneError"]
 
 INBOX_BYTES = 65_536
+T = TypeVar("T")
 
 
 class LineGoneError(Exception):
@@ -62,6 +64,42 @@ class InProcessLine:
 
     def _real_ms(self) -> int:
         return link_ms(self._monotonic_ns())
+
+    @property
+    def manual(self) -> bool:
+        """Time passes only while a read waits and in `advance`, at once for the caller."""
+        return self._manual
+
+    @property
+    def speed(self) -> Speed:
+        """How fast the pump's time runs now."""
+        return self._clock.speed
+
+    def change_speed(self, speed: Speed) -> None:
+        """Let pump time go on at another speed from now; `MANUAL` lets it stand while the link's goes on. Wakes a read that waits.
+
+        Raises ValueError on a line that was opened in manual time, where the link's clock is the pump's; LineGoneError.
+        """
+        if self._manual:
+            raise ValueError("time on this line is moved by hand; open it with speed=real or a factor to change it while it runs")
+        with self._changed:
+            self._require_line()
+            self._clock.change(speed, self._monotonic_ns())
+            self._changed.notify_all()
+
+    def with_device(self, act: Callable[[Device], T]) -> T:
+        """Let hands do something to the device between two steps of the line, at its present time; what it then says is on the line.
+
+        Raises what `act` raises, and LineGoneError.
+        """
+        with self._changed:
+            self._require_line()
+            self._catch_up()
+            try:
+                return act(self.device)
+            finally:
+                self._keeper.settle(self._real_ms())
+                self._changed.notify_all()
 
     def advance(self, ms: int) -> None:
         """Let `ms` of pump time pass; in manual time the link's clock goes with it. Raises LineGoneError, ValueError if negative."""

@@ -72,6 +72,7 @@ def program(
     from itbpump.safety import basis_of
     from itbpump.safety import review as judge
     from itbpump.therapy import load_prescription
+    from itbpump.workflow.facts import with_prescription
 
     out = Output(as_json)
     new = load_prescription(rx)
@@ -83,7 +84,8 @@ def program(
         show_change(out, _title(new), line, present, new, found)
         decision = pass_review(out, found, override, user, second)
         confirm_dose(out, line, new, found, yes=yes)
-        outcome = line.program(new, present, basis=basis_of(found, decision, user, second, new.patient.id))
+        basis = with_prescription(basis_of(found, decision, user, second, new.patient.id), new)
+        outcome = line.program(new, present, basis=basis)
         data = decided_json(found, decision)
         require_applied(out, outcome, pump, data)
         out.data({**data, **outcome_json(outcome)})

@@ -46,6 +46,8 @@ def refill(
     from itbpump.refill import Refill
     from itbpump.safety import basis_of
     from itbpump.therapy import load_prescription
+    from itbpump.workflow.facts import with_prescription
+    from itbpump.workflow.refills import refill_record
 
     out = Output(as_json)
     drawn, put_in = Volume.parse(aspirated), Volume.parse(filled)
@@ -62,8 +64,8 @@ def refill(
         show_others(out, line)
         decision = pass_review(out, found, override, user, second, data)
         confirm(out, 'Type "yes" to tell the pump; anything else cancels:', ["yes"], yes=yes)
-        basis = {**basis_of(found, decision, user, second, new.patient.id if new is not None else ""), "refill": data["refill"]}
-        outcome, _ = line.refill(drawn, put_in, new, present, basis=basis)
+        basis = {**basis_of(found, decision, user, second, new.patient.id if new is not None else ""), "refill": refill_record(plan, present.host_now, {})}
+        outcome, _ = line.refill(drawn, put_in, new, present, basis=with_prescription(basis, new))
         data |= decided_json(found, decision)
         require_applied(out, outcome, url, data)
         out.data({**data, **outcome_json(outcome), "dates": _after(out, line, library)})

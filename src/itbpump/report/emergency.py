@@ -44,7 +44,9 @@ def _sections(record: SessionRecord) -> Iterator[Section]:
         yield from _care(record.care)
     points = [_point(point) for point in texts()["card"]["point"].values()]
     yield Section("The pump", (Items(tuple(points)),))
-    yield Section("Whom to call", (Blanks(("Pump lies at", "Clinic and telephone", "Out of hours")),))
+    clinic: tuple[Block, ...] = (Facts((("Clinic", record.contact),), "As the clinic set it"),) if record.contact else ()
+    asked = ("Pump lies at", *(() if clinic else ("Clinic and telephone",)), "Out of hours")
+    yield Section("Whom to call", (*clinic, Blanks(asked)))
 
 
 def _pump_blocks(record: SessionRecord) -> Iterator[Block]:

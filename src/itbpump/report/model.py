@@ -204,7 +204,8 @@ class Versions:
 class SessionRecord:
     """A visit from its first reading to its last. `end` is None where the pump could not be read at the end: `end_note` says why.
 
-    `dates` is None where there are none, `dates_note` says why. `care` are the drug's texts for emergencies, None for an unknown drug.
+    `dates` is None where there are none, `dates_note` says why. `care` are the drug's texts for emergencies, None for an unknown drug;
+    `contact` is the clinic's own line, empty where none is set.
     """
 
     identity: Identity
@@ -221,6 +222,7 @@ class SessionRecord:
     end_note: str = ""
     dates_note: str = ""
     care: Texts | None = None
+    contact: str = ""
 
     @property
     def last(self) -> PumpState:

@@ -121,6 +121,7 @@ class Visit:
         dates: Forecast | None = None,
         dates_note: str = "",
         end_note: str = "",
+        contact: str = "",
     ) -> SessionRecord:
         """The record. `view` is the last reading, None where the pump could not be read any more: then `end_note` must say why. `library`
         gives the texts for emergencies; `companion` is this program's version. The visit itself can go on, and be closed again.
@@ -149,6 +150,7 @@ class Visit:
             end_note=end_note,
             dates_note=dates_note,
             care=library.texts if library is not None else None,
+            contact=contact.strip(),
         )
 
 

@@ -51,7 +51,8 @@ def _boluses(view: TherapyView) -> str:
     """Boluses of the therapy in its fullest day, in words."""
     if view.periodic is not None and view.periodic.every is not None:
         return count_in_words(-(-86_400_000 // view.periodic.every.ms))
-    return count_in_words(max(sum(step.dose is not None for step in day) for day in view.days))
+    most = max(sum(step.dose is not None for step in day) for day in view.days)
+    return count_in_words(most) if most else "none"
 
 
 def _step_rows(old: TherapyView | None, new: TherapyView) -> Iterator[Row]:

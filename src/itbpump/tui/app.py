@@ -73,7 +73,6 @@ class Services:
     policy: Policy = field(default_factory=Policy)
     keymap: dict[str, str] = field(default_factory=dict)
     theme: str = themes.DEFAULT
-    contact: str = ""
     folder: Path = field(default_factory=Path.cwd)
     poll_ms: int = 2_000
 
@@ -218,6 +217,7 @@ class PumpApp(App[int]):
             dates=snapshot.dates if snapshot is not None else None,
             dates_note=snapshot.dates_problem if snapshot is not None else "",
             end_note="" if view is not None else "the pump was not read",
+            contact=self.services.policy.contact,
         )
 
     def free_name(self, stem: str, ending: str) -> Path:

@@ -43,7 +43,6 @@ def _screen(url: str, settings: Settings, *, demo: bool, theme: str, keymap: Pat
         policy=settings.policy(),
         keymap=load_keymap(keys) if keys is not None else {},
         theme=chosen,
-        contact=settings.contact,
     )
     app = PumpApp(replace(services), url, DemoPump() if demo else None)
     code = app.run()

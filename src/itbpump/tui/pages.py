@@ -10,7 +10,7 @@ from importlib import resources
 
 from itbpump.tui.keys import keys_of
 
-__all__ = ["Page", "key_lines", "page", "page_names"]
+__all__ = ["Page", "key_lines", "key_name", "page", "page_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ def page_names() -> tuple[str, ...]:
 
 
 _NAMES = {
+    "ctrl+z": "^Z",
+    "ctrl+y": "^Y",
     "question_mark": "?",
     "escape": "Esc",
     "plus": "+",
@@ -49,10 +51,16 @@ _NAMES = {
 }
 
 
+def key_name(key: str) -> str:
+    """A key as it is written on the keyboard: `F8`, `Esc`, `?`."""
+    name = key.strip()
+    return _NAMES.get(name, name.upper() if name.startswith("f") and name[1:].isdecimal() else name)
+
+
 def key_lines(scopes: Iterable[str], keymap: dict[str, str]) -> list[str]:
     """Key and what it does, one line each."""
     lines = []
     for key in keys_of(scopes):
-        names = [_NAMES.get(name, name.upper() if name.startswith("f") else name) for name in keymap.get(key.id, key.keys).split(",")]
+        names = [key_name(name) for name in keymap.get(key.id, key.keys).split(",")]
         lines.append(f"{' or '.join(names):<14} {key.text}")
     return lines

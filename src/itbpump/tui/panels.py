@@ -216,7 +216,7 @@ def fortnight_lines(snapshot: Snapshot, width: int) -> list[str]:
     if snapshot.dates is not None:
         for at, word in ((snapshot.dates.alarm, "ALARM"), (snapshot.dates.refill_by, "REFILL")):
             if at is not None:
-                marks[at.date()] = word
+                marks[at.date()] = f"{marks.get(at.date(), '')} {word}".strip()
     day, _ = minute_of_day(view)
     first = _pump_date(view, day)
     return list(_days(_Same(view.status.digest, view.therapy), first, width, tuple(marks.items())))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from itbpump.errors import PrescriptionError
+from itbpump.hoststate import Intent
 from itbpump.present import PresentPump
 from itbpump.profiles import PumpProfile
 from itbpump.pump import Pump
@@ -28,11 +29,12 @@ RX_KEY = "prescription"
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What a clinic asks beyond the rules: `second_always` wants a second person for every change of a dose; `user` is who sits here;
-    `clinic_library` the folder of its own limits."""
+    `clinic_library` the folder of its own limits; `contact` its line on emergency cards."""
 
     second_always: bool = False
     user: str = ""
     clinic_library: Path | None = None
+    contact: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Facts:
     log: tuple[LogEntry, ...]
     previous: Configuration | None = None
     others: tuple[CommandResult, ...] = ()
+    decisions: tuple[Intent, ...] = ()
     rx: Prescription | None = None
     policy: Policy = field(default_factory=Policy)
 
@@ -80,6 +83,7 @@ def gather(
         log=entries,
         previous=pump.configuration(ConfigurationSlot.PREVIOUS) if status.revision > 1 else None,
         others=pump.others_unconfirmed(),
+        decisions=pump.decisions(),
         rx=rx if rx is not None else patient_record(pump),
         policy=policy if policy is not None else Policy(),
     )

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from itbpump.errors import InputError, QuantityError
 from itbpump.quantity import Amount, Concentration, Duration, Mass, MassRate, TimeOfDay, Volume
+from itbpump.wording.layout import spelled_out
 
 __all__ = ["Choice", "Field", "FieldError", "Kind", "Values", "amount_field", "choice_field", "tick_field"]
 
@@ -101,7 +102,7 @@ class Field:
         try:
             return _READERS[self.kind](self, text)
         except QuantityError as error:
-            raise FieldError(self.id, error.problem, error.action) from error
+            raise FieldError(self.id, spelled_out(error.problem), spelled_out(error.action)) from error
 
     def canonical(self, text: str) -> str:
         """As a prescription file writes it, unit and all; empty for an empty field. Raises FieldError."""
@@ -139,7 +140,8 @@ def _amount(field: Field, text: str) -> Amount:
         return field.amount.parse(f"{text} {field.unit}")
     amount = field.amount.parse(text)
     if amount.unit != field.unit:
-        raise FieldError(field.id, f"this field is in {field.unit}", f"write the number of {field.unit}")
+        unit = spelled_out(field.unit)
+        raise FieldError(field.id, f"this field is in {unit}", f"write the number of {unit}")
     return amount
 
 

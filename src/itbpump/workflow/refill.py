@@ -317,7 +317,7 @@ def _rinse_text(rinse: Rinse) -> str:
 
 # ------------------------------------------------------------------------------------------------ lines
 def _refill_lines(facts: Facts, plan: Refill) -> list[str]:
-    return [*refill_lines(plan), *trend_lines(plan, past_refills(getattr(facts, "decisions", ())), facts.profile.accuracy_ppm)]
+    return [*refill_lines(plan), *trend_lines(plan, past_refills(facts.decisions), facts.profile.accuracy_ppm)]
 
 
 def _date_lines(facts: Facts, library: DrugLibrary, plan: Refill, rx: Prescription | None = None) -> list[str]:

@@ -76,7 +76,7 @@ class Settings:
 
     def policy(self) -> Policy:
         """What a clinic asks beyond the rules."""
-        return Policy(second_always=self.second_person == ALWAYS, user=self.user, clinic_library=self.library)
+        return Policy(second_always=self.second_person == ALWAYS, user=self.user, clinic_library=self.library, contact=self.contact)
 
 
 def parse_settings(text: str, place: str) -> dict[str, str]:

@@ -78,11 +78,14 @@ class VisitKeeper:
         dates: Forecast | None,
         dates_note: str = "",
         end_note: str = "",
+        contact: str = "",
     ) -> SessionRecord:
         """The visit so far. Raises ReportError; AssertionError before it has begun."""
         if self._visit is None:
             raise AssertionError("a record of a visit that has not begun")
-        return self._visit.closed(view, at, companion=companion, library=library, dates=dates, dates_note=dates_note, end_note=end_note)
+        return self._visit.closed(
+            view, at, companion=companion, library=library, dates=dates, dates_note=dates_note, end_note=end_note, contact=contact
+        )
 
     def _step(self, step: Callable[[Visit], Visit]) -> None:
         if self._visit is None:

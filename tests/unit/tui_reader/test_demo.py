@@ -207,6 +207,25 @@ def test_a_cable_that_is_out_or_closed_carries_nothing(stage: Stage) -> None:
         fresh.read(1_000)
 
 
+def test_a_reading_under_way_notices_that_the_cable_is_pulled() -> None:
+    demo = DemoPump()
+    pump = demo.connect()
+    failed: list[Exception] = []
+
+    def reading() -> None:
+        try:
+            pump.session.listen(10 * 60_000)
+        except PortUnpluggedError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=reading)
+    thread.start()
+    demo.unplug()
+    thread.join(PATIENCE_S)
+    assert len(failed) == 1
+    demo.close()
+
+
 MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2030, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5))]))  # noqa: DTZ001
 
 

@@ -111,6 +111,13 @@ def test_a_log_that_was_never_lost_is_mirrored_entry_by_entry() -> None:
     assert ring.pages[0] == 57 - PAGE_ENTRIES, "the newest page comes first"
 
 
+@pytest.mark.parametrize("damaged", [{7}, {6}, {31}, {32}, {33}, {0}, {56}, {7, 8, 9, 32}])
+def test_a_damaged_entry_is_told_where_it_lies(damaged: set[int]) -> None:
+    ring, mirror = RingPump(next_seq=57, damaged=frozenset(damaged)), LogMirror()
+    mirror_all(mirror, ring)
+    assert tuple(mirror.view()) == tuple(ring.log())
+
+
 def test_a_ring_that_has_gone_round_is_read_without_asking_for_every_lost_page() -> None:
     ring, mirror = RingPump(next_seq=50_000), LogMirror()
     mirror_all(mirror, ring)

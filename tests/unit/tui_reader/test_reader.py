@@ -9,17 +9,18 @@ import pytest
 
 from itbpump.hoststate import HostState
 from itbpump.link.errors import NoReply, NotPaired, PumpRefused
-from itbpump.pump import Pump
+from itbpump.pump import Pump, connect
 from itbpump.quantity import Duration, Mass
 from itbpump.transport.base import PortAbsentError, PortUnpluggedError
 from itbpump.tui import reader as module
 from itbpump.tui.jobs import MOST_WAITING
 from itbpump.tui.reader import Reader, ReaderBusy, ReaderEnded
+from itbpump.tui.readings import quick_status
 from itbpump.tui.snapshot import OVERDUE_MS, LinkWord, Snapshot
-from itbpump.wire.messages import Error, ErrorCode, LogKind, Role, RunState
+from itbpump.wire.messages import Error, ErrorCode, Event, LogKind, Role, RunState
 from itbpump.wording.beside import dates_of_pump
 from tests.unit.client.lines import KEY, Line, flex, host, joined, lost, straight
-from tests.unit.tui_reader.watching import NEVER, PATIENCE_S, RUNNING, Bench, Clock, Watch, at, is_read
+from tests.unit.tui_reader.watching import NEVER, PATIENCE_S, RUNNING, Bench, Clock, Watch, at, is_read, seeded
 
 
 @pytest.fixture
@@ -31,6 +32,12 @@ def bench() -> Iterator[Bench]:
 
 def _serial(pump: Pump) -> str:
     return pump.info.serial
+
+
+def _has_ended(reader: Reader) -> bool:
+    """It takes no jobs any more."""
+    probe = reader.submit(_serial)
+    return not probe.cancel() and isinstance(probe.exception(PATIENCE_S), ReaderEnded)
 
 
 def held(reader: Reader) -> tuple[threading.Event, threading.Event]:
@@ -94,6 +101,22 @@ def test_a_change_is_read_with_what_it_changes(bench: Bench) -> None:
     assert [entry.kind for entry in last.log[len(first.log) :]] == [LogKind.ALARM_RAISED]
     assert last.log_complete
     assert last.dates != first.dates, "the battery's end is a date"
+    for one in bench.watch.seen:
+        assert one.view is None or not one.log_complete or one.log[-1].seq == one.view.status.log_next_seq - 1
+
+
+def test_what_the_pump_says_beside_its_answers_is_handed_out_with_the_next_poll() -> None:
+    bench = Bench()
+    heard: list[Event] = []
+    pump = connect(
+        bench.line.url, transport=bench.line, state=bench.state, entropy=seeded(3), host_clock=lambda: 1_795_359_600, on_event=heard.append
+    )
+    bench.line.device.bench("battery", {"permille": 30})
+    bench.line.inner.advance(60_000)
+    quick_status(pump)
+    quick_status(pump)
+    assert len(heard) == 1
+    pump.close()
 
 
 def test_dates_that_cannot_be_told_say_why() -> None:
@@ -185,6 +208,15 @@ def test_what_a_job_did_stands_in_the_next_snapshot(bench: Bench) -> None:
     assert any(entry.kind is LogKind.BOLUS_START for entry in running.log)
     assert running.view is not None
     assert running.view.open == ()
+
+
+def test_after_any_job_everything_is_read_again(bench: Bench) -> None:
+    """What this computer knows of a pump may have changed without the pump's doing."""
+    bench.reader.start()
+    before = bench.watch.until(is_read)
+    bench.reader.submit(_serial).result(PATIENCE_S)
+    after = bench.watch.until(lambda snapshot: snapshot.dates is not before.dates)
+    assert after.present is not before.present
 
 
 @pytest.mark.sr("SR-42")
@@ -400,11 +432,26 @@ def test_a_reader_that_was_never_started_ends_too() -> None:
 
 
 def test_nothing_is_published_any_more_once_it_is_to_end(bench: Bench) -> None:
+    """A face that is closing takes no messages, and waits for this thread."""
     bench.reader.start()
     bench.watch.until(is_read)
-    bench.reader.stop()
+    begun, ending = threading.Event(), threading.Event()
+
+    def job(_pump: Pump) -> None:
+        begun.set()
+        assert ending.wait(PATIENCE_S)
+        raise PortUnpluggedError("u", "the cable is out", "plug it in")
+
+    future = bench.reader.submit(job)
+    assert begun.wait(PATIENCE_S)
     count = len(bench.watch.seen)
-    bench.reader.poll_now()
+    ender = threading.Thread(target=bench.reader.stop)
+    ender.start()
+    while not _has_ended(bench.reader):
+        pass
+    ending.set()
+    ender.join(PATIENCE_S)
+    assert isinstance(future.exception(0), PortUnpluggedError)
     assert len(bench.watch.seen) == count
 
 
@@ -516,14 +563,23 @@ def test_errors_of_connecting_reach_the_job_that_wanted_a_session() -> None:
         bench.reader.submit(_serial).result(PATIENCE_S)
     bench.reader.stop()
 
+
+def test_each_job_tries_for_a_session_once_and_the_pause_is_kept_otherwise() -> None:
+    tried: list[int] = []
+
     def absent() -> Pump:
+        tried.append(1)
         raise PortAbsentError("/dev/none", "there is no such port", "plug it in")
 
-    reader = Reader(absent, bench.watch, timing=NEVER)
+    watch = Watch()
+    reader = Reader(absent, watch, timing=NEVER, monotonic=Clock())
     reader.start()
-    with pytest.raises(PortAbsentError):
-        reader.submit(_serial).result(PATIENCE_S)
+    watch.until_word(LinkWord.LOST)
+    for _ in range(2):
+        with pytest.raises(PortAbsentError):
+            reader.submit(_serial).result(PATIENCE_S)
     reader.stop()
+    assert len(tried) == 3
 
 
 def test_the_prescription_programmed_by_a_job_is_what_the_snapshot_tells() -> None:
@@ -535,3 +591,5 @@ def test_the_prescription_programmed_by_a_job_is_what_the_snapshot_tells() -> No
     assert snapshot.view is not None
     assert snapshot.view.status.run_state is RunState.RUNNING
     bench.reader.stop()
+    views = [one.view for one in bench.watch.seen if one.view is not None]
+    assert all((view.therapy is None) == (view.status.revision == 0) for view in views), "a status beside the therapy of another one"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,9 @@ from itbpump.link.errors import Downgraded, HandshakeFailed, KeyMismatch, NoRepl
 from itbpump.transport.base import BadUrlError, PortAbsentError, PortBusyError, PortUnpluggedError, WriteTimeoutError
 from itbpump.tui.readerlogic import AnotherPump, ReaderLogic, Rest, Seen, Step, Timing, Trouble, trouble_of, wait_of
 from itbpump.tui.snapshot import LinkWord
+from itbpump.wire.messages import AlarmNumber, AlarmPriority, AlarmState, CommandKind, Mode, RunState, Status
+from tests.unit.client.lines import Line, host, joined
+from tests.unit.tui_reader.watching import RUNNING
 
 QUIET = Seen(key=("a",), uptime_ms=0, log_next_seq=6, is_lively=False)
 LIVELY = replace(QUIET, is_lively=True)
@@ -231,6 +236,44 @@ def test_after_a_job_everything_is_read_again_although_the_status_is_the_same() 
     driver.logic.asked(driver.now_ms)
     driver.settle()
     assert driver.steps() == [Step.STATUS, Step.VIEW, Step.PRESENT, Step.DATES]
+
+
+@pytest.fixture(scope="module")
+def status() -> Status:
+    line = Line(RUNNING)
+    with joined(line, host(line)) as pump:
+        return pump.status()
+
+
+ALARM = AlarmState(alarm=AlarmNumber.LOW_RESERVOIR, priority=AlarmPriority.NON_CRITICAL, since_ms=5, silenced_until_ms=0)
+CHANGES: list[dict[str, object]] = [
+    {"revision": 9},
+    {"digest": bytes(32)},
+    {"run_state": RunState.STOPPED},
+    {"mode": Mode.MINIMUM_RATE},
+    {"log_next_seq": 99},
+    {"last_change_ms": 99},
+    {"last_change_kind": CommandKind.STOP},
+    {"others_unconfirmed": 3},
+    {"alarms": (ALARM,)},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
+def test_what_a_status_may_change_that_has_to_be_read_again(status: Status, change: dict[str, Any]) -> None:
+    assert Seen.of(msgspec.structs.replace(status, **change)).key != Seen.of(status).key
+
+
+def test_time_and_pulses_alone_change_nothing_that_has_to_be_read_again(status: Status) -> None:
+    later = msgspec.structs.replace(status, uptime_ms=status.uptime_ms + 1, lifetime_pulses=9_999, reservoir_nL=5, battery_permille=1)
+    assert Seen.of(later).key == Seen.of(status).key
+    assert Seen.of(later).uptime_ms == status.uptime_ms + 1
+
+
+def test_a_running_bolus_and_an_alarm_make_a_pump_lively(status: Status) -> None:
+    assert not Seen.of(status).is_lively
+    assert Seen.of(msgspec.structs.replace(status, bolus_left_ms=1)).is_lively
+    assert Seen.of(msgspec.structs.replace(status, alarms=(ALARM,))).is_lively
 
 
 EVENTS = st.lists(

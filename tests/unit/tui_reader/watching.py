@@ -12,7 +12,7 @@ from itbpump.pump import Pump
 from itbpump.tui.reader import Reader
 from itbpump.tui.readerlogic import Timing
 from itbpump.tui.snapshot import LinkWord, Snapshot
-from itbpump.wire.messages import Event, Role
+from itbpump.wire.messages import Role
 from tests.unit.client.lines import EXAMPLES, Line, host, joined
 
 RUNNING = f"sim://P-40?rx={EXAMPLES / 'flex-weekday-weekend.toml'}&seed=1"
@@ -95,10 +95,6 @@ class Bench:
 def at(snapshot: Snapshot) -> datetime:
     assert snapshot.read_at is not None
     return snapshot.read_at
-
-
-def nothing(_event: Event) -> None:
-    """Hears a hint and does nothing."""
 
 
 def seeded(seed: int) -> Callable[[int], bytes]:

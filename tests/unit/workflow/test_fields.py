@@ -26,7 +26,7 @@ def test_the_unit_belongs_to_the_field() -> None:
             DOSE.read(text)
     with pytest.raises(FieldError, match="a dose is needed"):
         DOSE.read("25 mL")
-    with pytest.raises(FieldError, match="this field is in mcg/day"):
+    with pytest.raises(FieldError, match="this field is in mcg per day"):
         RATE.read("8 mcg/h")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -41,6 +41,11 @@ def test_another_concentration_than_the_pumps_is_no_same_drug(typed: str) -> Non
     with pytest.raises(FieldError) as caught:
         task("refill").propose(known, {**SAME, "aspirated": "36", "same_concentration": typed})
     assert caught.value.field == "same_concentration"
+
+
+def test_the_checklist_against_a_pocket_fill_is_whole() -> None:
+    """Domain 2.4 and 2.5: the port, the needle proved by what comes back, the pocket, the syringe, the patient."""
+    assert list(TICKS) == ["right_port", "needle_proved", "no_swelling", "syringe_counted", "patient_watched"]
 
 
 @pytest.mark.parametrize("name", list(TICKS))
@@ -203,13 +208,6 @@ def bed_once() -> Bed:
     return _BEDS[0]
 
 
-@dataclass(frozen=True)
-class WithDecisions(Facts):
-    """Facts as they are once they carry the decisions kept here."""
-
-    decisions: tuple[Intent, ...] = ()
-
-
 @pytest.mark.sr("SR-38")
 def test_three_refills_of_one_sign_are_told_at_the_third() -> None:
     """End to end: from the decisions kept at this computer."""
@@ -217,10 +215,9 @@ def test_three_refills_of_one_sign_are_told_at_the_third() -> None:
     for _ in range(IN_A_ROW):
         bed.advance(40 * 86_400_000)
         known = bed.facts()
-        fields = {name: getattr(known, name) for name in Facts.__dataclass_fields__ if name != "decisions"}
         drawn = Volume((expected(known).nL - 800_000) // 100_000 * 100_000)
         values = {**SAME, "aspirated": drawn.text().partition(" ")[0]}
-        proposal = task("refill").propose(WithDecisions(**fields, decisions=bed.pump.decisions()), values)
+        proposal = task("refill").propose(known, values)
         told = " ".join(" ".join(proposal.lines).split())
         carry_out(bed.pump, proposal, consent(proposal), Policy())
     assert "FIRED: 3 refills in a row drew less than expected" in told

@@ -54,7 +54,15 @@ def _record(desk: Desk) -> SessionRecord:
         dates = dates_of_pump(desk.pump, facts.present, library, implanted_on=facts.rx.pump.implanted_on if facts.rx is not None else None)
     except ItbPumpError as error:
         problem = refused_text(error)
-    return desk.visit.record(view, desk.pump.host_now(), companion=installed_version(), library=library, dates=dates, dates_note=problem)
+    return desk.visit.record(
+        view,
+        desk.pump.host_now(),
+        companion=installed_version(),
+        library=library,
+        dates=dates,
+        dates_note=problem,
+        contact=desk.policy.contact,
+    )
 
 
 def _save(desk: Desk, record: SessionRecord) -> None:

@@ -9,11 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from itbpump.tui import panels
 from itbpump.tui.keys import bindings
 from itbpump.tui.pages import page
+from itbpump.tui.screens.keyline import KeyLine
 from itbpump.tui.snapshot import Snapshot
 from itbpump.tui.themes import STATES
 from itbpump.wording.layout import wrapped
@@ -61,7 +62,7 @@ class Page(Screen[Result]):
         with VerticalScroll(id="body"):
             yield from self.body()
         yield Lines(id="say")
-        yield Footer()
+        yield KeyLine(id="keys")
 
     def body(self) -> ComposeResult:
         """What this page is about."""
@@ -84,17 +85,17 @@ class Page(Screen[Result]):
 
     @property
     def width(self) -> int:
-        """Columns for text in the body."""
-        return max(20, self.app.size.width - 4)
+        """Columns for text in the body: beside a blank at each edge and the scroll bar."""
+        return max(20, self.app.size.width - 3)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """A newer reading is there."""
         rx = self.pump_app.rx
         self.query_one("#identity", Lines).tell([panels.identity_line(snapshot, rx.patient.id if rx is not None else "")])
         for name, tone in (
-            ("#link", panels.link_lines(snapshot, self.width + 2)),
-            ("#alarms", panels.alarm_lines(snapshot, self.width + 2)),
-            ("#open", panels.open_lines(snapshot, self.width + 2)),
+            ("#link", panels.link_lines(snapshot, self.width + 1)),
+            ("#alarms", panels.alarm_lines(snapshot, self.width + 1)),
+            ("#open", panels.open_lines(snapshot, self.width + 1)),
         ):
             self.query_one(name, Lines).tell(tone.lines if tone is not None else (), tone.state if tone is not None else "")
 
@@ -115,7 +116,7 @@ class Page(Screen[Result]):
 
     def say(self, text: str, state: str = "notice") -> None:
         """A word to the person, in a line of its own until the next key: nothing ever lies over a dose."""
-        self.query_one("#say", Lines).tell(wrapped(text, self.width + 2), state)
+        self.query_one("#say", Lines).tell(wrapped(text, self.width + 1), state)
 
     def on_key(self, event: events.Key) -> None:
         """Whoever types has seen it; Textual calls this beside a page's own."""

@@ -54,6 +54,7 @@ def unlicensed(parts: list[Part], present: dict[str, metadata.Distribution], wit
         if part.name not in present:
             continue  # for another system
         allowed = set(listed["run"]) | (set() if part.name in with_product else set(listed["develop"]))
+        allowed |= {listed.get("accepted", {}).get(part.name, "")} - {""}
         stated = listed.get("stated", {}).get(part.name)
         words = [stated] if stated else licence_words(present[part.name])
         if not words or not all(_fits(word, allowed, listed["words"]) for word in words):

@@ -101,14 +101,17 @@ def connect(
     HostStateError, RecordingFileError, ReplayDeviation.
     """
     port = open_transport(url) if transport is None else transport
+    own: HostState | None = None
     try:
         if isinstance(line := innermost(port), ReplayTransport):
             entropy, host_clock = line.entropy, line.host_clock
-        store = default_state(port) if state is None else state
+        store = own = default_state(port) if state is None else state
         port, host_clock = recorded(port, store, capture, keylog, host_clock)
         return Pump(PumpSession(port, store, entropy, on_event), store, host_clock, owned=state is None)
     except BaseException:
         port.close()
+        if own is not None and state is None:
+            own.close()
         raise
 
 

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from itbpump.hoststate import HostState
 from itbpump.pump import Pump, connect
 from itbpump.tui.app import PumpApp, Services
+from itbpump.wire.messages import Event
 from itbpump.workflow.facts import Policy
 
 ROOT = Path(__file__).parents[2]
@@ -120,7 +121,7 @@ async def bench(
     """The app with a pump at `url`, read once."""
     clock, pumps = HandClock(), list[Pump]()
 
-    def open_line(asked: str) -> Callable[[], Pump]:
+    def open_line(asked: str, _on_event: Callable[[Event], None]) -> Callable[[], Pump]:
         def connected() -> Pump:
             pump = opened(asked) if opened is not None else connect(asked, host_clock=lambda: HOST_NOW_S)
             pumps.append(pump)

@@ -14,12 +14,13 @@ from datetime import datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeAlias, TypeVar
 
 from textual import events, work
 from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
+from textual.screen import Screen
 
 from itbpump.drugs import library_names
 from itbpump.errors import ItbPumpError
@@ -33,27 +34,32 @@ from itbpump.tui.keys import bindings
 from itbpump.tui.pages import key_lines
 from itbpump.tui.palette import PumpCommands
 from itbpump.tui.ports import FoundPort, found_ports
-from itbpump.tui.reader import Reader
+from itbpump.tui.reader import Reader, monotonic_ms
 from itbpump.tui.screens.connect import ConnectPage
 from itbpump.tui.screens.form import FormPage
+from itbpump.tui.screens.hearing import HearsKeys
 from itbpump.tui.screens.help import HelpPage
 from itbpump.tui.screens.notice import AskPage, NoticePage
 from itbpump.tui.screens.page import Page
 from itbpump.tui.screens.pump import PumpPage
+from itbpump.tui.screens.review import ReviewPage
 from itbpump.tui.screens.small import SmallPage
 from itbpump.tui.screens.stop import StopPage
 from itbpump.tui.screens.walk import WalkPage
 from itbpump.tui.snapshot import Snapshot
 from itbpump.version import installed_version
+from itbpump.wire.messages import Event
 from itbpump.workflow.consent import Consent, carry_out
 from itbpump.workflow.facts import Facts, Policy, gather
 from itbpump.workflow.libraries import library_for
 from itbpump.workflow.model import Proposal, Task, Walk
+from itbpump.workflow.stopping import StopResult
 from itbpump.workflow.visit import VisitKeeper
 
 __all__ = ["Fresh", "PumpApp", "Services"]
 
 T = TypeVar("T")
+OnEvent: TypeAlias = Callable[[Event], None]
 SMALLEST = (60, 18)
 CHECK_S = 1.0
 
@@ -64,9 +70,10 @@ class Fresh(Message):
 
 @dataclass(frozen=True)
 class Services:
-    """What the screen stands on; tests put their own in. `open_line(url)` gives what the reader calls to make a session."""
+    """What the screen stands on; tests put their own in. `open_line(url, on_event)` gives what the reader calls
+    to make a session."""
 
-    open_line: Callable[[str], Callable[[], Pump]]
+    open_line: Callable[[str, OnEvent], Callable[[], Pump]]
     monotonic_ms: Callable[[], int]
     recent: Callable[[], list[tuple[str, str, str]]]
     ports: Callable[[], list[FoundPort]] = found_ports
@@ -99,6 +106,8 @@ class PumpApp(App[int]):
         self.snapshot: Snapshot | None = None
         self.rx: Prescription | None = None
         self.visit = VisitKeeper()
+        self.answers: dict[int, str] = {}
+        """What the pump, or a person, has told since of a command whose outcome was unknown, by its id."""
         self.reader: Reader | None = None
         self._is_drawing = threading.Event()
         themes.register(self)
@@ -121,11 +130,14 @@ class PumpApp(App[int]):
         """Begin a session; the pump page says how it comes along."""
         self.close_pump()
         self.url = url
-        connect = self.demo.connect if self.demo is not None and not url else self.services.open_line(url)
+        connect = self.demo.connect if self.demo is not None and not url else self.services.open_line(url, self._hinted)
         folder = self.services.policy.clinic_library
         library = partial(library_for, folder=folder)
         self.reader = Reader(connect, self._published, poll_ms=self.services.poll_ms, drug_library=library)
         self.visit = VisitKeeper()
+        self.answers = {}
+        if self.demo is not None:
+            self.demo.on_event = self._hinted
         self.reader.start()
         self.push_screen(PumpPage())
 
@@ -134,6 +146,11 @@ class PumpApp(App[int]):
         reader, self.reader, self.snapshot, self.rx = self.reader, None, None, None
         if reader is not None:
             reader.stop()
+
+    def _hinted(self, event: Event) -> None:
+        """The pump says by itself that something happened: read it now. Called on the reader's thread."""
+        if self.reader is not None:
+            self.reader.hint(event)
 
     def _published(self, snapshot: Snapshot) -> None:
         """Called on the reader's thread. Readings that come faster than they can be drawn are skipped, never queued."""
@@ -156,9 +173,23 @@ class PumpApp(App[int]):
             page.show_snapshot(snapshot)
 
     def _look_at_pages(self) -> None:
+        """Once a second: an edit grows old, and so does a reading that no newer one follows."""
+        if self.snapshot is not None:
+            self.snapshot = self.snapshot.aged(monotonic_ms())
+            self.post_message(Fresh())
+        self._fit(self.size.width, self.size.height)
         for screen in list(self.screen_stack):
-            if isinstance(screen, Page) and screen.is_ready:
+            if isinstance(screen, Page) and screen.is_ready and screen in self.screen_stack:  # one may take others with it
                 screen.check_age(self.services.monotonic_ms())
+
+    async def on_event(self, event: events.Event) -> None:
+        """Every key passes here, before a binding or a field takes it: it keeps an edit alive, and may have bounced."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            now_ms = self.services.monotonic_ms()
+            for screen in list(self.screen_stack):
+                if isinstance(screen, HearsKeys):
+                    screen.key_hit(event, now_ms, on_top=screen is self.screen)
+        await super().on_event(event)
 
     # -------------------------------------------------------------------------------------------------- the pump
     async def ask(self, job: Callable[[Pump], T], *, urgent: bool = False) -> T:
@@ -174,7 +205,7 @@ class PumpApp(App[int]):
         policy, rx = self.services.policy, self.rx
         return await self.ask(lambda pump: gather(pump, policy=policy, rx=rx, log=known))
 
-    @work(group="carry-out", exclusive=True)
+    @work(group="carry-out")
     async def carry_out(self, proposal: Proposal, consent: Consent, done: Callable[[object], None]) -> None:
         """Send what was reviewed and confirmed; `done` gets the outcome, or the documented error that kept it back."""
         policy = self.services.policy
@@ -185,6 +216,17 @@ class PumpApp(App[int]):
         self.visit.did(proposal, consent, outcome, self.now())
         done(outcome)
 
+    @work(group="deliver-less")
+    async def deliver_less(self, order: Callable[[Pump], StopResult], done: Callable[[StopResult | ItbPumpError], None]) -> None:
+        """Send an order to deliver less, before all that waits. It belongs to no page, so leaving one never calls it back."""
+        try:
+            result: StopResult | ItbPumpError = await self.ask(order, urgent=True)
+        except ItbPumpError as error:
+            result = error
+        if isinstance(result, StopResult):
+            self.visit.ordered(result.title, result.outcome, self.now())
+        done(result)
+
     def now(self) -> datetime:
         """The host's time as the pump's session tells it; one clock for screen and report."""
         read_at = self.snapshot.read_at if self.snapshot is not None else None
@@ -194,15 +236,13 @@ class PumpApp(App[int]):
     async def begin_task(self, chosen: Task | Walk) -> None:
         """Open a task or checklist for the pump as it is now; a notice where that is not possible."""
         try:
-            facts = await self.facts()
+            page = _page_of(chosen, await self.facts())
         except ItbPumpError as error:
-            self.push_screen(NoticePage(f"{chosen.title}: the pump could not be read", [str(error)]))
-            return
-        if not isinstance(chosen, Task):
-            self.push_screen(WalkPage(chosen, facts))
-            return
-        hindrance = chosen.hindered(facts)
-        self.push_screen(NoticePage(f"{chosen.title}: not now", [hindrance]) if hindrance else FormPage(chosen, facts))
+            page = NoticePage(f"{chosen.title}: the pump could not be read", [str(error)])
+        if isinstance(self.screen, StopPage):  # nothing comes between a person and the key that stops
+            self.say(f"{chosen.title}: not opened over this page; go back and choose it again")
+        else:
+            self.push_screen(page)
 
     def record(self) -> SessionRecord:
         """The visit so far, for the report. Raises ReportError, LibraryError."""
@@ -241,8 +281,12 @@ class PumpApp(App[int]):
         """Open the page that stops the therapy; it sends nothing yet."""
         if self.reader is None:
             self.say("no pump is connected, so there is nothing to stop here", "warning")
-        elif not isinstance(self.screen, StopPage):
-            self.push_screen(StopPage())
+        else:
+            open_one = next((screen for screen in self.screen_stack if isinstance(screen, StopPage)), None)
+            if open_one is None:
+                self.push_screen(StopPage())
+            else:
+                open_one.pop_until_active()
 
     def say(self, text: str, state: str = "notice") -> None:
         """On the page on top, or the one a question stands before."""
@@ -255,7 +299,10 @@ class PumpApp(App[int]):
         self.theme = themes.after(self.theme)
 
     def action_leave(self) -> None:
-        """End, after a question where something typed would be lost."""
+        """End, after a question where something typed would be lost; not while an order is under way, whose outcome nobody would learn."""
+        if any(isinstance(screen, ReviewPage | StopPage) and screen.is_sending for screen in self.screen_stack):
+            self.say("an order is on its way to the pump: wait for its outcome, then leave", "warning")
+            return
         busy = [screen for screen in self.screen_stack if isinstance(screen, Page) and screen.unsaved()]
         if not busy:
             self._leave(leave=True)
@@ -270,14 +317,27 @@ class PumpApp(App[int]):
     async def on_unmount(self) -> None:
         """Whatever way the program ends, no session stays open."""
         self.close_pump()
+        if self.demo is not None:
+            self.demo.close()
 
     def on_resize(self, event: events.Resize) -> None:
         """Below the smallest size a plain notice, never a clipped dose."""
-        small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
+        self._fit(event.size.width, event.size.height)
+
+    def _fit(self, width: int, height: int) -> None:
+        small = width < SMALLEST[0] or height < SMALLEST[1]
         if small and not isinstance(self.screen, SmallPage):
             self.push_screen(SmallPage())
         elif not small and isinstance(self.screen, SmallPage):
             self.pop_screen()
+
+
+def _page_of(chosen: Task | Walk, facts: Facts) -> Screen[None]:
+    """What a task opens with: its form or its checklist, or why it is not possible now."""
+    if not isinstance(chosen, Task):
+        return WalkPage(chosen, facts)
+    hindrance = chosen.hindered(facts)
+    return NoticePage(f"{chosen.title}: not now", [hindrance]) if hindrance else FormPage(chosen, facts)
 
 
 class NoPumpError(ItbPumpError):

@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from itbpump.hoststate import HostState
 from itbpump.pump import Pump, connect
+from itbpump.wire.messages import Event
 from itbpump.workflow.settings import Settings, load_settings
 
 __all__ = ["run_screen"]
@@ -44,13 +46,13 @@ def _screen(url: str, settings: Settings, *, demo: bool, theme: str, keymap: Pat
         keymap=load_keymap(keys) if keys is not None else {},
         theme=chosen,
     )
-    app = PumpApp(replace(services), url, DemoPump() if demo else None)
+    app = PumpApp(replace(services), url, DemoPump(now=datetime.now().astimezone()) if demo else None)
     code = app.run()
     return 0 if code is None else code
 
 
-def _open_line(url: str) -> Callable[[], Pump]:
-    return lambda: connect(url)
+def _open_line(url: str, on_event: Callable[[Event], None]) -> Callable[[], Pump]:
+    return lambda: connect(url, on_event=on_event)
 
 
 def _recent() -> list[tuple[str, str, str]]:

@@ -18,11 +18,14 @@ from itbpump.wire.messages import AlarmPriority, RunState
 from itbpump.wording.days import WEEK_MS, week_text
 from itbpump.wording.layout import wrapped
 from itbpump.wording.pumpview import PumpView
-from itbpump.wording.status import alarm_rows, battery_text, bolus_text, delivering_text, dose_rows, state_text
+from itbpump.wording.log import uptime_text
+from itbpump.wording.status import alarm_rows, battery_text, bolus_text, change_rows, delivering_text, dose_rows, state_text
+from itbpump.wording.words import alarm_words, log_words
 
 __all__ = [
     "Tone",
     "alarm_lines",
+    "change_lines",
     "chart_lines",
     "date_lines",
     "fortnight_lines",
@@ -30,12 +33,15 @@ __all__ = [
     "link_lines",
     "minute_of_day",
     "open_lines",
+    "recent_lines",
     "reservoir_lines",
     "state_lines",
 ]
 
 MINUTE_MS = 60_000
 LABEL = 10
+CHANGE_LABEL = 14
+UPTIME = 14
 SHORT = {"Last 24 h": "24 h", "Patient bolus": "Patient"}
 CLOCK_GAP_S = 60
 """A wall-clock label further off than this is pointed out (SR-53)."""
@@ -75,30 +81,29 @@ def link_lines(snapshot: Snapshot, width: int) -> Tone:
     clock = f" · CLOCK {abs(gap):,} s {'behind' if gap < 0 else 'ahead'}" if gap is not None and abs(gap) > CLOCK_GAP_S else ""
     if link.word is LinkWord.LIVE and running is not RunState.RUNNING:
         state = "stopped"
-    return Tone(state, tuple(wrapped(f"LINK {words} · PUMP {doing.upper()}{clock}{why}", width)))
+    when = "" if link.word is LinkWord.LIVE else "last read "
+    return Tone(state, tuple(wrapped(f"LINK {words} · PUMP {when}{doing.upper()}{clock}{why}", width)))
 
 
 def alarm_lines(snapshot: Snapshot, width: int, most: int = 4) -> Tone:
-    """Alarms, the worst and newest first, with what to do; what does not fit is counted (SR-55)."""
+    """Every alarm by name, the worst and newest first (SR-55); since when and what to do for the first, and for more while `most` lines
+    hold them."""
     view = snapshot.view
     if view is None:
         return Tone("notice", ("ALARMS not read",))
-    alarms = sorted(view.status.alarms, key=lambda alarm: (-alarm.priority, -alarm.since_ms))
+    alarms = view.status.alarms
     if not alarms:
         return Tone("ok", ("ALARMS none",))
-    worst = any(alarm.priority is AlarmPriority.CRITICAL for alarm in alarms)
     pairs = alarm_rows(view)
+    rows = sorted(zip(alarms, pairs[::2], pairs[1::2], strict=True), key=lambda found: (-found[0].priority, -found[0].since_ms))
     lines: list[str] = []
-    shown = 0
-    for (label, text), (_, action) in zip(pairs[::2], pairs[1::2], strict=True):
-        sign = "!!" if label.endswith("critical") else "!"
-        more = wrapped(f"{sign} {label.upper()}: {text}; {action}", width, hanging=3)
-        if lines and len(lines) + len(more) > most:
-            break
-        lines += more
-        shown += 1
-    if shown < len(alarms):
-        lines.append(f"… and {len(alarms) - shown} more: see the log (F3)")
+    for at, (alarm, (label, text), (_, action)) in enumerate(rows):
+        sign = "!!" if alarm.priority is AlarmPriority.CRITICAL else "!"
+        whole = wrapped(f"{sign} {label.upper()}: {text}; {action}", width, hanging=3)
+        name = wrapped(f"{sign} {label.upper()}: {alarm_words(alarm.alarm).text}", width, hanging=3)
+        follow = len(rows) - at - 1
+        lines += whole if at == 0 or len(lines) + len(whole) + follow <= most else name
+    worst = rows[0][0].priority is AlarmPriority.CRITICAL
     return Tone("critical" if worst else "warning", tuple(lines))
 
 
@@ -120,7 +125,8 @@ def state_lines(snapshot: Snapshot, width: int) -> list[str]:
     mode = f" {now.mode.name.lower().replace('_', ' ')}" if now.run_state is RunState.RUNNING else ""
     pairs = [("State", state_text(now) + mode)]
     if view.therapy is not None:
-        pairs += [("Now", delivering_text(view)), ("Day", _day_text(view.therapy))]
+        halted = [("HALTED", "the programmed days do not run")] if now.run_state is not RunState.RUNNING else []
+        pairs += [("Now", delivering_text(view)), *halted, *_day_pairs(view.therapy)]
     pairs.append(("Bolus", bolus_text(view)))
     pairs += [(SHORT.get(label, label), text) for label, text in dose_rows(view)]
     if now.bridging:
@@ -128,10 +134,12 @@ def state_lines(snapshot: Snapshot, width: int) -> list[str]:
     return _rows(pairs, width)
 
 
-def _day_text(view: TherapyView) -> str:
-    """The mean day, and between which days lie."""
+def _day_pairs(view: TherapyView) -> list[tuple[str, str]]:
+    """The mean day, and between which doses days lie; each on a line of its own, so that no dose is broken."""
     lowest, highest = view.lowest_day, view.highest_day
-    return f"{view.mean_day}" + ("" if lowest == highest else f", days from {lowest} to {highest}")
+    if lowest == highest:
+        return [("Every day", str(view.mean_day))]
+    return [("Mean day", str(view.mean_day)), ("Lowest", str(lowest)), ("Highest", str(highest))]
 
 
 def reservoir_lines(snapshot: Snapshot, width: int) -> list[str]:
@@ -220,6 +228,23 @@ def fortnight_lines(snapshot: Snapshot, width: int) -> list[str]:
     day, _ = minute_of_day(view)
     first = _pump_date(view, day)
     return list(_days(_Same(view.status.digest, view.therapy), first, width, tuple(marks.items())))
+
+
+def change_lines(snapshot: Snapshot, width: int) -> list[str]:
+    """Who changed the therapy last, and when."""
+    view = snapshot.view
+    return _rows(change_rows(view), width, CHANGE_LABEL) if view is not None else []
+
+
+def recent_lines(snapshot: Snapshot, width: int, most: int) -> list[str]:
+    """A heading and the newest entries of the log, as many whole ones as fit `most` lines; nothing where not one does."""
+    lines = ["newest log entries, by the pump's uptime"]
+    for entry in reversed(snapshot.log[-most:] if most > 1 else ()):
+        more = _rows([(uptime_text(entry.uptime_ms), log_words(entry))], width, UPTIME)
+        if len(lines) + len(more) > most:
+            break
+        lines += more
+    return lines if len(lines) > 1 else []
 
 
 def minute_of_day(view: PumpView) -> tuple[int, int]:

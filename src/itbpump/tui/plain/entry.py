@@ -10,6 +10,7 @@ import os
 import select
 import sys
 import time
+from datetime import datetime
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TextIO
@@ -85,7 +86,7 @@ class _Program:
         from itbpump.tui.demo import DemoPump  # noqa: PLC0415 -- the simulator is loaded for a demo alone
         from itbpump.tui.plain.demoing import demo_page  # noqa: PLC0415 -- the same
 
-        pump = DemoPump()
+        pump = DemoPump(now=datetime.now().astimezone())
         self.connect = lambda _url: pump.connect()
         self.extra = (Item(lambda: demo_page(self.dialogue, pump), "The simulated pump: its time, and trouble", group="Demo"),)
         try:

@@ -42,7 +42,7 @@ class ConnectPage(Page[None]):
         yield Lines("itbpump", classes="title")
         yield Lines("\n".join(wrapped(f"{DISCLAIMER[0].upper()}{DISCLAIMER[1:]}.", self.width)), classes="warning", id="disclaimer")
         yield OptionList(id="lines", markup=False)
-        yield Input(placeholder="or an address: /dev/ttyUSB0, COM3, socket://HOST:PORT, sim://P-40?fill=38mL", id="url", compact=True)
+        yield Input(placeholder="or an address, such as /dev/ttyUSB0 (F1 names more)", id="url", compact=True)
         yield Lines(id="said")
 
     def show_snapshot(self, snapshot: Snapshot) -> None:

@@ -7,6 +7,7 @@ before (SR-11), every change can be taken back. Not here: what is asked and what
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,10 +20,12 @@ from textual.widgets import Input
 from itbpump.errors import InputError, ItbPumpError
 from itbpump.therapy import Prescription, load_prescription
 from itbpump.tui.keys import bindings
+from itbpump.tui.screens.hearing import HearsKeys
 from itbpump.tui.screens.notice import AskPage, NoticePage, TextPage
 from itbpump.tui.screens.page import Lines, Page
 from itbpump.tui.screens.review import ReviewPage
 from itbpump.tui.screens.rows import FieldRow
+from itbpump.tui.screens.stop import StopPage
 from itbpump.tui.screens.week import WeekPage
 from itbpump.workflow.draft import Draft, bounced
 from itbpump.workflow.facts import Facts
@@ -36,7 +39,7 @@ EMPTIED = "\0"
 """Stands in the draft for a field that was emptied on purpose, where something had been offered."""
 
 
-class FormPage(Page[None]):
+class FormPage(HearsKeys, Page[None]):
     """The fields of one task."""
 
     page_name = "form"
@@ -50,7 +53,10 @@ class FormPage(Page[None]):
         self.draft = Draft()
         self._last_key: tuple[str, int] | None = None
         self._shown: tuple[Field, ...] = ()
+        self._asked: dict[str, tuple[str, str]] = {}
         self._rebuilding = False
+        self._is_warned = False
+        self._from_file = False
 
     # -------------------------------------------------------------------------------------------------- what is shown
     def body(self) -> ComposeResult:
@@ -66,9 +72,8 @@ class FormPage(Page[None]):
 
     async def _show_fields(self) -> None:
         """Mount the rows that the answers so far call for; the cursor stays where it was."""
-        fields = self.task_.fields(self.facts, self._answers())
-        if [field.id for field in fields] == [field.id for field in self._shown]:
-            self._shown = fields
+        fields = self._fields()
+        if fields == self._shown:
             return
         focused = self.focused
         name = focused.id.removeprefix("field-") if focused is not None and focused.id else ""
@@ -90,6 +95,16 @@ class FormPage(Page[None]):
         target = rows.get(name) or next(iter(rows.values()), None)
         if target is not None:
             target.take_focus()
+
+    def _fields(self) -> tuple[Field, ...]:
+        """What is asked now. A text never goes on into a question of another label or unit: a day's dose is none of each bolus (SR-18)."""
+        fields = self.task_.fields(self.facts, self._answers())
+        for field in fields:
+            meant = (field.label, field.unit)
+            if self._asked.setdefault(field.id, meant) != meant:
+                self._asked[field.id] = meant
+                self.draft = self.draft.put(field.id, "", self._now_ms())
+        return fields
 
     def _answers(self) -> dict[str, str]:
         """For the fields that hang on others: typed, or offered."""
@@ -115,18 +130,18 @@ class FormPage(Page[None]):
         self.query_one("#whole", Lines).tell([])
         await self._show_fields()
 
-    def on_key(self, event: events.Key) -> None:
-        """Every key keeps the edit alive; in a dose field one that comes twice too soon is flagged."""
-        now = self._now_ms()
-        self.draft = self.draft.touched(now)
-        self.query_one("#age", Lines).tell([])
-        row = self._focused_row()
-        if row is not None and row.field.dose and event.is_printable:
-            if bounced(event.key, now, self._last_key):
-                row.flag(event.character or event.key)
-            self._last_key = (event.key, now)
-        else:
+    def key_hit(self, event: events.Key, now_ms: int, *, on_top: bool) -> None:
+        """Every key keeps an edit alive that is not yet given up; in a dose field one that comes twice too soon is flagged."""
+        if self.draft.left_ms(now_ms) > 0:
+            self.draft = self.draft.touched(now_ms)
+            self._end_warning()
+        row = self._focused_row() if on_top else None
+        if row is None or not row.field.dose or not event.is_printable:
             self._last_key = None
+            return
+        if bounced(event.key, now_ms, self._last_key):
+            row.flag(event.character or event.key)
+        self._last_key = (event.key, now_ms)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -186,14 +201,20 @@ class FormPage(Page[None]):
         try:
             rx = await asyncio.to_thread(_read_file, name)
         except InputError as error:
-            self.app.push_screen(NoticePage("This file is no prescription", str(error).splitlines()))
+            self._notice("This file is no prescription", str(error).splitlines())
+            return
+        try:
+            self.facts = replace(await self.pump_app.facts(), rx=rx)
+        except ItbPumpError as error:
+            self._notice("The pump could not be read", [str(error)])
             return
         self.pump_app.rx = rx
-        self.facts = await self.pump_app.facts()
-        self.draft = Draft(touched_ms=self._now_ms())
+        self._from_file = True
+        now_ms = self._now_ms()
+        self.draft = Draft(touched_ms=now_ms, past=(*self.draft.past, self.draft.values))
         self._shown = ()
         await self._show_fields()
-        self.say(f"read: {name}; type concentration and doses, which no file fills in")
+        self.say(f"read: {name}; type concentration and doses, which no file fills in. Undo brings back what stood here")
 
     @work(group="propose", exclusive=True)
     async def action_review(self) -> None:
@@ -212,9 +233,19 @@ class FormPage(Page[None]):
             self._tell(error)
             return
         except ItbPumpError as error:
-            self.app.push_screen(NoticePage("This cannot be ordered", [str(error), error.action]))
+            self._notice("This cannot be ordered", [str(error), error.action])
             return
-        self.app.push_screen(ReviewPage(proposal), self._reviewed)
+        if self.is_current:
+            self.app.push_screen(ReviewPage(proposal), self._reviewed)
+        else:  # nothing is laid over what was opened meanwhile, least of all over the stop page
+            self.pump_app.say("the order is judged: go back to the form and press F5 again")
+
+    def _notice(self, title: str, lines: list[str]) -> None:
+        """Over this form; where another page was opened meanwhile, a word on that."""
+        if self.is_current:
+            self.app.push_screen(NoticePage(title, lines))
+        else:
+            self.pump_app.say(f"{title}: {lines[0]}", "warning")
 
     def _tell(self, error: FieldError) -> None:
         row = next((row for row in self.query(FieldRow).results() if row.field.id == error.field), None)
@@ -247,16 +278,35 @@ class FormPage(Page[None]):
             self.dismiss(None)
 
     def check_age(self, now_ms: int) -> None:
-        """Warn for the last minute, then discard; the running therapy was never touched."""
-        if any(isinstance(screen, ReviewPage) and screen.is_sending for screen in self.app.screen_stack):
+        """Warn for the last minute, on whatever page is open above too, then discard; the running therapy was never touched.
+
+        An order on its way, its outcome, and the stop page are left standing; the edit ends when they are left.
+        """
+        stack = self.app.screen_stack
+        above = stack[stack.index(self) + 1 :]
+        if any(isinstance(screen, StopPage) or (isinstance(screen, ReviewPage) and screen.is_sending) for screen in above):
             return
         left_ms = self.draft.left_ms(now_ms)
         if left_ms == 0:
             self._discard()
         elif self.draft.is_warned(now_ms):
-            self.query_one("#age", Lines).tell(
-                [f"!! this edit is discarded in {left_ms // SECOND_MS} s; press any key to keep it"], "warning"
-            )
+            self._is_warned = True
+            text = f"!! this edit is discarded in {left_ms // SECOND_MS} s; press any key to keep it"
+            self.query_one("#age", Lines).tell([text], "warning")
+            if above:
+                self.pump_app.say(text, "warning")
+
+    def _end_warning(self) -> None:
+        if self._is_warned:
+            self._is_warned = False
+            self.query_one("#age", Lines).tell([])
+            if not self.is_current:
+                self.pump_app.say("the edit is kept")
+
+    def on_unmount(self) -> None:
+        """A prescription that was opened and left again is nobody's: the identity line must not go on naming its patient (SR-20)."""
+        if self._from_file:
+            self.pump_app.rx = None
 
     def _discard(self) -> None:
         """With everything that stands above it."""

@@ -8,9 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer
 
 from itbpump.tui.keys import bindings
+from itbpump.tui.screens.keyline import KeyLine
+from itbpump.tui.screens.notice import sheet_width
 from itbpump.tui.screens.page import Lines
 from itbpump.wording.layout import wrapped
 
@@ -28,11 +29,11 @@ class HelpPage(ModalScreen[None]):
         self._lines = lines
 
     def compose(self) -> ComposeResult:
-        width = max(20, min(96, self.app.size.width - 8))
+        width = sheet_width(self.app)
         with VerticalScroll(classes="panel"):
             yield Lines(self._title, classes="title")
             yield Lines("\n".join(part for line in self._lines for part in wrapped(line, width, hanging=15 if len(self._lines) > 1 else 0)))
-        yield Footer()
+        yield KeyLine(id="keys")
 
     def action_back(self) -> None:
         self.dismiss(None)

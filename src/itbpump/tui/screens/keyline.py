@@ -91,7 +91,7 @@ def _first(keys: str) -> str:
 
 def _line(keys: list[_Shown]) -> Content:
     parts = [
-        Content.from_markup("[@click=app.simulate_key($action)][b]$key[/b] $label[/]", action=shown.key, key=key_name(shown.key), label=shown.label)
+        Content.from_markup(f"[@click=app.simulate_key('{shown.key}')][b]$key[/b] $label[/]", key=key_name(shown.key), label=shown.label)
         for shown in keys
     ]
     return Content(" " * GAP).join(parts)

@@ -42,7 +42,8 @@ class LogPage(Page[None]):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         super().show_snapshot(snapshot)
         self.query_one(LogTable).show(snapshot.log)
-        whole = "" if snapshot.log_complete else ", older ones are still being read"
+        dropped = f", {snapshot.log_dropped:,} older ones given up" if snapshot.log_dropped else ", older ones are still being read"
+        whole = "" if snapshot.log_complete and not snapshot.log_dropped else dropped
         self.query_one("#head", Lines).tell([f"Log: {self._groups[self._group]}, {len(snapshot.log):,} entries read{whole}"])
 
     @on(Input.Changed, "#filter")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
+from itbpump.tui.screens.keyline import KeyLine
 from itbpump.tui.screens.page import Lines
 from itbpump.wording.layout import wrapped
 
-__all__ = ["AskPage", "NoticePage", "TextPage"]
+__all__ = ["AskPage", "NoticePage", "TextPage", "sheet_width"]
+
+
+def sheet_width(app: App[Any]) -> int:
+    """Columns for text in a sheet that lies over the foot of a page, from edge to edge, so that no line of the page is covered in part."""
+    return max(20, app.size.width - 7)
 
 
 class NoticePage(ModalScreen[None]):
@@ -26,11 +32,11 @@ class NoticePage(ModalScreen[None]):
         self._title, self._lines = title, lines
 
     def compose(self) -> ComposeResult:
-        width = max(20, min(96, self.app.size.width - 8))
+        width = sheet_width(self.app)
         with VerticalScroll(classes="panel"):
             yield Lines(self._title, classes="title")
             yield Lines("\n".join(part for line in self._lines for part in wrapped(line, width)))
-        yield Footer()
+        yield KeyLine(id="keys")
 
     def action_close(self) -> None:
         self.dismiss(None)
@@ -46,11 +52,11 @@ class AskPage(ModalScreen[bool]):
         self._question = question
 
     def compose(self) -> ComposeResult:
-        width = max(20, min(96, self.app.size.width - 8))
+        width = sheet_width(self.app)
         with VerticalScroll(classes="panel"):
             yield Lines("\n".join(wrapped(self._question, width)), classes="title")
             yield Lines("y: yes    n: no")
-        yield Footer()
+        yield KeyLine(id="keys")
 
     def action_yes(self) -> None:
         self.dismiss(True)
@@ -69,11 +75,11 @@ class TextPage(ModalScreen[str | None]):
         self._question, self._example, self._value = question, example, value
 
     def compose(self) -> ComposeResult:
-        width = max(20, min(96, self.app.size.width - 8))
+        width = sheet_width(self.app)
         with VerticalScroll(classes="panel"):
             yield Lines("\n".join(wrapped(self._question, width)), classes="title")
             yield Input(self._value, placeholder=f"such as {self._example}" if self._example else "", id="text", compact=True)
-        yield Footer()
+        yield KeyLine(id="keys")
 
     def on_mount(self) -> None:
         """One begins to type at once."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
@@ -19,6 +18,7 @@ from itbpump.wording.layout import wrapped
 from itbpump.wording.outcomes import outcome_lines
 from itbpump.wording.status import bolus_text
 from itbpump.workflow.model import Proposal
+from itbpump.workflow.stopping import StopResult, end_bolus
 
 __all__ = ["OutcomePage"]
 
@@ -34,10 +34,12 @@ class OutcomePage(Page[None]):
         super().__init__()
         self.proposal = proposal
         self.outcome = outcome
+        self.is_ending = False
 
     def body(self) -> ComposeResult:
         yield Lines(self.proposal.title, classes="title")
         yield Lines(id="told")
+        yield Lines(id="since", classes="notice")
         yield Lines(id="bolus", classes="panel")
         yield Lines(id="after")
 
@@ -53,6 +55,8 @@ class OutcomePage(Page[None]):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         super().show_snapshot(snapshot)
+        since = self.pump_app.answers.get(self.outcome.cmd_id, "") if isinstance(self.outcome, Unknown) else ""
+        self.query_one("#since", Lines).tell(wrapped(f"SINCE ASKED: {since}", self.width) if since else [], "notice")
         follows = self.proposal.follows_bolus and isinstance(self.outcome, Applied) and snapshot.view is not None
         if not follows or snapshot.view is None:
             self.query_one("#bolus", Lines).tell([])
@@ -68,14 +72,21 @@ class OutcomePage(Page[None]):
             ]
         self.query_one("#bolus", Lines).tell(lines, "notice" if running else "ok" if now.bolus_state is BolusState.DONE else "warning")
 
-    @work(group="end-bolus", exclusive=True)
-    async def action_end_bolus(self) -> None:
+    def action_end_bolus(self) -> None:
         """Ends the bolus that is followed here, at once: giving less is the safe side, and the therapy goes on."""
-        if not (self.proposal.follows_bolus and isinstance(self.outcome, Applied)):
-            return
-        try:
-            ended: Exception | Applied | NotApplied | Unknown = await self.pump_app.ask(lambda pump: pump.stop_bolus(), urgent=True)
-        except ItbPumpError as error:
-            ended = error
-        lines, state = outcome_lines(ended, self.width)
-        self.query_one("#told", Lines).tell(["END OF THE BOLUS", *lines], state)
+        if self.proposal.follows_bolus and isinstance(self.outcome, Applied) and not self.is_ending:
+            self.is_ending = True
+            self.pump_app.deliver_less(end_bolus, self._ended)
+
+    def _ended(self, result: StopResult | ItbPumpError) -> None:
+        self.is_ending = False
+        if isinstance(result, ItbPumpError):
+            lines, state = [f"NOT SENT: {result}. The bolus goes on; try again."], "critical"
+        else:
+            lines, state = outcome_lines(result.outcome, self.width, proven=False)
+            lines = [*lines, *result.words]
+        if self.is_attached:
+            told = [part for text in lines for part in wrapped(text, self.width)]
+            self.query_one("#told", Lines).tell(["END OF THE BOLUS", *told], state)
+        else:
+            self.pump_app.say("; ".join(lines), state)

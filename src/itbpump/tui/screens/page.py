@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import events
@@ -22,24 +23,54 @@ from itbpump.wording.layout import wrapped
 if TYPE_CHECKING:
     from itbpump.tui.app import PumpApp
 
-__all__ = ["Lines", "Page", "bindings"]
+__all__ = ["Lines", "Page", "bindings", "fitted"]
 
 Result = TypeVar("Result")
 
 
+_LABEL = re.compile(r" *\S.*?  +(?=\S)| +(?=\S)")
+"""A label with the blanks behind it, or the blanks before a line that goes on."""
+_DRAWN = "chart"
+"""Id of lines that are a drawing, which cannot be broken."""
+
+
+def fitted(line: str, width: int) -> list[str]:
+    """A line in a narrower window than it was made for: no amount is broken, and what goes on stands under the text, not its label."""
+    label = _LABEL.match(line)
+    return wrapped(line, width, hanging=min(label.end() if label is not None else 0, width // 2))
+
+
 class Lines(Static):
-    """Plain lines, never markup: what a pump or a person wrote is shown as it is. `tone` colours them by their state."""
+    """Plain lines, never markup: what a pump or a person wrote is shown as it is. `tone` colours them by their state.
+
+    A line too long for the place it has, as after the window was made narrower, is broken between amounts, never within one.
+    """
 
     def __init__(self, text: str = "", *, id: str | None = None, classes: str = "") -> None:
         super().__init__(text, id=id, classes=classes, markup=False)
+        self.lines: tuple[str, ...] = tuple(text.split("\n")) if text else ()
         self.display = bool(text)
 
     def tell(self, lines: list[str] | tuple[str, ...], state: str = "") -> None:
         """Show these lines; nothing takes no room."""
-        self.update("\n".join(lines))
+        self.lines = tuple(lines)
+        self._fit()
         self.display = bool(lines)
         for name in STATES:
             self.set_class(name == state, name)
+
+    def on_resize(self) -> None:
+        """The place is known, or another."""
+        self._fit()
+
+    def _fit(self) -> None:
+        width = self.content_size.width or max(map(len, self.lines), default=0)
+        if self.id == _DRAWN and any(len(line) > width for line in self.lines):
+            shown = "the chart needs a wider window"
+        else:
+            shown = "\n".join(part for line in self.lines for part in (fitted(line, width) if len(line) > width else [line]))
+        if shown != self.content:
+            self.update(shown)
 
 
 class Page(Screen[Result]):
@@ -83,6 +114,11 @@ class Page(Screen[Result]):
         if self.is_ready and snapshot is not None:
             self.show_snapshot(snapshot)
 
+    def on_resize(self) -> None:
+        """Another width: what is made for it is made anew at once, not with the next reading."""
+        if self.is_ready:
+            self.show_snapshot(self.pump_app.snapshot or Snapshot())
+
     @property
     def width(self) -> int:
         """Columns for text in the body: beside a blank at each edge and the scroll bar."""
@@ -91,10 +127,12 @@ class Page(Screen[Result]):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """A newer reading is there."""
         rx = self.pump_app.rx
-        self.query_one("#identity", Lines).tell([panels.identity_line(snapshot, rx.patient.id if rx is not None else "")])
+        self.query_one("#identity", Lines).tell(
+            wrapped(panels.identity_line(snapshot, rx.patient.id if rx is not None else ""), self.width + 1)
+        )
         for name, tone in (
             ("#link", panels.link_lines(snapshot, self.width + 1)),
-            ("#alarms", panels.alarm_lines(snapshot, self.width + 1)),
+            ("#alarms", panels.alarm_lines(snapshot, self.width + 1, max(4, self.app.size.height // 6))),
             ("#open", panels.open_lines(snapshot, self.width + 1)),
         ):
             self.query_one(name, Lines).tell(tone.lines if tone is not None else (), tone.state if tone is not None else "")
@@ -126,7 +164,7 @@ class Page(Screen[Result]):
     def text_of_page(self) -> str:
         """Everything this page says, for copying and saving."""
         lines = [widget for widget in self.query(Lines).results() if widget.display]
-        return "\n".join(str(widget.content) for widget in lines) + "\n"
+        return "\n".join(line for widget in lines for line in widget.lines) + "\n"
 
     def action_back(self) -> None:
         """To the page before."""

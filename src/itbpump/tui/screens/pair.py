@@ -35,6 +35,7 @@ class PairPage(Page[None]):
     def __init__(self, url: str) -> None:
         super().__init__()
         self._url = url
+        self._is_pairing = False
 
     def body(self) -> ComposeResult:
         yield Lines("PAIR THIS COMPUTER WITH A PUMP", classes="title")
@@ -53,9 +54,14 @@ class PairPage(Page[None]):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Nothing of a pump is shown here, as none is open."""
 
-    @work(group="pair", exclusive=True)
-    async def action_pair(self) -> None:
-        """Make the key, hand it over, prove it."""
+    def action_pair(self) -> None:
+        """Make the key, hand it over, prove it; once, as two pairings at a time would make two keys."""
+        if not self._is_pairing:
+            self._is_pairing = True
+            self._pair()
+
+    @work(group="pair")
+    async def _pair(self) -> None:
         url, bench, key = (self.query_one(f"#{name}", Input).value.strip() for name in ("url", "bench", "key"))
         role, said = Role[str(self.query_one("#role", Select).value)], self.query_one("#said", Lines)
         said.tell(["pairing …"], "notice")
@@ -65,4 +71,6 @@ class PairPage(Page[None]):
         except ItbPumpError as error:
             said.tell(wrapped(f"not paired: {error}; {error.action}" if error.action else f"not paired: {error}", self.width), "warning")
             return
+        finally:
+            self._is_pairing = False
         said.tell([part for line in lines for part in wrapped(line, self.width)], "ok")

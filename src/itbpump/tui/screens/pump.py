@@ -23,7 +23,10 @@ from itbpump.tui.snapshot import Snapshot
 __all__ = ["PumpPage"]
 
 SIDE_BY_SIDE = 76
-CHART_ROWS = 7
+WIDE = 117
+CHART_ROWS, MORE_ROWS, CHART_GROWS_FROM = 7, 16, 30
+BELOW_FROM = 25
+"""Rows that the rest of the page takes in most states; log entries stand below it only where there are more."""
 
 
 class PumpPage(Page[None]):
@@ -36,17 +39,21 @@ class PumpPage(Page[None]):
     def body(self) -> ComposeResult:
         with Horizontal(id="top"):
             with Vertical(id="left"):
-                yield Lines(id="reservoir", classes="panel")
-                yield Lines(id="dates", classes="panel")
-            with Vertical(id="right"):
                 yield Lines(id="state", classes="panel")
                 yield Lines(id="chart", classes="panel")
+            with Vertical(id="right"):
+                yield Lines(id="reservoir", classes="panel")
+                yield Lines(id="dates", classes="panel")
+                yield Lines(id="changes", classes="panel")
+                yield Lines(id="beside", classes="panel")
         yield Lines(id="fortnight", classes="panel")
+        yield Lines(id="below", classes="panel")
         yield Lines(id="demo", classes="panel")
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         super().show_snapshot(snapshot)
         whole = self.width
+        height, wide = self.app.size.height, whole >= WIDE
         beside = whole >= SIDE_BY_SIDE
         half = (whole - 2) // 2 if beside else whole
         self.query_one("#top").set_class(not beside, "stacked")
@@ -57,12 +64,16 @@ class PumpPage(Page[None]):
             ("#state", panels.state_lines(snapshot, half)),
             ("#chart", panels.chart_lines(snapshot, half, self._chart_rows())),
             ("#fortnight", panels.fortnight_lines(snapshot, whole)),
+            ("#changes", panels.change_lines(snapshot, half) if wide else []),
+            ("#beside", panels.recent_lines(snapshot, half, self._chart_rows() - 4) if wide else []),
+            ("#below", panels.recent_lines(snapshot, whole, height - BELOW_FROM) if not wide else []),
             ("#demo", [demo.text] if demo is not None else []),
         ):
             self.query_one(where, Lines).tell(lines)
 
     def _chart_rows(self) -> int:
-        return CHART_ROWS + (5 if self.app.size.height >= 40 else 0)
+        """Higher in a window that is higher, as far as a curve gains by it."""
+        return CHART_ROWS + max(0, min(MORE_ROWS, self.app.size.height - CHART_GROWS_FROM))
 
     # -------------------------------------------------------------------------------------------------- actions
     def action_tasks(self) -> None:

@@ -40,6 +40,7 @@ class ReviewPage(Page[bool]):
         super().__init__()
         self.proposal = proposal
         self.is_sending = False
+        self._outcome: Applied | NotApplied | Unknown | Exception | None = None
 
     @property
     def open_findings(self) -> list[Finding]:
@@ -161,9 +162,22 @@ class ReviewPage(Page[bool]):
         self.pump_app.carry_out(self.proposal, consent, self._done)
 
     def _done(self, outcome: object) -> None:
-        """Whatever became of it has a page of its own."""
+        """Whatever became of it has a page of its own; not over one that was opened meanwhile, such as the one that stops."""
         known = outcome if isinstance(outcome, (Applied, NotApplied, Unknown, Exception)) else AssertionError(repr(outcome))
-        self.app.push_screen(OutcomePage(self.proposal, known), lambda _: self.dismiss(True))
+        self._outcome = known
+        if self.is_current:
+            self._show_outcome()
+        else:
+            self.pump_app.say("what was sent has its outcome: go back to read it", "warning")
+
+    def on_screen_resume(self) -> None:
+        """Back from a page that was opened while the order was on its way."""
+        self._show_outcome()
+
+    def _show_outcome(self) -> None:
+        if self._outcome is not None:
+            known, self._outcome = self._outcome, None
+            self.app.push_screen(OutcomePage(self.proposal, known), lambda _: self.dismiss(True))
 
     def action_back(self) -> None:
         """Back to the form; nothing was sent."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from itbpump.errors import ItbPumpError
-from itbpump.outcome import Applied, NotApplied, Unknown
 from itbpump.pump import Pump
 from itbpump.tui.keys import bindings
 from itbpump.tui.pages import key_lines
@@ -42,7 +40,7 @@ class StopPage(Page[None]):
         yield Lines(id="told")
 
     def action_send_stop(self) -> None:
-        """Stop all delivery."""
+        """Stop all delivery; again while it is under way sends nothing more and calls nothing back."""
         self._send(stop_therapy)
 
     def action_send_stop_bolus(self) -> None:
@@ -53,22 +51,22 @@ class StopPage(Page[None]):
         """Fall to the minimum rate."""
         self._send(fall_to_minimum)
 
-    @work(group="stop", exclusive=True)
-    async def _send(self, order: Callable[[Pump], StopResult]) -> None:
+    def _send(self, order: Callable[[Pump], StopResult]) -> None:
         if self.is_sending:
             return
         self.is_sending = True
-        told = self.query_one("#told", Lines)
-        told.tell(["SENDING …"], "notice")
-        try:
-            result = await self.pump_app.ask(order, urgent=True)
-        except ItbPumpError as error:
-            told.tell(
-                wrapped(f"NOT SENT: {error}. The pump goes on. Try again, or remove the drug from the reservoir.", self.width), "critical"
-            )
-        else:
-            outcome: Applied | NotApplied | Unknown = result.outcome
-            lines, state = outcome_lines(outcome, self.width, proven=False)
-            told.tell([*lines, *(part for text in result.words for part in wrapped(text, self.width))], state)
-            self.pump_app.visit.ordered(result.title, outcome, self.pump_app.now())
+        self.query_one("#told", Lines).tell(["SENDING …"], "notice")
+        self.pump_app.deliver_less(order, self._done)
+
+    def _done(self, result: StopResult | ItbPumpError) -> None:
+        """Told here, or on the page on top where this one was left meanwhile."""
         self.is_sending = False
+        if isinstance(result, ItbPumpError):
+            lines, state = [f"NOT SENT: {result}. The pump goes on. Try again, or remove the drug from the reservoir."], "critical"
+        else:
+            lines, state = outcome_lines(result.outcome, self.width, proven=False)
+            lines = [*lines, *result.words]
+        if self.is_attached:
+            self.query_one("#told", Lines).tell([part for text in lines for part in wrapped(text, self.width)], state)
+        else:
+            self.pump_app.say("; ".join(lines), state)

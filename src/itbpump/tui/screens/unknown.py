@@ -33,6 +33,7 @@ class UnknownPage(Page[None]):
     def __init__(self) -> None:
         super().__init__()
         self._intents: tuple[Intent, ...] = ()
+        self._is_asking = False
 
     def body(self) -> ComposeResult:
         yield Lines("OUTCOME UNKNOWN", classes="title critical")
@@ -71,9 +72,14 @@ class UnknownPage(Page[None]):
         lines = [line for intent in self._intents for line in unknown_lines(intent, self.width)]
         self.query_one("#known", Lines).tell(lines, "critical")
 
-    @work(group="reconcile", exclusive=True)
-    async def action_reconcile(self) -> None:
-        """Ask the pump about every one of them."""
+    def action_reconcile(self) -> None:
+        """Ask the pump about every one of them; once, as the answer to a first asking would be lost with it."""
+        if not self._is_asking:
+            self._is_asking = True
+            self._reconcile()
+
+    @work(group="reconcile")
+    async def _reconcile(self) -> None:
         said = self.query_one("#answers", Lines)
         said.tell(["asking the pump …"], "notice")
         try:
@@ -81,9 +87,21 @@ class UnknownPage(Page[None]):
         except ItbPumpError as error:
             said.tell(wrapped(f"no answer: {error}. Nothing is settled; restore the line and ask again.", self.width), "critical")
             return
-        said.tell([part for intent, outcome in answers for part in wrapped(answer_text(intent, outcome), self.width)], "notice")
+        finally:
+            self._is_asking = False
+        for intent, outcome in answers:
+            self._keep(intent, outcome)
+        told = [answer_text(intent, outcome) for intent, outcome in answers]
+        told += [f"ATTENTION: {outcome.note}" for _, outcome in answers if outcome.note]
+        said.tell([part for text in told for part in wrapped(text, self.width)], "notice")
         self.query_one("#by-hand").display = bool(self._intents)
         self._tell_known()
+
+    def _keep(self, intent: Intent, outcome: Outcome) -> None:
+        """In the report of the visit, and for the page that told of the unknown outcome."""
+        app = self.pump_app
+        app.visit.settled(intent.cmd_id, outcome, app.now(), intent.what)
+        app.answers[intent.cmd_id] = answer_text(intent, outcome)
 
     @work(group="settle", exclusive=True)
     async def action_settle(self) -> None:
@@ -107,11 +125,13 @@ class UnknownPage(Page[None]):
         except ItbPumpError as error:
             said.tell(wrapped(f"not settled: {error}", self.width), "warning")
             return
-        told = (
-            answer_text(intent, outcome)
-            if outcome is not None
-            else f"command {intent.cmd_id}: settled by {by} as {settled.replace('_', ' ')}"
-        )
+        if outcome is not None:
+            self._keep(intent, outcome)
+            told = answer_text(intent, outcome)
+        else:
+            told = f"command {intent.cmd_id}, {intent.what}: settled by {by} as {settled.replace('_', ' ')}: {reason}"
+            self.pump_app.visit.noted(told, self.pump_app.now())
+            self.pump_app.answers[intent.cmd_id] = told
         said.tell(wrapped(told, self.width), "notice")
         self._look()
 

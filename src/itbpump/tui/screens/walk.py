@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import work
@@ -11,7 +12,9 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from itbpump.errors import ItbPumpError
+from itbpump.pump import Pump
 from itbpump.tui.keys import bindings
+from itbpump.tui.screens.notice import AskPage
 from itbpump.tui.screens.page import Lines, Page
 from itbpump.wording.layout import wrapped
 from itbpump.workflow.facts import Facts
@@ -33,6 +36,8 @@ class WalkPage(Page[None]):
         self.facts = facts
         self.steps: tuple[WalkStep, ...] = walk.steps(facts)
         self.done: dict[str, tuple[str, ...]] = {}
+        self._is_reading = False
+        self._is_noted = False
 
     def body(self) -> ComposeResult:
         yield Lines(self.walk.title, classes="title")
@@ -63,24 +68,48 @@ class WalkPage(Page[None]):
         help_text = self.steps[event.option_index].help
         self.query_one("#help", Lines).tell(wrapped(help_text, self.width) if help_text else [])
 
-    @work(group="walk", exclusive=True)
-    async def action_do_step(self) -> None:
-        """Tick it, or take its reading."""
+    def action_do_step(self) -> None:
+        """Tick it, or take its reading; one at a time."""
         at = self.query_one("#steps", OptionList).highlighted
-        if at is None:
+        if at is None or self._is_reading:
             return
         step = self.steps[at]
         if step.read is None:
-            self.done[step.id] = ()
+            self._did(at, ())
         else:
-            read, facts = step.read, self.facts
-            try:
-                self.done[step.id] = await self.pump_app.ask(lambda pump: read(pump, facts))
-            except ItbPumpError as error:
-                self.say(f"not read: {error}", "warning")
-                return
+            self._is_reading = True
+            self._read(at, step.read)
+
+    @work(group="walk")
+    async def _read(self, at: int, read: Callable[[Pump, Facts], tuple[str, ...]]) -> None:
+        facts = self.facts
+        try:
+            lines = await self.pump_app.ask(lambda pump: read(pump, facts))
+        except ItbPumpError as error:
+            self.say(f"not read: {error}", "warning")
+        else:
+            self._did(at, lines)
+        finally:
+            self._is_reading = False
+
+    def _did(self, at: int, lines: tuple[str, ...]) -> None:
+        self.done[self.steps[at].id] = lines
         self._show()
         self.query_one("#steps", OptionList).highlighted = min(at + 1, len(self.steps) - 1)
+        if len(self.done) == len(self.steps) and not self._is_noted:
+            self._is_noted = True
+            self.pump_app.visit.noted(f"{self.walk.title}: every point of the checklist is done", self.pump_app.now())
+
+    def action_back(self) -> None:
+        """Ask where ticks would be lost."""
+        if self.unsaved():
+            self.app.push_screen(AskPage("Leave this checklist before its end?"), self._leave)
+        else:
+            self.dismiss(None)
+
+    def _leave(self, leave: bool | None) -> None:
+        if leave:
+            self.dismiss(None)
 
     def unsaved(self) -> bool:
         return bool(self.done) and len(self.done) < len(self.steps)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from itbpump.errors import InputError, ItbPumpError
 from itbpump.therapy_view import DAY_NAMES
 from itbpump.tui.charts import rate_chart
 from itbpump.tui.keys import bindings
+from itbpump.tui.screens.hearing import HearsKeys
 from itbpump.tui.screens.notice import AskPage, TextPage
 from itbpump.tui.screens.page import Lines, Page
 from itbpump.wording.layout import screen_amount, wrapped
-from itbpump.workflow.draft import Draft
+from itbpump.workflow.draft import Draft, bounced
 from itbpump.workflow.facts import Facts
 from itbpump.workflow.fields import Values
 from itbpump.workflow.preview import preview
@@ -26,6 +28,37 @@ __all__ = ["WeekPage"]
 
 STEP = "step"
 CHART_ROWS = 8
+
+
+class StepPage(HearsKeys, TextPage):
+    """Asks for one step. It holds a dose, so a key that bounced is flagged here too, and Enter refused once (SR-19)."""
+
+    def __init__(self, question: str, value: str = "") -> None:
+        super().__init__(question, "06:00 40 mcg over 1h", value)
+        self._last_key: tuple[str, int] | None = None
+        self._flagged = False
+
+    def compose(self) -> ComposeResult:
+        yield from super().compose()
+        yield Lines(id="bounce", classes="warning")
+
+    def key_hit(self, event: events.Key, now_ms: int, *, on_top: bool) -> None:
+        if not on_top or not event.is_printable:
+            self._last_key = None
+            return
+        if bounced(event.key, now_ms, self._last_key):
+            self._flagged = True
+            key = event.character or event.key
+            self.query_one("#bounce", Lines).tell([f"! CHECK: the key {key!r} came twice within a tenth of a second"], "warning")
+        self._last_key = (event.key, now_ms)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """The line is given; one that was flagged must be looked at first."""
+        if self._flagged:
+            event.stop()
+            event.prevent_default()
+            self._flagged = False
+            self.query_one("#bounce", Lines).tell(["! a key may have bounced: look at the step, then Enter again"], "warning")
 
 
 class WeekPage(Page[str | None]):
@@ -104,15 +137,13 @@ class WeekPage(Page[str | None]):
 
     def action_add_step(self) -> None:
         """Asks for a step."""
-        self.app.push_screen(
-            TextPage(f"{DAY_NAMES[self.day]}: a rate from a time on, or a dose over a time", "06:00 40 mcg over 1h"), self._put
-        )
+        self.app.push_screen(StepPage(f"{DAY_NAMES[self.day]}: a rate from a time on, or a dose over a time"), self._put)
 
     def action_change_step(self) -> None:
         """Asks for the chosen step anew."""
         step = self._chosen()
         if step is not None:
-            self.app.push_screen(TextPage(f"{DAY_NAMES[self.day]}: change the step", value=str(step)), lambda text: self._put(text, step))
+            self.app.push_screen(StepPage(f"{DAY_NAMES[self.day]}: change the step", str(step)), lambda text: self._put(text, step))
 
     def _put(self, text: str | None, instead: DraftStep | None = None) -> None:
         if not text:

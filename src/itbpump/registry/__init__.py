@@ -1,0 +1,1 @@
+"""The clinic's store: pumps, readings, refills, observations, audit, in SQLite or PostgreSQL. See `store` and docs/registry.md."""

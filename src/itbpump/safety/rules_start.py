@@ -138,6 +138,11 @@ def _untreated_ms(current: Current) -> int | None:
     return idle if idle is not None and idle >= 0 else None
 
 
+RECENT_STOP_MS = 2 * MS_PER_DAY
+"""A stop shorter than that makes no start of what follows (the pump's own alarm for a stop: over 48 h, gillettechildrens.org). Not the
+library's `restart`: a clinic that tightens that must not thereby turn a rise into a start."""
+
+
 @RULES.rule("catch-up", "SR-08", worst=HARD)
 def catch_up(c: Context) -> Iterator[Hit]:
     """A missed dose is not made up: after an interruption more than before needs a second person, and the limits of one change hold."""
@@ -155,7 +160,7 @@ def catch_up(c: Context) -> Iterator[Hit]:
     old = last.highest_24h_exact
     share = Fraction(total.ng_per_day) / old.ng_per_day - 1
     limit = min((group.hard_percent for group in c.library.increase_limits(c.rx.patient.indication, c.rx.patient.age_years)), key=_value)
-    is_recent = idle is not None and idle < c.library.restart_second_after.value.ms
+    is_recent = idle is not None and idle < RECENT_STOP_MS
     before = f"{percent_text(share)} % more than the {old.rounded()} before the interruption"
     if is_recent and share * 100 > limit.value:
         message = f"{before}: a stop in between makes no start of it"

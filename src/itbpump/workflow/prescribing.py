@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from itbpump.drugs import DrugLibrary, library_names
+from itbpump.drugs import DrugLibrary, library_names, load_library
 from itbpump.errors import PrescriptionError
 from itbpump.quantity import Amount, Concentration, Length, Mass, MassRate, Volume, VolumePerLength
 from itbpump.therapy import SCHEMA, Prescription, Problem, prescription_from, prescription_json
@@ -265,11 +265,12 @@ def tables_of_week(facts: Facts, concentration: Concentration, week: Week) -> Pr
     """A prescription of nothing but this week, to be drawn. Raises FieldError saying what the week lacks."""
     if not all(week.days):
         raise FieldError("week", "a day without steps", "begin it with a rate at 00:00")
+    drug = library_names()[0]  # which one does not matter: what is drawn is flow and concentration
     tables: dict[str, Any] = {
         "schema": SCHEMA,
-        "patient": {"id": "preview", "indication": "spinal"},
+        "patient": {"id": "preview", "indication": load_library(drug).indications[0]},
         "pump": {"profile": facts.info.profile, "as_of": facts.present.host_now, "reservoir_volume": Volume(facts.present.reservoir_nL)},
-        "drug": {"name": "baclofen", "concentration": concentration},
+        "drug": {"name": drug, "concentration": concentration},
         "catheter": {"path_volume": facts.profile.path_max},
         "therapy": {"mode": "flex", "pattern": week.tables()},
     }

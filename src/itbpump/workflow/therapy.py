@@ -34,9 +34,6 @@ from itbpump.workflow.prescribing import (
 
 __all__ = ["TherapyTask", "present_view", "propose_prescription", "therapy_fields"]
 
-DEFAULT_DRUG = "baclofen"
-"""Whose indications are offered before a drug is chosen; the product is for intrathecal baclofen."""
-
 
 class TherapyTask:
     """Programs a whole therapy."""
@@ -63,8 +60,9 @@ class TherapyTask:
 def therapy_fields(facts: Facts, values: Values, *, with_volume: bool, fresh_catheter: bool = False) -> tuple[Field, ...]:
     """All of a prescription, in the order a clinician thinks: who, what is in the pump, which way, how it is given."""
     drug = drug_fields(facts)
-    chosen = values.get("drug", drug[0].initial) or DEFAULT_DRUG
-    library = library_for(chosen if chosen in {choice.value for choice in drug[0].choices} else DEFAULT_DRUG, facts.policy.clinic_library)
+    known = [choice.value for choice in drug[0].choices]
+    chosen = values.get("drug", drug[0].initial)
+    library = library_for(chosen if chosen in known else known[0], facts.policy.clinic_library)  # the first until one is chosen
     treats = values.get("mode", mode_fields(facts, values)[0].initial) not in {"stopped", "minimum-rate"}
     return (
         *patient_fields(facts, library),

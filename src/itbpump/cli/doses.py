@@ -220,7 +220,8 @@ def follow(line: Pump, *, progress: bool, url: str, data: dict[str, Any]) -> Sta
                 typer.echo(f"\r{given_text(now, line)}{left} \x1b[K", nl=False, err=True)
             if now.bolus_state is not BolusState.RUNNING:
                 return now
-            line.session.listen(_LOOK_EVERY_MS)
+            # Where nobody watches, some fifty looks at a bolus are enough to see how it ends.
+            line.session.listen(_LOOK_EVERY_MS if progress else max(_LOOK_EVERY_MS, now.bolus_left_ms // 50))
     except (LinkError, TransportError) as error:
         raise CommandError(
             f"the bolus was started and goes on, but the line was lost ({error}); look again: itbpump status {url}", FAILED, data

@@ -127,7 +127,8 @@ class Line:
             one.frames += one.cutter.count(data)
             self._put(one, way, _Parcel(data), now_ms)
             return
-        self._let_go(one, way, now_ms)
+        for each in Way:  # before this frame's harms, which may silence both ways from now on
+            self._let_go(self._of(each), each, now_ms)
         if self.unplugged:
             return
         for piece, is_frame in one.cutter.feed(data):
@@ -166,14 +167,15 @@ class Line:
         return min((ms for ms in due if ms is not None), default=None)
 
     def _let_go(self, one: _OneWay, way: Way, now_ms: int) -> None:
-        """What has waited long enough: an unfinished frame, and reordered ones that nothing followed."""
+        """What has waited long enough: an unfinished frame, and reordered ones that nothing followed. Each goes when its time came, not when
+        somebody asks."""
         if one.cutter.held and self.faults and now_ms >= one.held_since_ms + HOLD_MS:
-            self._put(one, way, _Parcel(one.cutter.release()), now_ms)
+            self._put(one, way, _Parcel(one.cutter.release()), one.held_since_ms + HOLD_MS)
         if one.waiting:
-            over = [parcel for until, parcel in one.waiting if until <= now_ms]
+            over = [(until, parcel) for until, parcel in one.waiting if until <= now_ms]
             one.waiting = [(until, parcel) for until, parcel in one.waiting if until > now_ms]
-            for parcel in over:
-                self._put(one, way, parcel, now_ms)
+            for until, parcel in over:
+                self._put(one, way, parcel, until)
 
     def _frame(self, one: _OneWay, way: Way, data: bytes, now_ms: int) -> None:
         number = one.frames

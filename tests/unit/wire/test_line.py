@@ -386,6 +386,12 @@ def test_the_same_seed_gives_the_same_bytes_however_often_it_is_asked(
     assert trace(faults, seed, pacing, sent, 1) == trace(faults, seed, pacing, sent, 4)
 
 
+def test_a_frame_that_waits_goes_before_a_silence_that_begins_later() -> None:
+    """Found by the property above: asked late, the silence of the other way swallowed it."""
+    faults = [LineFault(Harm.REORDER, ms=1), LineFault(Harm.SILENCE, ms=1)]
+    assert trace(faults, 0, None, [(UP, A), (DOWN, B)], 1) == trace(faults, 0, None, [(UP, A), (DOWN, B)], 4)
+
+
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=30))
 def test_a_byte_arrives_when_it_does_however_often_it_was_asked_for(waits: list[int]) -> None:
     asked, patient = (Line(pacing=Pacing(2_400)) for _ in range(2))

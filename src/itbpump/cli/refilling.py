@@ -64,7 +64,8 @@ def refill(
         show_others(out, line)
         decision = pass_review(out, found, override, user, second, data)
         confirm(out, 'Type "yes" to tell the pump; anything else cancels:', ["yes"], yes=yes)
-        basis = {**basis_of(found, decision, user, second, new.patient.id if new is not None else ""), "refill": refill_record(plan, present.host_now, {})}
+        decided = basis_of(found, decision, user, second, new.patient.id if new is not None else "")
+        basis = {**decided, "refill": refill_record(plan, present.host_now, {})}
         outcome, _ = line.refill(drawn, put_in, new, present, basis=with_prescription(basis, new))
         data |= decided_json(found, decision)
         require_applied(out, outcome, url, data)

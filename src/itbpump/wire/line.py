@@ -167,8 +167,8 @@ class Line:
         return min((ms for ms in due if ms is not None), default=None)
 
     def _let_go(self, one: _OneWay, way: Way, now_ms: int) -> None:
-        """What has waited long enough: an unfinished frame, and reordered ones that nothing followed. Each goes when its time came, not when
-        somebody asks."""
+        """What has waited long enough: an unfinished frame, and reordered ones that nothing followed. Each goes when its time came,
+        not when somebody asks."""
         if one.cutter.held and self.faults and now_ms >= one.held_since_ms + HOLD_MS:
             self._put(one, way, _Parcel(one.cutter.release()), one.held_since_ms + HOLD_MS)
         if one.waiting:

@@ -22,7 +22,16 @@ from itbpump.therapy.lines import Location, line_of, lines_of_keys
 from itbpump.therapy.models import SCHEMA, Continuous, Flex, MinimumRate, PeriodicBolus, Prescription, Stopped
 from itbpump.wire.numbers import beyond_64_bits
 
-__all__ = ["MAX_BYTES", "Problem", "Readable", "dump_prescription", "json_schema", "load_prescription", "prescription_from", "prescription_json"]
+__all__ = [
+    "MAX_BYTES",
+    "Problem",
+    "Readable",
+    "dump_prescription",
+    "json_schema",
+    "load_prescription",
+    "prescription_from",
+    "prescription_json",
+]
 
 MAX_BYTES = 256 * 1024  # a full file of 7 patterns of 48 steps is about 20 kB
 _MOST_DOTS = 1_000  # in a line: `a.a.a…` costs tomllib the square of its length; a pattern of 48 steps on one line has some 100

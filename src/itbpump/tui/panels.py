@@ -17,8 +17,8 @@ from itbpump.tui.snapshot import LinkWord, Snapshot
 from itbpump.wire.messages import AlarmPriority, RunState
 from itbpump.wording.days import WEEK_MS, week_text
 from itbpump.wording.layout import wrapped
-from itbpump.wording.pumpview import PumpView
 from itbpump.wording.log import uptime_text
+from itbpump.wording.pumpview import PumpView
 from itbpump.wording.status import alarm_rows, battery_text, bolus_text, change_rows, delivering_text, dose_rows, state_text
 from itbpump.wording.words import alarm_words, log_words
 

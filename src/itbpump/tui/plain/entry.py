@@ -10,9 +10,9 @@ import os
 import select
 import sys
 import time
-from datetime import datetime
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import TextIO
 
 from itbpump.errors import InputError, ItbPumpError

@@ -2,7 +2,8 @@
 
 `forecast(what)` gives a `Forecast`. Every date is computed twice, by code that shares nothing, and compared (SR-37); it is exact by the
 week's pattern, earliest, nominal and latest, and always rounded to the early side where it matters (SR-36). Pure.
-Not here: a fleet, learning a pump's true flow from its refills, alerts, appointments.
+`calibrate(spans, profile)` learns a pump's true flow from its refills; `forecast(…, calibration=…)` shows it and lets it widen the bounds.
+Not here: a fleet (`itbpump.fleet`), alerts, appointments.
 """
 
 from __future__ import annotations
@@ -11,11 +12,25 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from itbpump.forecast.calibration import Calibration, Drift, RefillSpan, calibrate
 from itbpump.forecast.dates import forecast
 from itbpump.forecast.facts import LastFill, last_fill
 from itbpump.forecast.model import Bounds, Forecast, ForecastDisagreement, ForecastError, day_text
 
-__all__ = ["Bounds", "Forecast", "ForecastDisagreement", "ForecastError", "LastFill", "day_text", "forecast", "last_fill"]
+__all__ = [
+    "Bounds",
+    "Calibration",
+    "Drift",
+    "Forecast",
+    "ForecastDisagreement",
+    "ForecastError",
+    "LastFill",
+    "RefillSpan",
+    "calibrate",
+    "day_text",
+    "forecast",
+    "last_fill",
+]
 
 
 class _CallableRoom(ModuleType):

@@ -5,7 +5,9 @@ Formulas (design 4 "Dates", domain 0.3 and 4), in nominal volume (pulses times t
 * the count falls from `volume` to the alarm volume A after `volume − A`: the alarm, and the nominal date;
 * `filled` was measured last, g = filled − volume flowed since by the count; a pump that gives 1+t of what it counts is down to A once
   (filled − A) / (1 + t) has been counted since the fill, hence (filled − A) / (1 + t) − g from now: earliest; with 1 − t: latest;
-* both sides are widened by a few pulses and by the run of the clock (`figures.toml`).
+* both sides are widened by a few pulses and by the run of the clock (`figures.toml`);
+* what a pump's refills tell of its flow (`calibration`) may widen t on either side and never narrows it: the earliest date is never later
+  than the profile's. A pump that has given 5 % less for years may give 14.5 % more from tomorrow (domain 1.2, over-infusion).
 
 Not modelled: stalls, leaks, pocket fills, a fill that was not what was entered, what mixing does to the drug.
 """
@@ -29,6 +31,7 @@ from itbpump.quantity import MS_PER_DAY, MS_PER_MINUTE, Volume, number_text
 
 if TYPE_CHECKING:
     from itbpump.drugs import DrugLibrary
+    from itbpump.forecast.calibration import Calibration
     from itbpump.therapy import Prescription
     from itbpump.wire.messages import Configuration
 
@@ -51,6 +54,7 @@ def forecast(
     eri_left_days: int | None = None,
     bolus_left_ms: int | None = None,
     wired: Configuration | None = None,
+    calibration: Calibration | None = None,
 ) -> Forecast:
     """Alarm, low-reservoir, empty and refill-by dates from a prescription's `as_of`, or from the moment a pump was read.
 
@@ -58,7 +62,8 @@ def forecast(
     a pump alone. `refill`: all that is in the reservoir after a refill now. `filled`, `filled_on`: volume and day of the last fill (see
     `last_fill`); without the volume, a pump's count is taken to have run from a full reservoir, a file's volume to be measured.
     `eri_left_days`: days to end of service once the replacement alarm is raised. `bolus_left_ms`: how long a running bolus still takes.
-    `wired`: `wire_configuration(rx, profile)` where it was made before.
+    `wired`: `wire_configuration(rx, profile)` where it was made before. `calibration`: what this pump's refills tell of its flow; makes
+    earliest earlier or latest later, never the other way, and adds the likely dates to the assumptions.
 
     Raises ForecastError for what contradicts itself, ForecastDisagreement where the two computations differ by over a minute, ProfileError
     and LibraryError where there is nothing to judge by (SR-06), ConfigurationError for a pump that tells of a bridge it does not have.
@@ -73,7 +78,7 @@ def forecast(
     else:
         facts = facts_of_prescription(what, profile, refill=refill, filled=filled, wired=wired)
     library = library if library is not None else load_library(facts.course.configuration.drug)
-    clock = _Clock(facts, profile)
+    clock = _Clock(facts, profile, calibration)
     low, empty = clock.bounds("low reservoir", facts.low_nL), clock.bounds("empty", profile.residual.nL)
     filled_on = filled_on if filled_on is not None and refill is None else facts.filled_on
     implanted_on = implanted_on if implanted_on is not None else facts.implanted_on
@@ -102,6 +107,7 @@ def forecast(
             "filled_on": filled_on.isoformat() if filled_on is not None else None,
             "stability_days": str(library.stability_days.value),
             "implanted_on": implanted_on.isoformat() if implanted_on is not None else None,
+            "calibration": None if calibration is None else {**calibration.json(), **clock.likely(calibration)},
         },
         not_checked=tuple(_not_checked(facts, stable=filled_on, service=service)),
     )
@@ -119,28 +125,51 @@ def _profile_of(what: Prescription | PresentPump, profile: PumpProfile | None) -
 class _Clock:
     """Dates at which the reservoir of these facts is down to a volume; each computed twice (SR-37)."""
 
-    def __init__(self, facts: Facts, profile: PumpProfile) -> None:
+    def __init__(self, facts: Facts, profile: PumpProfile, calibration: Calibration | None) -> None:
         if facts.filled_nL < facts.volume_nL:
             raise ForecastError(
                 f"{Volume(facts.volume_nL)} in the reservoir is more than the {Volume(facts.filled_nL)} of its last fill",
                 action="measure what is in it, and tell the pump by a refill",
             )
         self._facts = facts
-        self._tolerance = Fraction(profile.accuracy_ppm, PPM)
+        self._residual_nL = profile.residual.nL
+        more_ppm = less_ppm = profile.accuracy_ppm
+        if calibration is not None:
+            more_ppm, less_ppm = max(more_ppm, calibration.upper_ppm), max(less_ppm, -calibration.lower_ppm)
+        self._more, self._less = 1 + Fraction(more_ppm, PPM), 1 - Fraction(less_ppm, PPM)
         self._closed_form = ClosedForm(facts.course)
         self._stepper = Stepper(facts.course)
 
     def bounds(self, what: str, to_nL: int) -> Bounds:
         """When the volume is down to `to_nL`; what is so already is so since `as_of`."""
-        facts, tolerance = self._facts, self._tolerance
+        facts = self._facts
         slack_nL = load_figures().slack_pulses * facts.course.pulse_nL
         counted_nL = facts.filled_nL - facts.volume_nL
         measured_nL = facts.filled_nL - to_nL
         return Bounds(
-            self._date(what, Side.EARLIEST, (measured_nL - slack_nL) / (1 + tolerance) - counted_nL - slack_nL),
+            self._date(what, Side.EARLIEST, (measured_nL - slack_nL) / self._more - counted_nL - slack_nL),
             self._date(what, Side.NOMINAL, Fraction(facts.volume_nL - to_nL)),
-            self._date(what, Side.LATEST, (measured_nL + slack_nL) / (1 - tolerance) - counted_nL + slack_nL),
+            self._latest(what, measured_nL + slack_nL, counted_nL - slack_nL),
         )
+
+    def _latest(self, what: str, measured_nL: int, counted_nL: int) -> datetime | None:
+        """Never for a pump that may give nothing of what it counts, unless it is so already."""
+        if self._less <= 0 < measured_nL:
+            return None
+        return self._date(what, Side.LATEST, measured_nL / max(self._less, Fraction(1, PPM)) - counted_nL)
+
+    def likely(self, calibration: Calibration) -> dict[str, str | None]:
+        """Low and empty if the pump goes on as its refills showed it, neither early nor late; computed twice like the others."""
+        facts, ratio = self._facts, 1 + Fraction(calibration.flow_error_ppm, PPM)
+        dates: dict[str, str | None] = {}
+        for name, to_nL in (("low_reservoir_likely", facts.low_nL), ("empty_likely", self._residual_nL)):
+            at = (
+                None
+                if ratio <= 0
+                else self._date(name, Side.NOMINAL, (facts.filled_nL - to_nL) / ratio - (facts.filled_nL - facts.volume_nL))
+            )
+            dates[name] = None if at is None else at.isoformat(timespec="minutes")
+        return dates
 
     def _date(self, what: str, side: Side, volume_nL: Fraction) -> datetime | None:
         closed, stepped = self._closed_form.time_of(side, volume_nL), self._stepper.time_of(side, volume_nL)

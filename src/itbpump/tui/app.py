@@ -40,7 +40,7 @@ from itbpump.tui.screens.form import FormPage
 from itbpump.tui.screens.hearing import HearsKeys
 from itbpump.tui.screens.help import HelpPage
 from itbpump.tui.screens.notice import AskPage, NoticePage
-from itbpump.tui.screens.page import Page
+from itbpump.tui.screens.page import Lines, Page
 from itbpump.tui.screens.pump import PumpPage
 from itbpump.tui.screens.review import ReviewPage
 from itbpump.tui.screens.small import SmallPage
@@ -186,6 +186,8 @@ class PumpApp(App[int]):
         """Every key passes here, before a binding or a field takes it: it keeps an edit alive, and may have bounced."""
         if isinstance(event, events.Key) and not event.is_forwarded:
             now_ms = self.services.monotonic_ms()
+            if isinstance(self.screen, Page) and self.screen.is_ready:
+                self.screen.query_one("#say", Lines).tell([])  # whoever hits a key has seen it
             for screen in list(self.screen_stack):
                 if isinstance(screen, HearsKeys):
                     screen.key_hit(event, now_ms, on_top=screen is self.screen)

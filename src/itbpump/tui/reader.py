@@ -150,8 +150,8 @@ class Reader:
             self._finish()
 
     def turn(self) -> Rest | None:
-        """Do one thing: the next job, or the next step of reading. Where there is nothing to do: until when. For the reader's own thread, or
-        for a caller without one, who then owns the pump."""
+        """Do one thing: the next job, or the next step of reading. Where there is nothing to do: until when. For the reader's own thread,
+        or for a caller without one, who then owns the pump."""
         job = self._inbox.take()
         if job is not None:
             self._carry_out(job)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from pathlib import Path
 
-from itbpump.report import ReportError, SessionRecord, card_html, card_pdf, card_text, html, pdf, text
+from itbpump.report import ReportError, SessionRecord, card_html, card_pdf, card_text, fhir, html, pdf, text
 
 __all__ = ["save_report"]
 
@@ -19,6 +19,8 @@ def save_report(record: SessionRecord, folder: Path) -> tuple[tuple[str, ...], s
         "card.txt": card_text(record).encode(),
     }
     problem = ""
+    if record.identity.patient_id:
+        content["fhir.json"] = fhir.text(fhir.bundle(record)).encode()
     try:
         content |= {"report.pdf": pdf(record), "card.pdf": card_pdf(record)}
     except ReportError as error:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from itbpump.errors import DataError, LibraryError
 from itbpump.forecast import Bounds, Forecast, ForecastError, day_text, forecast
-from itbpump.forecast.figures import load_figures, read_figures
+from itbpump.forecast.figures import FIGURE_NAMES, Figures, load_figures, read_figures
 from itbpump.profiles import load_profile
 from itbpump.quantity import Volume
 from itbpump.therapy import Prescription
@@ -92,14 +92,15 @@ def test_each_figure_of_the_forecast_has_a_source() -> None:
     figures = load_figures()
     assert (figures.slack_pulses, figures.clock_ppm) == (2, 20)
     assert all(found.mark in {"R", "R2", "M", "D"} and found.source for found in figures.sources.values())
-    assert set(figures.sources) == {"slack_pulses", "clock_ppm"}
+    assert set(figures.sources) == set(FIGURE_NAMES)
+    assert {name for name in Figures.__slots__ if name != "sources"} == set(FIGURE_NAMES)
 
 
 FIGURES = """schema = "itbpump.forecast-figures/1"
 [figures]
 slack_pulses = { count = 2, mark = "D", source = "here" }
 clock_ppm = { count = 20, mark = "M", source = "there" }
-"""
+""" + "".join(f'{name} = {{ count = 1, mark = "R", source = "elsewhere" }}\n' for name in FIGURE_NAMES[2:])
 
 
 @pytest.mark.parametrize(

@@ -235,14 +235,14 @@ class FormPage(HearsKeys, Page[None]):
         except ItbPumpError as error:
             self._notice("This cannot be ordered", [str(error), error.action])
             return
-        if self.is_current:
+        if self.app.screen is self:
             self.app.push_screen(ReviewPage(proposal), self._reviewed)
         else:  # nothing is laid over what was opened meanwhile, least of all over the stop page
             self.pump_app.say("the order is judged: go back to the form and press F5 again")
 
     def _notice(self, title: str, lines: list[str]) -> None:
         """Over this form; where another page was opened meanwhile, a word on that."""
-        if self.is_current:
+        if self.app.screen is self:
             self.app.push_screen(NoticePage(title, lines))
         else:
             self.pump_app.say(f"{title}: {lines[0]}", "warning")
@@ -300,7 +300,7 @@ class FormPage(HearsKeys, Page[None]):
         if self._is_warned:
             self._is_warned = False
             self.query_one("#age", Lines).tell([])
-            if not self.is_current:
+            if self.app.screen is not self:
                 self.pump_app.say("the edit is kept")
 
     def on_unmount(self) -> None:

@@ -165,7 +165,7 @@ class ReviewPage(Page[bool]):
         """Whatever became of it has a page of its own; not over one that was opened meanwhile, such as the one that stops."""
         known = outcome if isinstance(outcome, (Applied, NotApplied, Unknown, Exception)) else AssertionError(repr(outcome))
         self._outcome = known
-        if self.is_current:
+        if self.app.screen is self:
             self._show_outcome()
         else:
             self.pump_app.say("what was sent has its outcome: go back to read it", "warning")
@@ -177,7 +177,10 @@ class ReviewPage(Page[bool]):
     def _show_outcome(self) -> None:
         if self._outcome is not None:
             known, self._outcome = self._outcome, None
-            self.app.push_screen(OutcomePage(self.proposal, known), lambda _: self.dismiss(True))
+            self.app.push_screen(OutcomePage(self.proposal, known), self._end)
+
+    def _end(self, _: None) -> None:
+        self.dismiss(True)
 
     def action_back(self) -> None:
         """Back to the form; nothing was sent."""

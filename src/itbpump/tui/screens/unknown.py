@@ -34,6 +34,7 @@ class UnknownPage(Page[None]):
         super().__init__()
         self._intents: tuple[Intent, ...] = ()
         self._is_asking = False
+        self._answered: list[str] = []
 
     def body(self) -> ComposeResult:
         yield Lines("OUTCOME UNKNOWN", classes="title critical")
@@ -91,9 +92,9 @@ class UnknownPage(Page[None]):
             self._is_asking = False
         for intent, outcome in answers:
             self._keep(intent, outcome)
-        told = [answer_text(intent, outcome) for intent, outcome in answers]
-        told += [f"ATTENTION: {outcome.note}" for _, outcome in answers if outcome.note]
-        said.tell([part for text in told for part in wrapped(text, self.width)], "notice")
+        self._answered += [answer_text(intent, outcome) for intent, outcome in answers]
+        self._answered += [f"ATTENTION: {outcome.note}" for _, outcome in answers if outcome.note]
+        said.tell([part for text in self._answered for part in wrapped(text, self.width)], "notice")
         self.query_one("#by-hand").display = bool(self._intents)
         self._tell_known()
 

@@ -38,9 +38,9 @@ class StepPage(HearsKeys, TextPage):
         self._last_key: tuple[str, int] | None = None
         self._flagged = False
 
-    def compose(self) -> ComposeResult:
-        yield from super().compose()
-        yield Lines(id="bounce", classes="warning")
+    def on_mount(self) -> None:
+        """Below the field, in the same frame."""
+        self.query_one(".panel").mount(Lines(id="bounce", classes="warning"))
 
     def key_hit(self, event: events.Key, now_ms: int, *, on_top: bool) -> None:
         if not on_top or not event.is_printable:

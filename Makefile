@@ -8,7 +8,7 @@ LOCK_VENV := .lock-venv
 LOCK_TOOL := uv>=0.9,<1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all cover mutate prove swarm kills fuzz check sbom format safety-matrix bench lock clean
+.PHONY: help setup demo test test-all cover mutate prove swarm kills screen fuzz check sbom format safety-matrix bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ prove: $(STAMP) ## every harm at every step of a command, singly and in pairs, a
 
 swarm: $(STAMP) ## two programmers, a bad line and failing supplies, over random seeds (SECONDS=60)
 	@$(BIN)/python -m tests.proof --workers $(WORKERS) swarm $(or $(SECONDS),60) $(if $(FROM),--from $(FROM))
+
+screen: $(STAMP) ## the clinician's screen at four sizes, each workflow by keys with trouble in its midst
+	@$(BIN)/python -m pytest -n $(WORKERS) tests/tui
 
 kills: $(STAMP) ## kill -9 of a pump process on a pty at random moments (KILLS=1000)
 	@ITBPUMP_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -n $(WORKERS) tests/e2e/test_kill.py -k many_kills

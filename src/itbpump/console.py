@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 
+from itbpump.alerts.command import alerts_app
+from itbpump.alerts.doctor import ANSWERS
+from itbpump.cli import configuring, doctoring, exporting, registering
 from itbpump.cli.guard import USAGE, CommandError, GuardedCommand
 from itbpump.cli.main import app
 
@@ -38,8 +41,15 @@ def tui(
 
 
 app.command("tui", cls=GuardedCommand, short_help="Open the clinician's screen.")(tui)
+app.add_typer(registering.app, name="registry", short_help="The clinic's store: pumps, refills, audit.")
+app.add_typer(alerts_app(GuardedCommand), name="alerts", short_help="Refill alerts: find, tell, publish.")
+app.add_typer(configuring.app, name="config", short_help="Show and check settings.")
+app.command("doctor", cls=GuardedCommand, short_help="Look at this computer.")(doctoring.doctor)
+app.command("export-fhir", cls=GuardedCommand, short_help="Write a pump as a FHIR bundle.")(exporting.export_fhir)
 
 
 def run() -> None:
     """Entry point of the script."""
+    for check, answer in ANSWERS.items():
+        doctoring.answer(check, answer)
     app(prog_name="itbpump")

@@ -1,4 +1,4 @@
-"""Driving the clinician's screen in a test: a simulated pump behind the real reader thread, a clock that is turned by hand, screens as text."""
+"""Driving the clinician's screen in a test: a simulated pump behind the real reader thread, a clock turned by hand, screens as text."""
 
 from __future__ import annotations
 

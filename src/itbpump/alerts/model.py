@@ -1,7 +1,7 @@
 """What the alerts speak of, as plain frozen values: what is watched, what is found, what is to be told to whom.
 
-Pure. `watch` makes alerts of watched pumps (rules), `store` keeps them, `channels` tell them. An alert that fired and a notification that was
-delivered are two things, and both are kept. Not here: patients' names; a patient is an opaque id, and third parties get not even that.
+Pure. `rules` make alerts of watched pumps, `store` keeps them, `channels` tell them. An alert that fired and a notification that
+was delivered are two things, and both are kept. Not here: patients' names; a patient is an opaque id, and third parties get not even that.
 """
 
 from __future__ import annotations

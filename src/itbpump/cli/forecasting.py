@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -76,8 +77,30 @@ def forecast_lines(found: Forecast) -> list[str]:
         "",
         f"From {volume}, counted since {fill}; flow within {rests['flow_tolerance_percent']} %.",
         "Earliest: with every patient bolus allowed and a prime still to come.",
+        *_learned_lines(rests["calibration"]),
         *(f"Not checked: {text}" for text in found.not_checked),
     ]
+
+
+def _learned_lines(learned: Mapping[str, Any] | None) -> list[str]:
+    """What the pump's refills tell of its flow; nothing where there is no history."""
+    if learned is None or learned["refills"] == "0":
+        return []
+    error = learned["flow_error_percent"]
+    side = f"{error.removeprefix('-')} % {'less' if error.startswith('-') else 'more'} than it counts"
+    from itbpump.forecast import day_text
+
+    likely = [learned[name] for name in ("low_reservoir_likely", "empty_likely")]
+    days = [day_text(datetime.fromisoformat(at)) if at is not None else "no date" for at in likely]
+    lines = [
+        f"Its refills ({learned['refills']}): {side}, spread {learned['spread_percent']} %.",
+        f"If it goes on so: low {days[0]}, empty {days[1]}; the bounds only widen.",
+    ]
+    if learned["outside_tolerance"]:
+        lines.append("ATTENTION: its flow is outside the tolerance of its profile.")
+    if learned["drift"].startswith("gives"):
+        lines.append(f"ATTENTION: its flow drifts: it {learned['drift']}.")
+    return lines
 
 
 def _day(text: str | None) -> date | None:

@@ -19,6 +19,7 @@ from typing import ClassVar, TypeAlias, TypeVar
 from textual import events, work
 from textual.app import App
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.message import Message
 from textual.screen import Screen
 
@@ -167,7 +168,8 @@ class PumpApp(App[int]):
             return
         if snapshot.view is not None:
             profile = load_profile(snapshot.view.info.profile)
-            self.visit.saw(snapshot.view, profile, snapshot.log if snapshot.log_complete else None)
+            patient = (snapshot.present.patient_id if snapshot.present is not None else "") or ""
+            self.visit.saw(snapshot.view, profile, snapshot.log if snapshot.log_complete else None, patient)
         page = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Page)), None)
         if page is not None and page.is_ready:
             page.show_snapshot(snapshot)
@@ -260,6 +262,7 @@ class PumpApp(App[int]):
             dates_note=snapshot.dates_problem if snapshot is not None else "",
             end_note="" if view is not None else "the pump was not read",
             contact=self.services.policy.contact,
+            log=snapshot.log if snapshot is not None else (),
         )
 
     def free_name(self, stem: str, ending: str) -> Path:
@@ -289,6 +292,11 @@ class PumpApp(App[int]):
                 self.push_screen(StopPage())
             else:
                 open_one.pop_until_active()
+
+    def action_command_palette(self) -> None:
+        """Find a task or page by name; one at a time, also where another page was opened over it."""
+        if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
+            super().action_command_palette()
 
     def say(self, text: str, state: str = "notice") -> None:
         """On the page on top, or the one a question stands before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -47,6 +48,10 @@ def _screen(url: str, settings: Settings, *, demo: bool, theme: str, keymap: Pat
         theme=chosen,
     )
     app = PumpApp(replace(services), url, DemoPump(now=datetime.now().astimezone()) if demo else None)
+    for name in ("COLUMNS", "LINES"):  # a shell may export them; the window's true size counts, or doses are cut at its edge
+        os.environ.pop(name, None)
+    gc.collect()
+    gc.freeze()  # what was loaded stays: a full collection over it would hold up the screen for a tenth of a second
     code = app.run()
     return 0 if code is None else code
 

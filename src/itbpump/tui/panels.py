@@ -14,7 +14,7 @@ from itbpump.quantity import Concentration
 from itbpump.therapy_view import TherapyView
 from itbpump.tui.charts import fortnight, gauge, rate_chart
 from itbpump.tui.snapshot import LinkWord, Snapshot
-from itbpump.wire.messages import AlarmPriority, RunState
+from itbpump.wire.messages import AlarmNumber, AlarmPriority, RunState
 from itbpump.wording.days import WEEK_MS, week_text
 from itbpump.wording.layout import wrapped
 from itbpump.wording.log import uptime_text
@@ -77,6 +77,8 @@ def link_lines(snapshot: Snapshot, width: int) -> Tone:
         return Tone(state, tuple(wrapped(f"LINK {words}{why}", width)))
     running = view.status.run_state
     doing = f"{running.name} {view.status.mode.name.lower().replace('_', ' ')}" if running is RunState.RUNNING else running.name
+    if any(alarm.alarm == AlarmNumber.MOTOR_STALL for alarm in view.status.alarms):
+        doing += ", MOTOR STANDS"
     gap = view.gap_s
     clock = f" · CLOCK {abs(gap):,} s {'behind' if gap < 0 else 'ahead'}" if gap is not None and abs(gap) > CLOCK_GAP_S else ""
     if link.word is LinkWord.LIVE and running is not RunState.RUNNING:
@@ -92,8 +94,9 @@ def alarm_lines(snapshot: Snapshot, width: int, most: int = 4) -> Tone:
     if view is None:
         return Tone("notice", ("ALARMS not read",))
     alarms = view.status.alarms
+    is_live = snapshot.link.word is LinkWord.LIVE
     if not alarms:
-        return Tone("ok", ("ALARMS none",))
+        return Tone("ok", ("ALARMS none",)) if is_live else Tone("stale", ("ALARMS not known now; none at the last reading",))
     pairs = alarm_rows(view)
     rows = sorted(zip(alarms, pairs[::2], pairs[1::2], strict=True), key=lambda found: (-found[0].priority, -found[0].since_ms))
     lines: list[str] = []
@@ -103,6 +106,8 @@ def alarm_lines(snapshot: Snapshot, width: int, most: int = 4) -> Tone:
         name = wrapped(f"{sign} {label.upper()}: {alarm_words(alarm.alarm).text}", width, hanging=3)
         follow = len(rows) - at - 1
         lines += whole if at == 0 or len(lines) + len(whole) + follow <= most else name
+    if not is_live:
+        lines.insert(0, "ALARMS at the last reading:")
     worst = rows[0][0].priority is AlarmPriority.CRITICAL
     return Tone("critical" if worst else "warning", tuple(lines))
 
@@ -124,6 +129,8 @@ def state_lines(snapshot: Snapshot, width: int) -> list[str]:
     now = view.status
     mode = f" {now.mode.name.lower().replace('_', ' ')}" if now.run_state is RunState.RUNNING else ""
     pairs = [("State", state_text(now) + mode)]
+    if snapshot.link.word is not LinkWord.LIVE:
+        pairs.insert(0, ("OLD", "what stands here was read before the line failed; the pump goes on by itself"))
     if view.therapy is not None:
         halted = [("HALTED", "the programmed days do not run")] if now.run_state is not RunState.RUNNING else []
         pairs += [("Now", delivering_text(view)), *halted, *_day_pairs(view.therapy)]

@@ -68,7 +68,7 @@ def drug_fields(facts: Facts) -> tuple[Field, ...]:
     return (
         choice_field(
             "drug", "Drug", tuple((name, name) for name in library_names()), "The drug in the reservoir, as the label of the vial says.",
-            path="drug.name", group="Drug", initial=old.drug if old is not None else "",
+            path="drug.name", group="Drug", initial=old.drug if old is not None else facts.rx.drug.name if facts.rx is not None else "",
         ),
         amount_field(
             "concentration", "Concentration", Concentration,
@@ -82,6 +82,8 @@ def pump_fields(facts: Facts, *, with_volume: bool) -> tuple[Field, ...]:
     """The reservoir: its content where the pump has none yet, and the volume at which the pump sounds."""
     old, profile = facts.present.configuration, facts.profile
     low = Volume(old.low_alarm_nL) if old is not None else profile.low_alarm_default
+    if facts.rx is not None and facts.rx.pump.low_reservoir_alarm is not None and facts.rx.pump.profile == profile.name:
+        low = facts.rx.pump.low_reservoir_alarm
     volume = amount_field(
         "reservoir_volume", "In the reservoir", Volume, "All that is in the reservoir now, the residual that no needle reaches included.",
         path="pump.reservoir_volume", group="Pump",

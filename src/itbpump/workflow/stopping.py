@@ -30,7 +30,7 @@ __all__ = [
     "stopped_words",
 ]
 
-STAYS_STOPPED = "A stopped pump never starts by itself; it alarms while it is stopped."
+STAYS_STOPPED = "A stopped pump never starts by itself, and its own alarm for that comes only after 48 h."
 ANYTHING_SUDDEN = "A sudden stop can kill by withdrawal: watch for it."
 _READ_AGAIN = "read the pump again before you rely on it"
 

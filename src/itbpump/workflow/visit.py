@@ -16,12 +16,16 @@ from itbpump.profiles import PumpProfile
 from itbpump.quantity import Concentration
 from itbpump.report.model import SessionRecord
 from itbpump.report.visit import Visit
-from itbpump.wire.messages import LogEntry
+from itbpump.wire.messages import LogEntry, LogKind
 from itbpump.wording.pumpview import PumpView
+from itbpump.wording.words import log_words
 from itbpump.workflow.consent import Consent, decision_of
 from itbpump.workflow.model import Proposal
 
 __all__ = ["VisitKeeper"]
+
+_OF_EVERY_VISIT = frozenset({LogKind.SESSION_OPEN, LogKind.SESSION_CLOSE, LogKind.STAGED, LogKind.GAP})
+"""Entries that every visit leaves; the rest says what happened to the pump."""
 
 
 class VisitKeeper:
@@ -79,11 +83,18 @@ class VisitKeeper:
         dates_note: str = "",
         end_note: str = "",
         contact: str = "",
+        log: Sequence[LogEntry] = (),
     ) -> SessionRecord:
-        """The visit so far. Raises ReportError; AssertionError before it has begun."""
-        if self._visit is None:
+        """The visit so far; `log` (oldest first) gives what the pump itself wrote down meanwhile. Raises ReportError; AssertionError before
+        it has begun."""
+        if self._visit is None or self._first is None:
             raise AssertionError("a record of a visit that has not begun")
-        return self._visit.closed(
+        visit = self._visit
+        for entry in log:
+            if entry.seq >= self._first.status.log_next_seq and entry.kind not in _OF_EVERY_VISIT:
+                when = (view or self._first).at(entry.uptime_ms)
+                visit = visit.noted(f"the pump wrote: {log_words(entry)}", when)
+        return visit.closed(
             view, at, companion=companion, library=library, dates=dates, dates_note=dates_note, end_note=end_note, contact=contact
         )
 

@@ -52,7 +52,7 @@ class DraftStep:
             else:
                 MassRate.parse(self.amount)
         except QuantityError as error:
-            raise WeekError(str(error), action=error.action) from error
+            raise WeekError(f"{error.text!r}: {error.problem}", action=error.action) from error
         return self
 
     def table(self) -> dict[str, str]:

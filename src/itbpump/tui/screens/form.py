@@ -214,7 +214,10 @@ class FormPage(HearsKeys, Page[None]):
         self.draft = Draft(touched_ms=now_ms, past=(*self.draft.past, self.draft.values))
         self._shown = ()
         await self._show_fields()
-        self.say(f"read: {name}; type concentration and doses, which no file fills in. Undo brings back what stood here")
+        self.say(
+            f"read: {name}; the week and its doses are filled in: check each; "
+            "type the concentration, which no file fills in. Undo brings back what stood here"
+        )
 
     @work(group="propose", exclusive=True)
     async def action_review(self) -> None:

@@ -86,7 +86,7 @@ class KeyLine(Static):
 
 
 def _first(keys: str) -> str:
-    return keys.split(",")[0]
+    return keys.split(",", maxsplit=1)[0]
 
 
 def _line(keys: list[_Shown]) -> Content:

@@ -12,7 +12,7 @@ from itbpump.outcome import Applied, NotApplied, Unknown
 from itbpump.tui.keys import bindings
 from itbpump.tui.screens.page import Lines, Page
 from itbpump.tui.screens.unknown import UnknownPage
-from itbpump.tui.snapshot import Snapshot
+from itbpump.tui.snapshot import LinkWord, Snapshot
 from itbpump.wire.messages import BolusState
 from itbpump.wording.layout import wrapped
 from itbpump.wording.outcomes import outcome_lines
@@ -57,9 +57,14 @@ class OutcomePage(Page[None]):
         super().show_snapshot(snapshot)
         since = self.pump_app.answers.get(self.outcome.cmd_id, "") if isinstance(self.outcome, Unknown) else ""
         self.query_one("#since", Lines).tell(wrapped(f"SINCE ASKED: {since}", self.width) if since else [], "notice")
-        follows = self.proposal.follows_bolus and isinstance(self.outcome, Applied) and snapshot.view is not None
+        follows = self.proposal.follows_bolus and isinstance(self.outcome, Applied)
         if not follows or snapshot.view is None:
             self.query_one("#bolus", Lines).tell([])
+            return
+        if snapshot.link.word is not LinkWord.LIVE:  # what was read before is of an earlier bolus, or an earlier moment of this one
+            self.query_one("#bolus", Lines).tell(
+                ["BOLUS NOT KNOWN: the line is not live; do not give another before the pump is read"], "stale"
+            )
             return
         now = snapshot.view.status
         running = now.bolus_state is BolusState.RUNNING

@@ -65,6 +65,10 @@ class ReportPage(Page[None]):
         self._card = not self._card
         self._show()
 
+    def action_save(self) -> None:
+        """The page's key saves the whole report here, in all its forms, not the lines on the screen."""
+        self.action_save_report()
+
     @work(group="save", exclusive=True, thread=True)
     def action_save_report(self) -> None:
         """HTML and text always, PDF where it can be made."""

@@ -135,6 +135,8 @@ class ReviewPage(Page[bool]):
     @on(Select.Changed)
     def _changed(self) -> None:
         self._show_missing()
+        if self.is_mounted and self.focused is not None and self.focused.id == "typed":
+            self.query_one("#missing").scroll_visible(animate=False)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -19,6 +19,26 @@ __all__ = ["FieldRow"]
 BLANK: Final = Select.NULL
 
 
+class Tick(Checkbox):
+    """A point of a checklist that says in words whether it is ticked: a mark in another colour is read as done."""
+
+    BUTTON_LEFT = ""
+    BUTTON_INNER = ""
+    BUTTON_RIGHT = ""
+
+    def __init__(self, ticked: bool, id: str) -> None:
+        super().__init__(_ticked_text(ticked), ticked, id=id, compact=True)
+
+    def watch_value(self) -> None:
+        """Say it anew."""
+        self.label = _ticked_text(self.value)
+        super().watch_value()
+
+
+def _ticked_text(ticked: bool) -> str:
+    return "(x) done" if ticked else "( ) not done: Space ticks it"
+
+
 class FieldRow(Vertical):
     """A field with its widgets. Sends `Changed` when its text changes."""
 
@@ -46,7 +66,7 @@ class FieldRow(Vertical):
                     options, value=self._text if self._text in known else BLANK, prompt="choose", id=f"field-{field.id}", compact=True
                 )
             elif field.kind is Kind.TICK:
-                yield Checkbox("done", self._text == "yes", id=f"field-{field.id}", compact=True)
+                yield Tick(self._text == "yes", f"field-{field.id}")
             else:
                 yield Input(
                     self._text,

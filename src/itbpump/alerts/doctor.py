@@ -1,0 +1,90 @@
+# ruff: noqa: PLC0415 -- each answer loads only what it uses
+"""What `itbpump doctor` asks of this room: registry, channels, and whether the check still runs. Changes nothing.
+
+Each answer is a word (`ok`, `note`, `WRONG`) and what was found. A clinic that has no registry gets notes: nothing is wrong without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Protocol
+
+__all__ = ["ANSWERS", "channels", "heartbeat", "registry"]
+
+OK, NOTE, WRONG = "ok", "note", "WRONG"
+_NO_REGISTRY = "no registry is set, so nothing is recorded and nobody is alerted"
+
+
+class Asked(Protocol):
+    """What is known of the computer."""
+
+    @property
+    def environment(self) -> Mapping[str, str]: ...
+
+    @property
+    def now(self) -> datetime: ...
+
+
+def _address(asked: Asked) -> str | None:
+    from itbpump.registry.engine import ENVIRONMENT, address_of, database_file
+
+    named = asked.environment.get(ENVIRONMENT)
+    if named:
+        return named
+    file = database_file(address_of(None))
+    return str(file) if file is not None and file.exists() else None
+
+
+def registry(asked: Asked) -> tuple[str, str]:
+    """Whether the registry that is set can be opened. Raises RegistryError, which tells what is wrong."""
+    from itbpump.registry.engine import address_of, place_of
+    from itbpump.registry.store import Registry
+
+    address = _address(asked)
+    if address is None:
+        return NOTE, _NO_REGISTRY
+    with Registry.open(address) as opened:
+        contacts = len(opened.contacts())
+    place = place_of(address_of(address))
+    return (OK, f"{place}, {contacts} contacts") if contacts else (WRONG, f"{place}: no contact is set, so nobody can be told")
+
+
+def channels(asked: Asked) -> tuple[str, str]:
+    """Whether word can be sent. Raises ChannelSetupError."""
+    from itbpump.alerts.channels.setup import load_channels
+
+    found = load_channels(environment=asked.environment)
+    if found:
+        return OK, ", ".join(sorted(found))
+    return (NOTE if _address(asked) is None else WRONG), "none is set up, so nobody can be told"
+
+
+def heartbeat(asked: Asked) -> tuple[str, str]:
+    """Whether the check has run lately. Raises RegistryError."""
+    from sqlalchemy import inspect
+
+    from itbpump.alerts.desk import heartbeat_of
+    from itbpump.alerts.store import AlertStore
+    from itbpump.alerts.tables import heartbeats
+    from itbpump.alerts.worklist import Heartbeat
+    from itbpump.registry.engine import telling
+    from itbpump.registry.store import Registry
+
+    address = _address(asked)
+    if address is None:
+        return NOTE, _NO_REGISTRY
+    with Registry.open(address) as opened, telling(opened.engine.url):
+        is_there = inspect(opened.engine).has_table(heartbeats.name)
+        pulse = heartbeat_of(AlertStore(opened.engine)) if is_there else Heartbeat(None)
+    problem = pulse.problem(asked.now)
+    if problem or pulse.last_run is None:
+        return WRONG, problem
+    return OK, f"last came to its end at {pulse.last_run.astimezone(asked.now.tzinfo):%Y-%m-%d %H:%M %z}"
+
+
+ANSWERS: Mapping[str, Callable[[Asked], tuple[str, str]]] = MappingProxyType(
+    {"registry": registry, "channels": channels, "heartbeat": heartbeat}
+)
+"""For `cli.doctoring.answer`, by the id of the check."""

@@ -1,0 +1,1 @@
+"""One module a version; the newest is what `tables` describe."""

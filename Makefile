@@ -72,8 +72,8 @@ format: $(STAMP) ## put the source into the house's form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-safety-matrix: $(STAMP) ## docs/safety/matrix.md: hazard, requirement, control, test and the result of a run of them all
-	@$(BIN)/python scripts/safety_matrix.py --workers $(WORKERS)
+safety-matrix: $(STAMP) ## docs/safety/matrix.md: hazard, requirement, control, test and the result of a run of them all (FAST=1: without the slow ones)
+	@$(BIN)/python scripts/safety_matrix.py --workers $(WORKERS) $(if $(FAST),--fast)
 
 bench: $(STAMP) ## speed as ratios to a floor or a peer; fails when a target is missed
 	@$(BIN)/python -m tests.bench

@@ -47,8 +47,8 @@ MATRIX: Final = "docs/safety/matrix.md"
 IDS: Final = tuple(f"SR-{number:02d}" for number in range(1, 65))
 DIFF_LINES: Final = 40
 # From best to worst: of several, the worst is told.
-ORDER: Final = ("passed", "skipped", "not run", "failed")
-RESULT: Final = re.compile(r"\*\*(?:passed|skipped|not run|failed)\*\*")
+ORDER: Final = ("passed", "long", "skipped", "not run", "failed")
+RESULT: Final = re.compile(r"\*\*(?:passed|long|skipped|not run|failed)\*\*")
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,7 +105,7 @@ class Served(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the report of `tests/sr_report.py` says of one test function."""
 
     sr: tuple[str, ...]
-    outcome: Literal["passed", "skipped", "not run", "failed"]
+    outcome: Literal["passed", "long", "skipped", "not run", "failed"]
 
 
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -309,11 +309,11 @@ def collected(root: Path) -> dict[str, Served]:
     return _pytest(root, "--collect-only", "-qq")[1]
 
 
-def _pytest(root: Path, *options: str) -> tuple[bool, dict[str, Served]]:
+def _pytest(root: Path, *options: str, mark: str = "sr") -> tuple[bool, dict[str, Served]]:
     """Run pytest on what bears the mark, in a process of its own; whether all went well, and the report."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "sr", "--sr-report", str(report), *options]
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", mark, "--sr-report", str(report), *options]
         # A run inside a run (the repository's own tests) must not take itself for a worker of the outer one.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_CORE_", "COVERAGE_"))}
         quiet = subprocess.PIPE if "--collect-only" in options else None
@@ -345,10 +345,11 @@ def main(arguments: list[str] | None = None) -> int:
     """0 fine; 1 a test failed or something does not agree."""
     parser = argparse.ArgumentParser(description="Hazard, requirement, control, test, result: check the chain or write the page.")
     parser.add_argument("--check", action="store_true", help="run and write nothing; fail when something does not agree")
+    parser.add_argument("--fast", action="store_true", help="leave the slow tests to `make test-all`; the page calls them long")
     parser.add_argument("--workers", default="2", help="processes that the tests run in (default 2)")
     options = parser.parse_args(arguments)
     try:
-        return _check() if options.check else _write(options.workers)
+        return _check() if options.check else _write(options.workers, fast=options.fast)
     except (RunError, ValueError) as problem:
         print(problem, file=sys.stderr)
         return 1
@@ -360,9 +361,12 @@ def _check() -> int:
     return 1 if found else 0
 
 
-def _write(workers: str) -> int:
+def _write(workers: str, *, fast: bool) -> int:
     document = load((ROOT / REQUIREMENTS).read_text(encoding="utf-8"))
-    well, tests = _pytest(ROOT, "-n", workers)
+    well, tests = _pytest(ROOT, "-n", workers, mark="sr and not slow" if fast else "sr")
+    if fast:  # what was left out is said, and never counts as passed
+        left = {name: msgspec.structs.replace(served, outcome="long") for name, served in collected(ROOT).items() if name not in tests}
+        tests = {**tests, **left}
     found = problems(document, tests, ROOT)
     if found:
         print("\n".join(found), file=sys.stderr)

@@ -116,7 +116,7 @@ def verify(connection: Connection, tables: Mapping[str, sa.Table], expected_head
         yield from _judged(dict(row), before)
         before = Head(int(row["seq"]), str(row["digest"]))
         found_expected = found_expected or row["digest"] == expected_head
-        vouched = json.loads(row["content"]).get("row") if row["content"].startswith("{") else None
+        vouched = _vouched(row["content"])
         if vouched is not None:
             newest[row["subject"], row["subject_id"]] = vouched
     head = head_of(connection)
@@ -125,6 +125,16 @@ def verify(connection: Connection, tables: Mapping[str, sa.Table], expected_head
     if not found_expected:
         yield Breach("audit", "the head that was noted is not in the chain: it was written anew, or this is another registry")
     yield from _rows_against(connection, tables, newest)
+
+
+def _vouched(content: str) -> str | None:
+    """The row digest that a link carries; None for a note, and for content that was changed, which `_judged` has told."""
+    try:
+        form = json.loads(content)
+    except ValueError:
+        return None
+    digest = form.get("row") if isinstance(form, dict) else None
+    return digest if isinstance(digest, str) else None
 
 
 def _judged(row: Mapping[str, Any], before: Head) -> Iterator[Breach]:

@@ -93,8 +93,13 @@ def load_keymap(path: Path) -> dict[str, str]:
 
 def _require_different(path: Path, keys: dict[str, str]) -> None:
     taken: dict[str, str] = {}
+    everywhere = {key.id for key in table() if key.scope == "app"} - set(must_differ())
+    for name in sorted(everywhere):  # these act before a page's own: one of them must never stand in the way of a stop
+        taken |= {key.strip(): name for key in keys[name].split(",")}
     for name in must_differ():
         for key in (part.strip() for part in keys[name].split(",")):
+            if key != key.lower():
+                raise KeymapError(f"{path}: {name} is written {key!r}, which no terminal sends", action="write it in small letters")
             if key in {"enter", "space"} or len(key) == 1:
                 raise KeymapError(f"{path}: {name} may not be {key!r}, which is hit without meaning to", action="use a function key")
             if key in taken:

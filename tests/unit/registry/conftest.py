@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -35,14 +36,28 @@ def address(new_address: Callable[[], str]) -> str:
     return new_address()
 
 
-@pytest.fixture
-def registry(address: str) -> Iterator[Registry]:
-    with Registry.create(address, at=NOW) as made:
-        yield made
+@pytest.fixture(scope="session")
+def new_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry that was just made: migrating costs more than most tests."""
+    path = tmp_path_factory.mktemp("registry") / "new.db"
+    Registry.create(path, at=NOW).close()
+    return path
 
 
 @pytest.fixture
-def file_registry(tmp_path: Path) -> Iterator[Registry]:
+def registry(address: str, new_file: Path) -> Iterator[Registry]:
+    if "://" in address:
+        with Registry.create(address, at=NOW) as made:
+            yield made
+    else:
+        Path(address).parent.mkdir()
+        shutil.copy(new_file, address)
+        with Registry.open(address) as found:
+            yield found
+
+
+@pytest.fixture
+def file_registry(tmp_path: Path, new_file: Path) -> Iterator[Registry]:
     """On SQLite alone, where the database makes no difference."""
-    with Registry.create(tmp_path / "registry.db", at=NOW) as made:
-        yield made
+    with Registry.open(shutil.copy(new_file, tmp_path / "registry.db")) as found:
+        yield found

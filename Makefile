@@ -41,8 +41,8 @@ prove: $(STAMP) ## every harm at every step of a command, singly and in pairs, a
 swarm: $(STAMP) ## two programmers, a bad line and failing supplies, over random seeds (SECONDS=60)
 	@$(BIN)/python -m tests.proof --workers $(WORKERS) swarm $(or $(SECONDS),60) $(if $(FROM),--from $(FROM))
 
-screen: $(STAMP) ## the clinician's screen at four sizes, each workflow by keys with trouble in its midst
-	@$(BIN)/python -m pytest -n $(WORKERS) tests/tui
+screen: $(STAMP) ## the clinician's screen at four sizes, each workflow by keys with trouble in its midst (QUICK=1: fewer walks over random keys)
+	@$(BIN)/python -m pytest -n $(WORKERS) tests/tui $(if $(QUICK),-k "not for_long")
 
 kills: $(STAMP) ## kill -9 of a pump process on a pty at random moments (KILLS=1000)
 	@ITBPUMP_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -n $(WORKERS) tests/e2e/test_kill.py -k many_kills

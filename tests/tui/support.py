@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -56,6 +57,13 @@ class Bench:
             await self.pilot.pause()
             await self.app.workers.wait_for_complete()
         await self.pilot.pause()
+
+    async def drawn(self) -> None:
+        """Until what waits for the screen to be drawn (a scroll to the cursor, to a message) has had its turn; no timer shows it."""
+        drawn = asyncio.Event()
+        self.app.screen.call_after_refresh(drawn.set)
+        with contextlib.suppress(TimeoutError):  # a page that has just gone is not drawn again
+            await asyncio.wait_for(drawn.wait(), 1)
 
     async def until(self, true: Callable[[], bool], what: str = "") -> None:
         """Wait for something that another thread brings; a test fails when it does not come within some 10 s."""

@@ -107,6 +107,12 @@ class Visit:
         changes = tuple(replace(change, settled=settlement) if change.cmd_id == cmd_id else change for change in self.changes)
         return replace(self, changes=changes, staff=_people(self.staff, by))
 
+    def of_patient(self, patient_id: str) -> Visit:
+        """Whose visit it is, found out after it began; one who is known already stays."""
+        if self.identity.patient_id or not patient_id:
+            return self
+        return replace(self, identity=replace(self.identity, patient_id=patient_id))
+
     def noted(self, text: str, at: datetime, *, attention: bool = False) -> Visit:
         """Something that was seen or done and ordered nothing; `attention` puts it at the top of the report as well."""
         return replace(self, notes=(*self.notes, Note(_aware(at), text, attention)))
@@ -160,7 +166,7 @@ def _for_patient(visit: Visit, patient_id: str, title: str, at: datetime) -> Vis
     if not patient_id or patient_id == known:
         return visit
     if not known:
-        return replace(visit, identity=replace(visit.identity, patient_id=patient_id))
+        return visit.of_patient(patient_id)
     return visit.noted(f"OTHER PATIENT: {title} was for patient {patient_id}, the visit is of patient {known}", at, attention=True)
 
 

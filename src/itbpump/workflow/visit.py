@@ -43,7 +43,7 @@ class VisitKeeper:
         return self._visit is not None
 
     def saw(self, view: PumpView, profile: PumpProfile, log: Sequence[LogEntry] | None, patient_id: str = "") -> None:
-        """A reading; `log` is the whole log, or None while it is still being read."""
+        """A reading; `log` is the whole log, or None while it is still being read. `patient_id` may come with a later one."""
         if self._first is None:
             self._first, self._profile = view, profile
         if self._visit is None and log is not None:
@@ -52,6 +52,8 @@ class VisitKeeper:
             waiting, self._waiting = self._waiting, []
             for step in waiting:
                 self._visit = step(self._visit)
+        if self._visit is not None:
+            self._visit = self._visit.of_patient(patient_id)
 
     def did(self, proposal: Proposal, consent: Consent, outcome: object, at: datetime) -> None:
         """An order and what became of it; what was never sent is no part of a visit."""

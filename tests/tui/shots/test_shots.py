@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,14 @@ async def test_pages_are_as_they_were_read_and_agreed(walk: str, size: Size, scr
     kept = Kept()
     await WALKS_THROUGH[walk](size, kept)
     changed = [name for name, text in kept.items() if text != screen(name=name)]
-    assert not changed
+    assert not changed, "\n".join(_difference(walk, size, name, kept[name]) for name in changed)
+
+
+def _difference(walk: str, size: Size, name: str, text: str) -> str:
+    """What a reader of CI's output needs: the lines that changed, by page."""
+    file = FILES / f"test_pages_are_as_they_were_read_and_agreed[{walk}-{'x'.join(map(str, size))}][{name}].txt"
+    agreed = file.read_text("utf-8") if file.exists() else ""
+    return "\n".join(difflib.unified_diff(agreed.splitlines(), text.splitlines(), f"{name} agreed", f"{name} now", lineterm=""))
 
 
 @pytest.mark.sr("SR-16")

@@ -90,11 +90,11 @@ class FormPage(HearsKeys, Page[None]):
                     widgets.append(Lines(group, classes="group"))
                 widgets.append(FieldRow(field, self._text(field)))
             await box.mount_all(widgets)
+            rows = {row.field.id: row for row in self.query(FieldRow).results()}
+            target = rows.get(name) or next(iter(rows.values()), None)
+            if target is not None:
+                target.take_focus()  # before the rows are drawn: what is typed into a field that can be seen must not be lost
         self._rebuilding = False
-        rows = {row.field.id: row for row in self.query(FieldRow).results()}
-        target = rows.get(name) or next(iter(rows.values()), None)
-        if target is not None:
-            target.take_focus()
 
     def _fields(self) -> tuple[Field, ...]:
         """What is asked now. A text never goes on into a question of another label or unit: a day's dose is none of each bolus (SR-18)."""

@@ -118,7 +118,7 @@ class FieldRow(Vertical):
 
     def take_focus(self) -> None:
         """The cursor goes here."""
-        self.query_one(f"#field-{self.field.id}").focus()
+        self.screen.set_focus(self.query_one(f"#field-{self.field.id}"))
 
     def flag(self, key: str) -> None:
         """A key that came twice within a tenth of a second."""

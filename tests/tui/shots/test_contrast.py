@@ -51,9 +51,7 @@ class Contrasts:
             self.found += [f"{name} in {theme}: {problem}" for segment in segments if (problem := faint(segment))]
 
 
-@pytest.mark.parametrize(
-    "walk", [pytest.param(walk, marks=() if walk in ("states", "pages") else pytest.mark.slow) for walk in WALKS_THROUGH]
-)
+@pytest.mark.parametrize("walk", [pytest.param(walk, marks=() if walk == "states" else pytest.mark.slow) for walk in WALKS_THROUGH])
 @pytest.mark.sr("SR-57")
 async def test_text_can_be_read_in_every_theme(walk: str) -> None:
     looked = Contrasts(list(looks()))

@@ -19,8 +19,8 @@ from tests.tui.shots.walk import WALKS_THROUGH, Kept, Size, bolus
 from tests.tui.support import SIZES
 
 FILES = Path(__file__).parent / "__snapshots__" / "test_shots"
-MARKS = {(100, 30): pytest.mark.slow}
-"""Between a size that is narrower and one that is wider, both looked at each time."""
+MARKS = {size: pytest.mark.slow for size in SIZES if size != (80, 24)}
+"""The size that most terminals have is looked at each time, the others by `make screen`."""
 
 
 @pytest.mark.parametrize("size", [pytest.param(size, id="x".join(map(str, size)), marks=MARKS.get(size, ())) for size in SIZES])

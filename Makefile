@@ -8,7 +8,7 @@ LOCK_VENV := .lock-venv
 LOCK_TOOL := uv>=0.9,<1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all cover mutate prove swarm kills screen fuzz check sbom format safety-matrix bench lock clean
+.PHONY: help setup demo test test-all cover mutate prove swarm kills screen hil fuzz check sbom format safety-matrix bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ swarm: $(STAMP) ## two programmers, a bad line and failing supplies, over random
 
 screen: $(STAMP) ## the clinician's screen at four sizes, each workflow by keys with trouble in its midst (QUICK=1: fewer walks over random keys)
 	@$(BIN)/python -m pytest -n $(WORKERS) tests/tui $(if $(QUICK),-k "not for_long")
+
+hil: $(STAMP) ## the HIL suites, as a firmware engineer runs them (PUMP=memory; PUMP="tcp" goes over a wire); report in build/hil
+	@$(BIN)/python -m pytest -n $(WORKERS) hil $(foreach pump,$(or $(PUMP),memory),--pump $(pump)) --hil-report build/hil
+	@$(BIN)/python -m pytest -n $(WORKERS) tests/system/test_hil_finds_defects.py -k "every_defect or older"
 
 kills: $(STAMP) ## kill -9 of a pump process on a pty at random moments (KILLS=1000)
 	@ITBPUMP_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -n $(WORKERS) tests/e2e/test_kill.py -k many_kills

@@ -246,9 +246,8 @@ def _head(document: Document, by_requirement: Mapping[str, Sequence[str]]) -> It
     yield ""
     held, in_part, due = (count[word] for word in ("held", "in part", "due"))
     yield f"{len(document.requirement)} requirements: {held} held, {in_part} in part, {due} due with a later area."
-    yield ""
-    yield "| area to come | what it is | requirements |"
-    yield "|---|---|---|"
+    if document.area:
+        yield from ("", "| area to come | what it is | requirements |", "|---|---|---|")
     for area in document.area:
         waiting = ", ".join(_link(item.id) for item in document.requirement if item.due == area.id)
         yield f"| {area.id} | {area.text} | {waiting} |"

@@ -1,8 +1,7 @@
 """One whole simulated pump: plant, memory, firmware and the pump's end of the link, with the hands of a bench.
 
-Bytes and two times come in (uptime by `advance`, link time by argument), bytes go out; no clock is read and nothing is drawn but from
-`entropy`. A power cut loses everything but the memory and the plant; uptime goes on, because the clock has a cell of its own. `faults`
-makes the pump fail as a plan says; without one it is sound. Not modelled: what plant and firmware exclude; how long a start takes (none).
+Bytes and two times come in (uptime by `advance`, link time by argument), bytes go out; no clock is read, nothing drawn but from `entropy`.
+A power cut loses all but memory and plant; uptime runs on. Not modelled: what plant and firmware exclude; how long a start takes (none).
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ _HOUR_MS = 3_600_000
 
 
 class SimulatedPump:
-    """A pump of `profile`. `seed` makes it this one pump (its accuracy, drift, scatter); `entropy(n)` gives its random bytes, by default
-    from the seed.
+    """A pump of `profile`. `seed` makes it this one pump and gives its random bytes, unless `entropy(n)` does.
 
-    `fill_nL` is put into the reservoir at `concentration_ng_per_mL`; the pump itself is unconfigured and stopped. `serial` has 8 ASCII
-    characters. `path_volume_nL` is the true path, by default the profile's typical one. `faults` happen from the first start on; a
-    pump that is set up first takes a plan by `plan_faults`. Raises ProfileError, PlantError, FaultError, ValueError.
+    `fill_nL` is put into the reservoir at `concentration_ng_per_mL`; the pump is unconfigured and stopped. `serial`: 8 ASCII characters.
+    `path_volume_nL`: else the profile's. `faults`: from the first start on. Raises ProfileError, PlantError, FaultError, ValueError.
     """
+
+    firmware_type, link_type = Firmware, PumpLink  # a pump with other firmware (`defects`) is a subclass
 
     def __init__(
         self,
@@ -86,15 +85,15 @@ class SimulatedPump:
 
     def plan_faults(self, plan: FaultPlan) -> None:
         """Let the faults of a plan happen from now on, in place of those planned before; see `faults`. Raises FaultError."""
-        self.faults.load(plan, self._writes_before + self._memory.write_index)
-        self._arm_memory()
+        self.faults.load(plan, self.writes)
+        self.arm_memory()
 
-    def _arm_memory(self) -> None:
+    def arm_memory(self) -> None:
+        """Let the memory know in which write a planned fault takes the supply away next."""
         cut = self.faults.next_cut()
         if cut is not None:
             self._memory.cut_at(cut[0] - self._writes_before, cut[1])
 
-    # -------------------------------------------------------------------------------------------------- power
     @property
     def powered(self) -> bool:
         """The supply is on."""
@@ -171,8 +170,8 @@ class SimulatedPump:
     def _start(self, *, watchdog: bool) -> None:
         self._writes_before += self._memory.write_index
         self._memory = self.parts.fit(Memory.from_image(self._memory.image()))
-        self._arm_memory()
-        firmware = Firmware(self.parts.constants, self._memory, self.port, self.serial)
+        self.arm_memory()
+        firmware = self.firmware_type(self.parts.constants, self._memory, self.port, self.serial)
         try:
             firmware.boot(self.uptime_ms, watchdog=watchdog, noise=self.parts.entropy(NOISE_BYTES))
         except PowerLost as lost:
@@ -181,7 +180,7 @@ class SimulatedPump:
         self._firmware = firmware
         self._bench_changes += 1
         pump_id, ages_ms = self.serial.encode("ascii"), lambda: firmware.emergency_ages_ms(self.uptime_ms)
-        self._link = PumpLink(pump_id, self._memory, self.parts.entropy, firmware.boot_epoch, emergency_ages_ms=ages_ms)
+        self._link = self.link_type(pump_id, self._memory, self.parts.entropy, firmware.boot_epoch, emergency_ages_ms=ages_ms)
 
     # --------------------------------------------------------------------------------------------------- line
     def receive(self, data: bytes, link_now_ms: int) -> None:
@@ -357,11 +356,15 @@ class SimulatedPump:
         """A hand has changed something that must survive the simulator."""
         self._bench_changes += 1
 
-    # --------------------------------------------------------------------------------------------------- state
+    @property
+    def writes(self) -> int:
+        """Memory writes in the pump's life."""
+        return self._writes_before + self._memory.write_index
+
     @property
     def memory_version(self) -> int:
         """Rises with each change that must survive a power cut."""
-        return self._writes_before + self._memory.write_index + self._bench_changes
+        return self.writes + self._bench_changes
 
     def save(self) -> dict[str, object]:
         """Memory (bytes) and, apart, plant truth (plain JSON-able data)."""
@@ -380,9 +383,7 @@ class SimulatedPump:
 
     @classmethod
     def load(cls, state: dict[str, object], entropy: Callable[[int], bytes] | None = None) -> SimulatedPump:
-        """The pump of a saved state, started anew (a reset). Raises ValueError, MemoryFault or SnapshotError for damaged data: never a
-        fresh pump.
-        """
+        """The pump of a saved state after a reset. Raises ValueError, MemoryFault or SnapshotError for damaged data: never a fresh pump."""
         if state.get("form") != _STATE_FORM:
             raise ValueError(f"a saved pump of form {state.get('form')!r}; this program knows form {_STATE_FORM}")
         for key, kind in _SAVED.items():

@@ -64,7 +64,8 @@ def _pulses(pump: SimulatedPump, arguments: _Arguments) -> _Answer:
 def _refill(pump: SimulatedPump, arguments: _Arguments) -> _Answer:
     concentration = arguments.get("concentration_ng_per_mL", int(pump.truth.reservoir_concentration_ng_per_mL))
     drawn = pump.plant.aspirate(int(arguments["aspirate_nL"]) if "aspirate_nL" in arguments else "all")
-    pump.plant.fill(int(arguments["fill_nL"]), int(concentration))
+    if fill_nL := int(arguments["fill_nL"]):  # 0: a needle that only draws out
+        pump.plant.fill(fill_nL, int(concentration))
     pump.note_change()
     pump.faults.on_command("refill")
     return {"aspirated_nL": drawn.volume_nL, "reservoir_nL": pump.truth.reservoir_nL}

@@ -7,14 +7,27 @@ Every error says what is wrong and, in `action`, what to do about it; branches c
     ItbPumpError                      (here)
     ├── InputError (ValueError)       unreadable input; the command line ends with 2
     │   ├── QuantityError             quantity.py: a number, unit, duration or time of day
-    │   └── PrescriptionError         therapy: what cannot be a prescription at all; carries its problems
+    │   ├── PrescriptionError         therapy: what cannot be a prescription at all; carries its problems
+    │   ├── OverrideError             safety: a reason that cannot be given
+    │   ├── FieldError, WeekError,    workflow: a form, the step editor, a file of settings
+    │   │   SettingsError
+    │   ├── ImportRefused,            registry: a table that cannot come in, with every problem; a grade that no scale has
+    │   │   ObservationError
+    │   └── AlertPolicyError,         alerts: a clinic's leads, how word is sent, an address, a calendar file
+    │       ChannelSetupError, AddressError, CalendarError
     ├── DataError                     versioned data shipped with the product or added by a clinic
     │   ├── ProfileError              profiles: a pump profile is missing, damaged or not the pump's own
     │   └── LibraryError              drugs: a drug library is missing, damaged or out of order
     ├── ConfigurationError            configuration.py: a prescription cannot be made into what the pump takes
+    ├── ForecastError, FleetError     forecast, fleet: what was handed in contradicts itself; two computations that disagree
+    ├── RegistryError                 registry: cannot be opened, older, newer, damaged, locked, not written; beside it UnknownSubject,
+    │                                 Contradiction, BackupError, SpoolError (its own tree in registry/errors.py)
+    ├── AlertsError                   alerts: an alert that is not there or cannot sleep, a channel that fails (alerts/errors.py)
+    ├── ReportError, FhirError        report: a visit that cannot be reported, a bundle that breaks its own rules
+    ├── NotConsented, OtherPump,      workflow: what the review page lacks, another pump, a pairing that cannot be
+    │   PairingError, NothingToRestore
     └── branches defined where they are raised: wire (framing, records, fields), link (sessions, transactions),
-        transport (devices), pump (outcomes),
-        report, workflow (what a form or a pairing lacks), registry, alerts
+        transport (devices), hoststate, pump (outcomes), plan
 
 Not here: findings of a safety review. A finding is data for a person to judge, not an exception.
 """

@@ -31,6 +31,9 @@ def test_every_command_of_the_tour_works_in_order(tmp_path: Path) -> None:
     assert commands[0][1] == "sim"
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "ITBPUMP_HOME": str(tmp_path / ".itbpump")}
+    env |= {name: str(tmp_path / name) for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+    for name in ("ITBPUMP_REGISTRY", "ITBPUMP_CHANNELS", "ITBPUMP_ALERTS"):
+        env.pop(name, None)
     places = [str(tmp_path / word) if word.endswith((".port", ".pump")) else word for word in commands[0][2:]]
     with PumpProcess.run(places):
         for command in commands[1:]:

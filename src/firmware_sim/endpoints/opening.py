@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from firmware_sim.defects import UnknownFirmware, pump_type
 from firmware_sim.device import SimulatedPump
 from firmware_sim.endpoints.clock import Speed
 from firmware_sim.endpoints.device import Device, EndpointError
@@ -16,7 +17,7 @@ from firmware_sim.firmware.memory import MemoryFault
 from firmware_sim.profiles import load_profile
 from firmware_sim.state_file import StateFile, StateFileError
 
-__all__ = ["entropy_for", "load_pump", "make_pump", "new_pump", "open_line"]
+__all__ = ["entropy_for", "kind_of", "load_pump", "make_pump", "new_pump", "open_line"]
 
 
 def make_pump(
@@ -27,14 +28,15 @@ def make_pump(
     concentration_ng_per_mL: int | None = None,
     path_volume_nL: int | None = None,
     entropy: Callable[[int], bytes] | None = None,
+    kind: type[SimulatedPump] = SimulatedPump,
 ) -> SimulatedPump:
     """A fresh pump: filled (to its capacity, with 2000 mcg/mL, unless told), stopped, unconfigured. EndpointError for what cannot be.
 
-    `entropy(n)` gives the pump's random bytes; by default they follow from the seed.
+    `entropy(n)` gives the pump's random bytes; by default they follow from the seed. kind: by `kind_of`; what firmware it runs.
     """
     try:
         figures = load_profile(profile)
-        return SimulatedPump(
+        return kind(
             figures,
             seed=seed,
             fill_nL=figures.firmware.capacity_nL if fill_nL is None else fill_nL,
@@ -44,6 +46,14 @@ def make_pump(
         )
     except ValueError as error:  # ProfileError and PlantError are such
         raise EndpointError(f"a pump {profile!r} cannot be made ({error})", "check the profile's name and the fill") from error
+
+
+def kind_of(firmware: str | None = None, minor: int | None = None) -> type[SimulatedPump]:
+    """The pump that runs a firmware by its name, or the one of a minor version; see `firmware_sim.defects`. Raises EndpointError."""
+    try:
+        return pump_type(firmware, minor)
+    except UnknownFirmware as error:
+        raise EndpointError(str(error), "see `firmware_sim/defects/defects.toml` for what there is") from error
 
 
 def entropy_for(url: SimUrl) -> Callable[[int], bytes] | None:
@@ -56,17 +66,18 @@ def new_pump(url: SimUrl) -> SimulatedPump:
     """The fresh pump of an address without a prescription. Raises EndpointError."""
     if url.rx is not None:
         raise EndpointError("a prescription cannot be read here", f"run `itbpump sim --rx {url.rx}` and open the port that it prints")
-    return make_pump(url.profile, seed=url.seed, fill_nL=url.fill_nL, entropy=entropy_for(url))
+    kind = kind_of(url.firmware, url.minor)
+    return make_pump(url.profile, seed=url.seed, fill_nL=url.fill_nL, entropy=entropy_for(url), kind=kind)
 
 
-def load_pump(file: StateFile, entropy: Callable[[int], bytes] = os.urandom) -> SimulatedPump:
-    """The pump of a state file. Raises StateFileError; the file is left as it is.
+def load_pump(file: StateFile, entropy: Callable[[int], bytes] = os.urandom, kind: type[SimulatedPump] = SimulatedPump) -> SimulatedPump:
+    """The pump of a state file, started with the firmware of `kind`. Raises StateFileError; the file is left as it is.
 
     Its random bytes never follow from the seed: with each start they would be the same again.
     """
     state = file.load()
     try:
-        return SimulatedPump.load(state, entropy)
+        return kind.load(state, entropy)
     except (ValueError, KeyError, TypeError, MemoryFault) as error:  # its SHA-256 holds: written by another program, or by another version
         raise StateFileError(file.path, f"no pump can be started from it ({error!r})", "use the program that wrote it") from error
 
@@ -76,16 +87,19 @@ def open_line(
     *,
     default_speed: Speed,
     make: Callable[[SimUrl], Device] = new_pump,
-    load: Callable[[StateFile], Device] = load_pump,
+    load: Callable[[StateFile], Device] | None = None,
 ) -> InProcessLine:
-    """Open the line. `make` is called only where there is no state file yet. Raises EndpointError, StateFileError."""
+    """Open the line. `make` is called only where there is no state file yet, `load` (by default `load_pump`) where there is one. Raises
+    EndpointError, StateFileError."""
     speed = url.speed if url.speed is not None else default_speed
-    plan = _plan(url)
+    plan, kind = _plan(url), kind_of(url.firmware, url.minor)
     if url.state is None:
         return _line_to(make(url), plan, speed, None)
     file = StateFile(Path(url.state))
     try:
-        return _line_to(load(file) if file.exists() else make(url), plan, speed, file)
+        if not file.exists():
+            return _line_to(make(url), plan, speed, file)
+        return _line_to(load_pump(file, kind=kind) if load is None else load(file), plan, speed, file)
     except BaseException:
         file.close()
         raise

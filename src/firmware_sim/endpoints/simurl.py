@@ -2,7 +2,8 @@
 
 Parameters: fill (volume in a new pump), seed, state (file), speed (manual, real or a factor), rx (prescription of a new pump; only
 programs that know prescriptions can open it), faults (a fault plan,
-docs/faults.md). An existing state file wins over fill, seed and rx: it is the pump.
+docs/faults.md), firmware (one with a defect) or minor (an older one; `firmware_sim.defects`). An existing state file wins over fill,
+seed and rx: it is the pump; which firmware it ran it does not know.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from firmware_sim.endpoints.device import EndpointError
 __all__ = ["SimUrl"]
 
 DEFAULT_PROFILE = "P-40"
-_PARAMETERS = ("fill", "seed", "state", "speed", "rx", "faults")
+_PARAMETERS = ("fill", "seed", "state", "speed", "rx", "faults", "firmware", "minor")
 _HOW = "write it like sim://P-40?fill=38mL&seed=1, with any of " + ", ".join(_PARAMETERS)
 
 
@@ -35,6 +36,8 @@ class SimUrl:
     speed: Speed | None = None
     rx: Path | None = None
     faults: Path | None = None
+    firmware: str | None = None
+    minor: int | None = None
 
     @property
     def profile_named(self) -> str | None:
@@ -66,6 +69,8 @@ class SimUrl:
             speed=_speed(url, given.get("speed")),
             rx=_path(given.get("rx")),
             faults=_path(given.get("faults")),
+            firmware=given.get("firmware"),
+            minor=_minor(url, given.get("minor")),
         )
 
 
@@ -80,6 +85,12 @@ def _seed(url: str, text: str) -> int:
     if re.fullmatch(r"0|[1-9][0-9]{0,17}", text) is None:
         raise EndpointError(f"{url!r}: {text!r} is no seed", "give a whole number of up to 18 digits")
     return int(text)
+
+
+def _minor(url: str, text: str | None) -> int | None:
+    if text is not None and re.fullmatch(r"0|[1-9][0-9]{0,2}", text) is None:
+        raise EndpointError(f"{url!r}: {text!r} is no minor version", "give a whole number of up to 3 digits")
+    return None if text is None else int(text)
 
 
 def _speed(url: str, text: str | None) -> Speed | None:

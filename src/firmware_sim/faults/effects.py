@@ -49,6 +49,13 @@ class Hands(Protocol):
     def powered(self) -> bool:
         """Whether the supply is on."""
 
+    @property
+    def writes(self) -> int:
+        """Memory writes in the pump's life."""
+
+    def arm_memory(self) -> None:
+        """Let the memory know in which write the supply fails next."""
+
     def power_cut(self, phase: PulsePhase = PulsePhase.NONE) -> None:
         """Take the supply away."""
 

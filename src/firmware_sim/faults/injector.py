@@ -107,17 +107,32 @@ class Injector:
         for planned in self._planned:
             planned.look(plan.seed)
 
-    def inject(self, fault_id: str, arguments: dict[str, object]) -> Fired:
-        """Let one fault happen now. Raises FaultError, PlantError if it is physically impossible now."""
+    def inject(self, fault_id: str, arguments: dict[str, object]) -> None:
+        """Let one fault happen now. One of a memory write (a brown-out) happens in a write to come: `write` counts from now on, 1 is the
+        next. Raises FaultError, PlantError if it is physically impossible now."""
+        arguments = dict(arguments)
+        write = arguments.pop("write", None) if On.WRITE in catalogue().injectable(fault_id).when else None
         given, for_ms = inserted_now(fault_id, arguments)
         self._hand_made += 1
         on = next((one for one in (On.TIME, On.PULSE, On.COMMAND, On.FRAME, On.WRITE) if one in catalogue().row(fault_id).when), On.TIME)
+        if write is not None:
+            if type(write) is not int or write < 1:
+                raise PlanError(fault_id, f"write = {write!r} is no whole number from 1, which is the next write")
+            self._arm(Fault(fault_id, When(on, nth=self._hands.writes - self._writes_from + write), given))
+            return
         if fault_id not in ACTIONS and fault_id not in CONDITIONS:
-            raise PlanError(fault_id, f"happens on a {on} only; plan it with --faults")
+            hint = " or say in which, such as write=1 for the next" if on is On.WRITE else ""
+            raise PlanError(fault_id, f"happens on a {on} only; plan it with --faults{hint}")
         when = When(on, nth=max(1, self._hands.plant.now_ms), command="refill" if on is On.COMMAND else "")
         planned = _Planned(Fault(fault_id, when, given, for_ms), -self._hand_made, 0)
         self._fire(planned, "hand")
-        return self._fired[-1]
+
+    def _arm(self, fault: Fault) -> None:
+        """A fault of a memory write to come, by hand."""
+        planned = _Planned(fault, -self._hand_made, 0)
+        planned.look(self._plan.seed)
+        self._planned.append(planned)
+        self._hands.arm_memory()
 
     # ------------------------------------------------------------------------------------------------ what the device asks and tells
     def next_ms(self) -> int | None:

@@ -264,12 +264,10 @@ def alerts_app(command_class: type[Any]) -> typer.Typer:
 @contextmanager
 def _source(url: str | None) -> Iterator[RegistrySource]:
     from itbpump.alerts.source import RegistrySource
-    from itbpump.alerts.store import create_tables
     from itbpump.registry.engine import telling
     from itbpump.registry.store import Registry
 
     with Registry.open(url) as registry, telling(registry.engine.url):
-        create_tables(registry.engine)  # a registry that was made before there were alerts
         yield RegistrySource(registry)
 
 

@@ -63,12 +63,8 @@ def channels(asked: Asked) -> tuple[str, str]:
 
 def heartbeat(asked: Asked) -> tuple[str, str]:
     """Whether the check has run lately. Raises RegistryError."""
-    from sqlalchemy import inspect
-
     from itbpump.alerts.desk import heartbeat_of
     from itbpump.alerts.store import AlertStore
-    from itbpump.alerts.tables import heartbeats
-    from itbpump.alerts.worklist import Heartbeat
     from itbpump.registry.engine import telling
     from itbpump.registry.store import Registry
 
@@ -76,8 +72,7 @@ def heartbeat(asked: Asked) -> tuple[str, str]:
     if address is None:
         return NOTE, _NO_REGISTRY
     with Registry.open(address) as opened, telling(opened.engine.url):
-        is_there = inspect(opened.engine).has_table(heartbeats.name)
-        pulse = heartbeat_of(AlertStore(opened.engine)) if is_there else Heartbeat(None)
+        pulse = heartbeat_of(AlertStore(opened.engine))
     problem = pulse.problem(asked.now)
     if problem or pulse.last_run is None:
         return WRONG, problem

@@ -4,7 +4,10 @@
 
     ItbPumpError
     ├── InputError
-    │   └── AlertPolicyError     rules.toml or a clinic's own file: an unknown key, a figure out of order
+    │   ├── AlertPolicyError     rules.toml or a clinic's own file: an unknown key, a figure out of order
+    │   ├── ChannelSetupError    channels/errors.py: channels.toml
+    │   ├── AddressError         channels/errors.py: an address that a channel cannot use
+    │   └── CalendarError        ical.py: a calendar file that is not ours
     └── AlertsError              (here)
         ├── UnknownAlert         no alert of that key
         ├── NotSnoozable         critical, settled, or asked to sleep past its next stage

@@ -87,7 +87,9 @@ def entry_of(pump: WatchedPump, *, day: date | None = None, sequence: int = 0, s
     dates = pump.dates
     if dates is None or dates.refill_by is None:
         return None
-    whom = f"pump {pump.serial}" + (f", patient {pump.patient_id}" if show_patient and pump.patient_id else "")
+    whom = f"{'SIMULATED ' if pump.simulated else ''}pump {pump.serial}" + (
+        f", patient {pump.patient_id}" if show_patient and pump.patient_id else ""
+    )
     told = [f"Refill by {day_text(dates.refill_by)}; limited by {dates.limited_by.replace('-', ' ')}."]
     if dates.alarm is not None:
         told.append(f"Low-reservoir alarm of the pump: {day_text(dates.alarm)}.")

@@ -67,6 +67,7 @@ class WatchedPump:
 
     `cycle` counts refills, so that one refill's alerts are not another's. `alarms` are the pump's own, by id. `zone` is the patient's
     time zone (IANA), `visit_on` the appointment, `previous_refill_by` the date before the last change of therapy with `moved_because`.
+    `simulated`: the pump says that it is; it is watched like any other, and every word about it says so.
     """
 
     serial: str
@@ -89,6 +90,7 @@ class WatchedPump:
     calibration_drifts: bool = False
     discrepancy_nL: int | None = None
     discrepancy_open: bool = False
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ NOT_STOPPED = ("running", "unknown")
 """`unknown`: never read; `silent` and `refill-unknown` speak of it. A word newer than this version counts as stopped."""
 
 
+SIMULATED = "This pump is simulated: it treats nobody."
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """An alert as a rule sees it now. `subject` tells apart what one kind can find twice; `next_on`: first day of its next stage, which
@@ -67,6 +70,8 @@ class View:
         """The row's words filled in."""
         row, pump = self.policy.rules[rule], self.pump
         lines = tuple(line.format_map(words) for line in row.lines)
+        if pump.simulated:
+            lines += (SIMULATED,)
         if not is_zone(pump.zone):
             lines += (f"The time zone {pump.zone!r} is not known; days are counted where they begin first.",)
         alert = Alert(
@@ -78,7 +83,7 @@ class View:
             patient_id=pump.patient_id,
             cycle=pump.cycle,
             due=due,
-            title=row.title.format_map(words),
+            title=f"{'SIMULATED: ' if pump.simulated else ''}{row.title.format_map(words)}",
             lines=lines,
             since=self.now,
             supersedes=supersedes,
@@ -205,6 +210,9 @@ def _silent(view: View) -> Iterator[Finding]:
     seen, leads = view.pump.last_seen, view.policy.leads
     if seen is None:
         yield view.finding("silent", Stage.DUE, {"day": "it was registered"})
+        return
+    if seen - view.now > ONE_HOUR:  # it would never be silent, and its dates count from a day that has not come
+        yield view.finding("clock-ahead", Stage.DUE, {"day": day_text(today_in(view.pump.zone, seen))})
         return
     days = (view.now - seen).days
     if days >= leads.silent_due:

@@ -2,7 +2,7 @@
 
 Whoever changes an alert reads it, changes it and writes it in ONE transaction that also writes the journal and the messages, and a write
 over a version that has moved on meanwhile fails (`Overtaken`) and is done anew: an acknowledgement given while the job runs is not lost.
-The engine, its pragmas and migrations are the registry's; `create_tables` is for tests and a registry that has none yet.
+The engine, its pragmas and migrations are the registry's, which makes these tables too; `create_tables` is for tests without one.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ Answer = Callable[["Machine"], Found]
 EXTRAS: Mapping[str, str] = {
     "fhir": "fhir.resources",
     "fleet": "numpy",
+    "hil": "pytest",
     "keyring": "keyring",
     "notify": "apprise",
     "postgres": "psycopg",

@@ -14,6 +14,7 @@ import typer
 from itbpump.cli.guard import USAGE, CommandError, Output
 from itbpump.cli.libraries import ClinicLibrary, library_for
 from itbpump.cli.pumps import open_commands, opened
+from itbpump.cli.registered import dates_of, recording
 
 if TYPE_CHECKING:
     from itbpump.report import SessionRecord
@@ -23,6 +24,7 @@ __all__ = ["export_fhir", "write_bundle"]
 RELEASES = ("R5", "R4B")
 
 
+@recording
 def export_fhir(
     url: Annotated[str, typer.Argument(metavar="URL", help="The pump.")],
     patient: Annotated[str, typer.Option("--patient", metavar="ID", help="Whose pump it is: an opaque id, never a name.")],
@@ -89,7 +91,6 @@ def _read(url: str, patient: str, user: str, clinic_library: Path | None) -> Ses
     from itbpump.forecast.model import ForecastError
     from itbpump.report import Visit
     from itbpump.version import installed_version
-    from itbpump.wording.beside import dates_of_pump
     from itbpump.wording.pumpview import read_view
 
     with opened(url) as line:
@@ -98,7 +99,7 @@ def _read(url: str, patient: str, user: str, clinic_library: Path | None) -> Ses
         library = library_for(view.status.drug, clinic_library) if view.status.drug in library_names() else None
         dates, problem = None, ""
         try:
-            dates = dates_of_pump(line, line.present(), library)
+            dates = dates_of(line, line.present(), library)
         except ForecastError as error:
             problem = str(error)
         return visit.closed(view, view.host_now, companion=installed_version(), library=library, dates=dates, dates_note=problem)

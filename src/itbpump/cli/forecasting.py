@@ -12,7 +12,7 @@ import typer
 from itbpump.cli.guard import USAGE, CommandError, Output
 from itbpump.cli.libraries import ClinicLibrary, library_for
 from itbpump.cli.pumps import opened
-from itbpump.wording.beside import dates_of_pump
+from itbpump.cli.registered import dates_of
 
 if TYPE_CHECKING:
     from itbpump.forecast import Forecast
@@ -31,7 +31,7 @@ def forecast(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
     """Tell by when to refill: earliest, nominal and latest dates, and what limits them. Sends nothing."""
-    from itbpump.forecast import forecast as dates_of
+    from itbpump.forecast import forecast as dates_as_written
     from itbpump.therapy import load_prescription
 
     out = Output(as_json)
@@ -42,11 +42,11 @@ def forecast(
             present = line.present()
             drug = present.configuration.drug if present.configuration is not None else None
             library = library_for(drug, clinic_library) if drug is not None else None
-            found = dates_of_pump(line, present, library, implanted_on=day)
+            found = dates_of(line, present, library, implanted_on=day)
     elif rx is not None and pump is None:
         new = load_prescription(rx)
         title = f"Dates of the prescription for patient {new.patient.id}, {new.pump.profile}, as written"
-        found = dates_of(new, library=library_for(new.drug.name, clinic_library), implanted_on=day)
+        found = dates_as_written(new, library=library_for(new.drug.name, clinic_library), implanted_on=day)
     else:
         raise CommandError("give a prescription or --pump URL, one of the two", USAGE)
     out.data(found.json())

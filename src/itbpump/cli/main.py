@@ -28,6 +28,7 @@ from itbpump.cli import (
     status,
 )
 from itbpump.cli.guard import GuardedCommand
+from itbpump.cli.registered import recording
 from itbpump.version import installed_version
 from itbpump.wording import DISCLAIMER
 
@@ -92,8 +93,11 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str], ...] = (
     ("replay", capturing.replay, "Print a recording of the line."),
     ("schema", schema.schema, "Print the form of a prescription file."),
 )
+REACHING_A_PUMP = frozenset(
+    "status review program restore bolus prime stop refill forecast log reconcile clock alarm-test".split()  # noqa: SIM905 -- as it is typed
+)
 for _name, _function, _short in COMMANDS:
-    app.command(_name, cls=GuardedCommand, short_help=_short)(_function)
+    app.command(_name, cls=GuardedCommand, short_help=_short)(recording(_function) if _name in REACHING_A_PUMP else _function)
 app.add_typer(planning.app, name="plan", short_help="Plan a titration, a taper, a conversion.")
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from itbpump.cli.registered import registered
+
 if TYPE_CHECKING:
     from itbpump.hoststate import HostState, Intent
     from itbpump.pump import Pump
@@ -15,7 +17,8 @@ __all__ = ["open_commands", "opened", "require_settled"]
 
 @contextmanager
 def opened(url: str, *, dosing: bool = False) -> Iterator[Pump]:
-    """A session with the pump at `url`, closed at the end. `dosing`: refuse at once while an earlier outcome is unknown.
+    """A session with the pump at `url`, closed and recorded in the registry that is set at the end. `dosing`: refuse at once while an
+    earlier outcome is unknown.
 
     Raises what `itbpump.pump.connect` raises, and DosingBlocked.
     """
@@ -25,7 +28,7 @@ def opened(url: str, *, dosing: bool = False) -> Iterator[Pump]:
 
     state = HostState.open() if keeps_state(url) else None
     try:
-        with connect(url, state=state) as pump:
+        with registered() as session, connect(url, state=state) as pump, session(pump):
             if dosing and state is not None:
                 require_settled(pump, state)
             yield pump

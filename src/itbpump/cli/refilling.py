@@ -12,8 +12,9 @@ from itbpump.cli.libraries import ClinicLibrary, library_for
 from itbpump.cli.outcomes import outcome_json, require_applied
 from itbpump.cli.programming import Json, require_model
 from itbpump.cli.pumps import opened
+from itbpump.cli.registered import dates_of
 from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, decided_json, pass_review, show_others, show_review
-from itbpump.wording.beside import dates_of_pump, pump_heading
+from itbpump.wording.beside import pump_heading
 from itbpump.wording.layout import rows
 from itbpump.wording.refilling import refill_lines
 
@@ -127,7 +128,7 @@ def _after(out: Output, line: Pump, library: DrugLibrary) -> dict[str, Any] | No
     present = line.present()
     out.say(f"Reservoir {Volume(present.reservoir_nL)}, {present.run_state.name.lower()}.")
     try:
-        found = dates_of_pump(line, present, library)
+        found = dates_of(line, present, library)
     except ForecastError as error:  # the refill stands all the same; that there is no date must be seen
         out.note(f"ATTENTION: the dates of this refill are not known: {error}")
         return None

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from itbpump.cli.guard import FAILED, USAGE, CommandError, GuardedCommand, Output
+from itbpump.cli.registrydesk import By, Json, Where, add_to, opened_registry
 from itbpump.wording.layout import rows
 
 if TYPE_CHECKING:
     from itbpump.registry.importing import Plan
-    from itbpump.registry.store import Registry
 
 __all__ = ["app"]
 
@@ -32,24 +30,11 @@ app = typer.Typer(
 )
 PASSPHRASE = "ITBPUMP_PASSPHRASE"
 
-Where = Annotated[
-    str | None, typer.Option("--registry", envvar="ITBPUMP_REGISTRY", metavar="URL", help="Path, or postgresql+psycopg://HOST/DATABASE.")
-]
-By = Annotated[str, typer.Option("--by", metavar="ID", help="Who does this: an opaque staff id.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 PassphraseFile = Annotated[Path | None, typer.Option("--passphrase-file", metavar="FILE", help="Its first line is the passphrase.")]
 
 
 def _now() -> datetime:
     return datetime.now().astimezone()
-
-
-@contextmanager
-def _opened(where: str | None) -> Iterator[Registry]:
-    from itbpump.registry.store import Registry
-
-    with Registry.open(where) as registry:
-        yield registry
 
 
 # ------------------------------------------------------------------------------------------------ make, look, migrate
@@ -73,14 +58,21 @@ def status(where: Where = None, as_json: Json = False) -> None:
     from itbpump.registry.schema import VERSIONS
 
     out = Output(as_json)
-    with _opened(where) as registry:
+    with opened_registry(where) as registry:
         key, made_at = registry.identity()
         pumps, patients, head = registry.pumps(retired=True), registry.patients(), registry.head()
+        aside = [{"pump": one.serial, "taken_at": one.taken_at.isoformat(), "by": one.by} for one in registry.set_aside()]
         file = registry.file
     in_use = [pump for pump in pumps if not pump.retired_because]
     undated = [pump.serial for pump in in_use if pump.refill_by is None]
     data = {"registry": registry.place, "id": key, "schema": VERSIONS[-1], "made_at": made_at.isoformat()}
-    counts = {"pumps": len(in_use), "retired": len(pumps) - len(in_use), "patients": len(patients), "without_date": undated}
+    counts = {
+        "pumps": len(in_use),
+        "retired": len(pumps) - len(in_use),
+        "patients": len(patients),
+        "without_date": undated,
+        "set_aside": aside,
+    }
     out.data({**data, **counts, "audit": {"links": head.seq, "head": head.digest}})
     out.say(
         *rows(
@@ -94,6 +86,12 @@ def status(where: Where = None, as_json: Json = False) -> None:
             ]
         )
     )
+    if aside:
+        shown = "; ".join(f"{one['pump']}, {one['taken_at'][:16]} by {one['by']}" for one in aside[:5])
+        out.note(
+            f"ATTENTION: {len(aside):,} readings were taken by a wrong clock and are set aside ({shown}); "
+            "see that the clocks of these workstations are right"
+        )
     if file is not None and not engine.private(file):
         out.note(f"ATTENTION: others can read {file}; give it to its owner alone: chmod 600")
 
@@ -121,7 +119,7 @@ def verify(
 ) -> None:
     """Check the file, every link of the audit, and every row against it. Exit code 1 when something cannot be right."""
     out = Output(as_json)
-    with _opened(where) as registry:
+    with opened_registry(where) as registry:
         breaches, now = registry.verify(head), registry.head()
     found = [{"where": breach.where, "what": breach.what} for breach in breaches]
     if breaches:
@@ -144,7 +142,7 @@ def pumps(
     from itbpump.wording.layout import columns
 
     out = Output(as_json)
-    with _opened(where) as registry:
+    with opened_registry(where) as registry:
         found = registry.pumps(retired=retired)
     out.data({"pumps": [{**_public(pump), "last_seen": _iso(pump.last_seen), "refill_by": _iso(pump.refill_by)} for pump in found]})
     widths = (18, 8, 14, 12, 20)
@@ -167,7 +165,7 @@ def patients(
     from itbpump.forecast import day_text
 
     out = Output(as_json)
-    with _opened(where) as registry:
+    with opened_registry(where) as registry:
         if patient is None:
             found = registry.patients()
             out.data({"patients": [{"id": row.id, "zone": row.zone, "pumps": list(row.pumps)} for row in found]})
@@ -209,7 +207,7 @@ def observe(
     seen_at = now if at is None else _time(at)
     if seen_at > now:
         raise CommandError("--at lies ahead; nothing was recorded", USAGE)
-    with _opened(where) as registry:
+    with opened_registry(where) as registry:
         key = registry.record_observation(patient, scale, grade, site=site, text=text, at=now, by=by, seen_at=seen_at)
     out.data({"observation": key, "patient": patient, "scale": scale, "grade": grade, "site": site, "at": seen_at.isoformat()})
     out.say(f"Recorded of {patient}: {' '.join(part for part in (scale, site, grade) if part)}.")
@@ -251,7 +249,7 @@ def import_(
 
     out = Output(as_json)
     plan = _plan(mapping, column, unit, ignore, separator, encoding, date_form)
-    with _opened(where) as registry:
+    with opened_registry(where) as registry:
         done = take_in(registry, file, kind, plan, at=_now(), by=by, dry_run=dry_run, skip_known=skip_known)
     out.data({"rows": done.rows, "known": list(done.known), "read_as": list(done.read_as), "dry_run": dry_run})
     out.say("Read as:", *(f"  {line}" for line in done.read_as))
@@ -311,7 +309,7 @@ def export(
     forms = {"csv": as_csv, "json": table_as_json}
     if table not in EXPORTABLE or form not in forms:
         raise CommandError(f"{table!r} as {form!r}: write one of {', '.join(EXPORTABLE)}, as csv or json", USAGE)
-    with _opened(where) as registry, registry.reading() as connection:
+    with opened_registry(where) as registry, registry.reading() as connection:
         content = forms[form](connection, table)
     if to is None:
         if as_json and form != "json":
@@ -348,7 +346,7 @@ def backup(
 
     out = Output(as_json)
     passphrase = None if plain else _passphrase(passphrase_file, twice=True)
-    with _opened(where) as registry:
+    with opened_registry(where) as registry:
         counts, head = back_up(registry, file, at=_now(), passphrase=passphrase), registry.head()
     out.data({"file": str(file), "sealed": not plain, "rows": counts, "head": head.digest})
     out.say(
@@ -370,7 +368,7 @@ def restore(
 
     out = Output(as_json)
     passphrase = _passphrase(passphrase_file, twice=False) if is_sealed(file) else None
-    with _opened(where) as registry:
+    with opened_registry(where) as registry:
         counts = restore(registry, file, at=_now(), by=by, passphrase=passphrase)
     out.data({"registry": registry.place, "rows": counts})
     out.say(f"Restored into {registry.place}: {sum(counts.values()):,} rows; the audit is sound.")
@@ -391,3 +389,6 @@ def _passphrase(file: Path | None, *, twice: bool) -> str:
     if twice and len(found) < 12:
         raise CommandError("the passphrase has under 12 characters; take four words or more", USAGE)
     return found
+
+
+add_to(app)

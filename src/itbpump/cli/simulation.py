@@ -55,6 +55,9 @@ def sim(
     faults: Annotated[
         Path | None, typer.Option(metavar="PLAN", help="Let these faults happen (docs/faults.md); exit 1 if one never did.")
     ] = None,
+    firmware: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Run a firmware with this defect, or an older one: minor-1, minor-0 (docs/hil.md).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Tell the addresses as one line of JSON.")] = False,
 ) -> None:
     """Run a simulated pump until Ctrl-C, on a serial device of its own (pty) or on TCP."""
@@ -76,7 +79,7 @@ def sim(
     plan = _plan(faults)
     file = StateFile(state) if state is not None else None
     try:
-        pump = _stored_or_new(out, file, profile=profile, fill=fill, seed=seed, rx=rx)
+        pump = _stored_or_new(out, file, profile=profile, fill=fill, seed=seed, rx=rx, kind=_kind(firmware))
         _let_fail(pump, plan)
         serve(pump, line, address, speed, file, lambda ready: _announce(out, ready, pump), line=pump.faults.line)
     finally:
@@ -95,6 +98,18 @@ def _plan(path: Path | None) -> FaultPlan | None:
         return None if path is None else load_plan(path)
     except FaultError as error:
         raise CommandError(f"--faults: {error}", USAGE) from error
+
+
+def _kind(firmware: str | None) -> type[SimulatedPump]:
+    """CommandError (2) for a firmware that there is not."""
+    from firmware_sim.endpoints import EndpointError
+    from firmware_sim.endpoints.opening import kind_of
+
+    older = re.fullmatch(r"minor-([0-9]{1,3})", firmware or "")
+    try:
+        return kind_of(firmware) if older is None else kind_of(minor=int(older[1]))
+    except EndpointError as error:
+        raise CommandError(f"--firmware: {error}", USAGE) from error
 
 
 def _let_fail(pump: SimulatedPump, plan: FaultPlan | None) -> None:
@@ -149,13 +164,15 @@ def _require_same_model(profile: str | None, rx: Path | None) -> None:
         raise CommandError(f"{rx} is for a {wanted}, not a {profile}; leave --profile out, or name another prescription", USAGE)
 
 
-def _stored_or_new(out: Output, file: Any, *, profile: str | None, fill: str | None, seed: int | None, rx: Path | None) -> SimulatedPump:
+def _stored_or_new(
+    out: Output, file: Any, *, profile: str | None, fill: str | None, seed: int | None, rx: Path | None, kind: type[SimulatedPump]
+) -> SimulatedPump:
     """The pump of the state file, or a fresh one. A file that exists is the pump; options that describe a new one are refused then."""
     from firmware_sim.endpoints.opening import load_pump
 
     if file is None or not file.exists():
-        return _new_pump(out, profile=profile, fill=fill, seed=seed, rx=rx)
-    pump = load_pump(file, entropy=os.urandom)
+        return _new_pump(out, profile=profile, fill=fill, seed=seed, rx=rx, kind=kind)
+    pump = load_pump(file, entropy=os.urandom, kind=kind)
     ignored = [name for name, given in (("--fill", fill), ("--seed", seed), ("--rx", rx)) if given is not None]
     if profile is not None and profile != pump.profile.firmware.name:
         raise CommandError(f"{file.path} holds a {pump.profile.firmware.name}, not a {profile}; name another file for another pump", USAGE)
@@ -166,7 +183,9 @@ def _stored_or_new(out: Output, file: Any, *, profile: str | None, fill: str | N
     return pump
 
 
-def _new_pump(out: Output, *, profile: str | None, fill: str | None, seed: int | None, rx: Path | None) -> SimulatedPump:
+def _new_pump(
+    out: Output, *, profile: str | None, fill: str | None, seed: int | None, rx: Path | None, kind: type[SimulatedPump]
+) -> SimulatedPump:
     from firmware_sim.endpoints.device import EndpointError
     from firmware_sim.endpoints.opening import make_pump
     from itbpump.quantity import Volume
@@ -176,9 +195,9 @@ def _new_pump(out: Output, *, profile: str | None, fill: str | None, seed: int |
     fill_nL = Volume.parse(fill).nL if fill is not None else None
     try:
         if rx is not None:
-            pump = configured_pump(rx, profile=profile, seed=chosen, fill_nL=fill_nL, entropy=os.urandom)
+            pump = configured_pump(rx, profile=profile, seed=chosen, fill_nL=fill_nL, entropy=os.urandom, kind=kind)
         else:
-            pump = make_pump(profile or "P-40", seed=chosen, fill_nL=fill_nL, entropy=os.urandom)
+            pump = make_pump(profile or "P-40", seed=chosen, fill_nL=fill_nL, entropy=os.urandom, kind=kind)
     except EndpointError as error:  # an unknown model, or a fill that does not fit it: what was typed is wrong
         raise CommandError(str(error), USAGE) from error
     if seed is None:

@@ -2,6 +2,7 @@
 
 `forecast(what)` gives a `Forecast`. Every date is computed twice, by code that shares nothing, and compared (SR-37); it is exact by the
 week's pattern, earliest, nominal and latest, and always rounded to the early side where it matters (SR-36). Pure.
+`forecast_of_reading(…)` is the same from one reading of a pump.
 `calibrate(spans, profile)` learns a pump's true flow from its refills; `forecast(…, calibration=…)` shows it and lets it widen the bounds.
 Not here: a fleet (`itbpump.fleet`), alerts, appointments.
 """
@@ -16,6 +17,7 @@ from itbpump.forecast.calibration import Calibration, Drift, RefillSpan, calibra
 from itbpump.forecast.dates import forecast
 from itbpump.forecast.facts import LastFill, last_fill
 from itbpump.forecast.model import Bounds, Forecast, ForecastDisagreement, ForecastError, day_text
+from itbpump.forecast.reading import forecast_of_reading
 
 __all__ = [
     "Bounds",
@@ -29,6 +31,7 @@ __all__ = [
     "calibrate",
     "day_text",
     "forecast",
+    "forecast_of_reading",
     "last_fill",
 ]
 

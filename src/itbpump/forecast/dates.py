@@ -5,6 +5,7 @@ Formulas (design 4 "Dates", domain 0.3 and 4), in nominal volume (pulses times t
 * the count falls from `volume` to the alarm volume A after `volume − A`: the alarm, and the nominal date;
 * `filled` was measured last, g = filled − volume flowed since by the count; a pump that gives 1+t of what it counts is down to A once
   (filled − A) / (1 + t) has been counted since the fill, hence (filled − A) / (1 + t) − g from now: earliest; with 1 − t: latest;
+* the other ends, and the earliest of all, are computed a second time in counted days (`ends`);
 * both sides are widened by a few pulses and by the run of the clock (`figures.toml`);
 * what a pump's refills tell of its flow (`calibration`) may widen t on either side and never narrows it: the earliest date is never later
   than the profile's. A pump that has given 5 % less for years may give 14.5 % more from tomorrow (domain 1.2, over-infusion).
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from itbpump.drugs import load_library
 from itbpump.forecast.closed_form import ClosedForm
 from itbpump.forecast.course import Side
+from itbpump.forecast.ends import Known, require_same
 from itbpump.forecast.facts import Facts, facts_of_change, facts_of_prescription, facts_of_pump
 from itbpump.forecast.figures import load_figures
 from itbpump.forecast.model import Bounds, Forecast, ForecastDisagreement, ForecastError, instant
@@ -91,6 +93,15 @@ def forecast(
         ("drug-stability", stable),
         ("battery", battery),
         ("service-life", service),
+    )
+    require_same(
+        Known(
+            facts.as_of, filled_on, library.stability_days.value, eri_left_days, implanted_on, facts.uptime_ms, profile.service_life_days
+        ),
+        {"drug-stability": stable, "battery": battery, "service-life": service},
+        {"low-reservoir": low.earliest, "empty": empty.earliest},
+        refill_by,
+        limited_by,
     )
     return Forecast(
         as_of=facts.as_of,

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from itbpump.errors import QuantityError
 from itbpump.quantity import Volume
-from itbpump.registry.fills import Fill, insert_fill
+from itbpump.registry.fills import Fill, told_fill
 from itbpump.registry.subjects import assign, ensure_patient
 from itbpump.registry.tables import commands, therapies
 
@@ -28,13 +28,15 @@ __all__ = ["record_decisions"]
 # Keys of a decision's record, as `workflow` writes it (`facts.RX_KEY`, `refills.REFILL_KEY`), which stands above this room.
 RX_KEY: Final = "prescription"
 REFILL_KEY: Final = "refill"
+MOVES_DATES: Final = frozenset({"configure", "bolus", "stop", "stop_bolus", "minimum_rate"})
+"""Kinds of commands that change what is given, and so the dates."""
 
 
-def record_decisions(unit: Unit, pump_id: int, profile: str, programmer_id: bytes, intents: Sequence[Intent]) -> int:
-    """How many were new or had changed."""
+def record_decisions(unit: Unit, pump_id: int, profile: str, programmer_id: bytes, intents: Sequence[Intent]) -> tuple[int, str]:
+    """How many were new or had changed; and what the newest of those did that took effect and changed what is given, in words."""
     query = sa.select(commands).where(commands.c.pump_id == pump_id, commands.c.programmer_id == programmer_id.hex())
     known = {row["cmd_id"]: row for row in unit.connection.execute(query).mappings()}
-    changed = 0
+    changed, because = 0, ""
     for intent in intents:
         row = known.get(intent.cmd_id)
         if row is None:
@@ -46,7 +48,8 @@ def record_decisions(unit: Unit, pump_id: int, profile: str, programmer_id: byte
         changed += 1
         if intent.state == "applied" and (row is None or row["state"] != "applied"):
             _effect(unit, pump_id, profile, intent)
-    return changed
+            because = intent.what if _kind(intent.kind) in MOVES_DATES else because
+    return changed, because
 
 
 def _insert(unit: Unit, pump_id: int, programmer_id: bytes, intent: Intent) -> None:
@@ -99,7 +102,7 @@ def _effect(unit: Unit, pump_id: int, profile: str, intent: Intent) -> None:
         }
         unit.insert(therapies, values)
     if isinstance(basis.get(REFILL_KEY), dict):
-        insert_fill(unit, pump_id, profile, _fill(basis[REFILL_KEY], basis, unit.at))
+        told_fill(unit, pump_id, profile, _fill(basis[REFILL_KEY], basis, unit.at))
 
 
 def _fill(form: Mapping[str, Any], basis: Mapping[str, Any], at: datetime) -> Fill:

@@ -6,6 +6,10 @@
     ├── InputError
     │   ├── ImportRefused         imports.py: a file that cannot be imported; carries every problem with line and column
     │   └── ObservationError      scales.py: a scale, site, grade or side effect that the tables do not have
+    ├── SpoolError                spool.py: a contact that cannot be kept on this computer
+    ├── UnknownSubject            (here) no such pump, patient, refill or contact
+    ├── Contradiction             (here) what is to be recorded contradicts what is there
+    ├── BackupError               (here) a backup that cannot be read: cut short, changed, another passphrase
     └── RegistryError             (here)
         ├── CannotOpen            no registry there, no right to it, no server, or a database of another program
         ├── OlderRegistry         an earlier schema: migrate it
@@ -13,10 +17,7 @@
         ├── DamagedRegistry       its file or its audit cannot be right
         ├── RegistryLocked        another writer holds it longer than was waited
         ├── NotWritten            disk full, read-only, the server refused or went away: nothing of the step is kept
-        ├── UnknownSubject        no such pump, patient, refill or contact
-        ├── Contradiction         what is to be recorded contradicts what is there
-        ├── NotEmpty              a backup goes into an empty registry only
-        └── BackupError           a backup that cannot be read: cut short, changed, another passphrase
+        └── NotEmpty              a backup goes into an empty registry only
 """
 
 from __future__ import annotations

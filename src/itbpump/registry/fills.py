@@ -1,8 +1,9 @@
 """Refills as rows: those told from here, those a pump's log shows, those of papers; and what they tell of the pump's flow.
 
-One fill is one row, however it came to be known: a fill in the pump's log that fits a row without a place in the log is that row. A fill
-nobody drew out for (another programmer, the first one) is kept too, because each begins a new cycle of dates and alerts. Calibration is
-learned from rows that hold what was drawn out and what the pump counted, by `forecast.calibrate`.
+One fill is one row, however it came to be known: a fill in the pump's log that fits a row without a place in the log is that row, and one
+told from here that the log has shown before is the row of the log. A fill nobody drew out for (another programmer, the first one) is kept
+too, because each begins a new cycle of dates and alerts. Calibration is learned from rows that hold what was drawn out and what the pump
+counted, by `forecast.calibrate`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from itbpump.registry.unit import Unit
     from itbpump.wire.messages import LogEntry
 
-__all__ = ["Fill", "cycle_of", "fills_of_log", "insert_fill", "settle_discrepancy"]
+__all__ = ["Fill", "cycle_of", "fills_of_log", "insert_fill", "settle_discrepancy", "told_fill"]
 
 NEAR: Final = timedelta(days=2)
 """How far a record and the pump's log may be apart and still be one fill: papers hold the day alone, at another offset [D]."""
@@ -70,6 +71,20 @@ def insert_fill(unit: Unit, pump_id: int, profile: str, fill: Fill) -> int:
     return key
 
 
+def told_fill(unit: Unit, pump_id: int, profile: str, fill: Fill) -> int:
+    """A fill that was told from here; where the pump's log showed it before its record came in, it is that row. Its id."""
+    seen = sa.and_(refills.c.pump_id == pump_id, refills.c.source == "log", refills.c.after_nL == fill.after_nL)
+    rows = unit.connection.execute(sa.select(refills).where(seen).order_by(refills.c.at.desc())).mappings()
+    row = next((one for one in rows if abs(one["at"] - fill.at) <= NEAR), None)
+    if row is None:
+        return insert_fill(unit, pump_id, profile, fill)
+    told = {name: getattr(fill, name) for name in Fill.__slots__ if name not in ("at", "uptime_ms", "log_seq")}
+    unit.update(refills, row["id"], {**told, "by": unit.by}, "told")
+    if fill.aspirated_nL is not None:
+        _calibrate(unit, pump_id, profile)
+    return int(row["id"])
+
+
 def settle_discrepancy(unit: Unit, refill_id: int, decision: str) -> None:
     """What somebody found out about a suspicious difference. Raises UnknownSubject, Contradiction without words or where none is open."""
     row = unit.connection.execute(sa.select(refills).where(refills.c.id == refill_id)).mappings().first()
@@ -101,7 +116,7 @@ def fills_of_log(unit: Unit, pump_id: int, reading: Reading, log: Sequence[LogEn
                 unplaced.remove(same)
                 unit.update(refills, same["id"], {"log_seq": entry.seq, "uptime_ms": entry.uptime_ms}, "found in the log")
             else:
-                counted = max(0, before.a - entry.b) if before is not None else None
+                counted = before.a - entry.b if before is not None and before.a >= entry.b else None
                 fill = Fill(at, "log", after_nL=entry.a, counted_nL=counted, uptime_ms=entry.uptime_ms, log_seq=entry.seq)
                 insert_fill(unit, pump_id, reading.info.profile, fill)
         before = entry

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from itbpump.forecast import Calibration
     from itbpump.wire.messages import Info, Status
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "CommandRow",
     "ContactRow",
     "DateRow",
+    "Learned",
     "ObservationRow",
     "PatientRow",
     "PumpHistory",
@@ -27,6 +29,7 @@ __all__ = [
     "Reading",
     "ReadingRow",
     "RefillRow",
+    "SetAside",
     "TherapyRow",
     "alarm_id",
 ]
@@ -103,6 +106,15 @@ class PumpRow:
     calibration_drifts: bool = False
     discrepancy_nL: int | None = None
     discrepancy_open: bool = False
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a forecast takes from here: what the pump's refills taught of its flow (None before the first), and the day of implant."""
+
+    calibration: Calibration | None
+    implanted_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,15 @@ class ReadingRow:
     link: str
     status_wire: bytes
     configuration_wire: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A reading that is kept and not gone by: `taken_at`, by that workstation's clock, is later than a reading the pump made after it."""
+
+    serial: str
+    taken_at: datetime
+    by: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from itbpump.registry.model import (
     CommandRow,
     ContactRow,
     DateRow,
+    Learned,
     ObservationRow,
     PatientRow,
     PumpHistory,
@@ -25,11 +26,13 @@ from itbpump.registry.model import (
     PumpSummary,
     ReadingRow,
     RefillRow,
+    SetAside,
     TherapyRow,
     alarm_id,
 )
 from itbpump.registry.subjects import pump_row, require_patient
 from itbpump.registry.tables import (
+    NEWEST_READING,
     appointments,
     assignments,
     calibrations,
@@ -44,9 +47,21 @@ from itbpump.registry.tables import (
     therapies,
 )
 
-__all__ = ["contact_rows", "history", "observation_rows", "patient_rows", "pump_summaries", "refill_rows", "watched"]
+__all__ = [
+    "contact_rows",
+    "history",
+    "learned",
+    "observation_rows",
+    "patient_rows",
+    "pump_summaries",
+    "refill_rows",
+    "set_aside",
+    "watched",
+]
 
 _BATCH: Final = 2_000
+CLOCKS_APART: Final = timedelta(hours=1)
+"""How far the clocks of two workstations may be apart before a reading is shown as set aside [D]."""
 _DATES: Final = (
     "computed_at",
     "alarm",
@@ -63,11 +78,23 @@ _DATES: Final = (
 )
 
 
-def _newest(table: sa.Table, time: str) -> sa.ScalarSelect[Any]:
+def _newest(table: sa.Table, *order: str, until: sa.ColumnElement[bool] | None = None) -> sa.ScalarSelect[Any]:
     """The id of a pump's newest row, for a join; found at the end of the table's index."""
     one = table.alias(f"any_{table.name}")
-    query = sa.select(one.c.id).where(one.c.pump_id == pumps.c.id).order_by(one.c[time].desc(), one.c.id.desc()).limit(1)
-    return query.correlate(pumps).scalar_subquery()
+    query = sa.select(one.c.id).where(one.c.pump_id == pumps.c.id)
+    if until is not None:
+        query = query.where(until)
+    return query.order_by(*(one.c[name].desc() for name in (*order, "id"))).limit(1).correlate(pumps, interrogations).scalar_subquery()
+
+
+def _newest_reading() -> sa.ScalarSelect[Any]:
+    return _newest(interrogations, *(column.name for column in NEWEST_READING[:-1]))
+
+
+def _newest_dates() -> sa.ScalarSelect[Any]:
+    """Of the newest reading or one before it: dates of a reading that is set aside are set aside with it."""
+    any_dates: sa.ColumnClause[datetime] = sa.literal_column("any_forecasts.computed_at")
+    return _newest(forecasts, "computed_at", until=sa.or_(interrogations.c.taken_at.is_(None), any_dates <= interrogations.c.taken_at))
 
 
 def _labelled(table: sa.Table, prefix: str, names: tuple[str, ...]) -> list[sa.Label[Any]]:
@@ -99,7 +126,7 @@ def _next_visit() -> sa.ScalarSelect[Any]:
 def _watched_query() -> sa.Select[Any]:
     return (
         sa.select(
-            *_labelled(pumps, "p", ("serial", "memory_id", "profile")),
+            *_labelled(pumps, "p", ("serial", "memory_id", "profile", "simulated")),
             assignments.c.patient_id,
             patients.c.zone,
             _fill_count().label("cycle"),
@@ -113,8 +140,8 @@ def _watched_query() -> sa.Select[Any]:
         .select_from(pumps)
         .outerjoin(assignments, sa.and_(assignments.c.pump_id == pumps.c.id, assignments.c.until.is_(None)))
         .outerjoin(patients, patients.c.id == assignments.c.patient_id)
-        .outerjoin(interrogations, interrogations.c.id == _newest(interrogations, "taken_at"))
-        .outerjoin(forecasts, forecasts.c.id == _newest(forecasts, "computed_at"))
+        .outerjoin(interrogations, interrogations.c.id == _newest_reading())
+        .outerjoin(forecasts, forecasts.c.id == _newest_dates())
         .outerjoin(calibrations, calibrations.c.id == _newest(calibrations, "at"))
         .where(pumps.c.retired_at.is_(None))
         .order_by(pumps.c.id)
@@ -152,6 +179,7 @@ def _pump_row(row: Any) -> PumpRow:
         calibration_drifts=bool(row["c_alerts"]),
         discrepancy_nL=row["open_difference"] if row["open_difference"] is not None else row["difference"],
         discrepancy_open=row["open_difference"] is not None,
+        simulated=row["p_simulated"],
     )
 
 
@@ -159,6 +187,25 @@ def _dates(row: Any) -> DateRow:
     at: datetime = row["f_computed_at"]
     shift = timezone(timedelta(minutes=row["f_offset_min"])) if row["f_offset_min"] else UTC
     return DateRow(at.astimezone(shift), **{name: row[f"f_{name}"] for name in _DATES[1:]})
+
+
+def set_aside(connection: Connection) -> tuple[SetAside, ...]:
+    """Readings told to be later than one that the pump made after them: the clock of a workstation was wrong. Of pumps in use."""
+    query = (
+        sa.select(pumps.c.serial, interrogations.c.pump_id, interrogations.c.taken_at, interrogations.c.by)
+        .join(pumps, pumps.c.id == interrogations.c.pump_id)
+        .where(pumps.c.retired_at.is_(None))
+        .order_by(interrogations.c.pump_id, *(column.desc() for column in NEWEST_READING))
+    )
+    found, pump_id, later = [], None, datetime.max.replace(tzinfo=UTC)
+    for row in connection.execute(query.execution_options(yield_per=_BATCH)):
+        later = datetime.max.replace(tzinfo=UTC) if row.pump_id != pump_id else later
+        pump_id = row.pump_id
+        if row.taken_at - later > CLOCKS_APART:
+            found.append(SetAside(row.serial, row.taken_at, row.by))
+        else:
+            later = min(later, row.taken_at)
+    return tuple(found)
 
 
 # ------------------------------------------------------------------------------------------------ histories
@@ -178,6 +225,19 @@ def history(connection: Connection, serial: str) -> PumpHistory:
         appointments=tuple(_as(AppointmentRow, one) for one in _rows(connection, appointments, pump_id, "visit_on")),
         calibrations=tuple({name: value for name, value in one.items() if name not in ("id", "pump_id")} for one in every),
     )
+
+
+def learned(connection: Connection, pump_id: int) -> Learned:
+    """What forecasts of this pump take from here."""
+    from itbpump.forecast import Calibration, Drift  # noqa: PLC0415  (with the pump's own rooms, not before)
+
+    implanted_on = connection.execute(sa.select(pumps.c.implanted_on).where(pumps.c.id == pump_id)).scalar_one()
+    every = sa.select(calibrations).where(calibrations.c.pump_id == pump_id)
+    newest = connection.execute(every.order_by(calibrations.c.at.desc(), calibrations.c.id.desc()).limit(1)).mappings().first()
+    if newest is None:
+        return Learned(None, implanted_on)
+    names = ("flow_error_ppm", "spread_ppm", "lower_ppm", "upper_ppm", "refills", "outside")
+    return Learned(Calibration(**{name: newest[name] for name in names}, drift=Drift(newest["drift"])), implanted_on)
 
 
 def refill_rows(connection: Connection, serial: str) -> tuple[RefillRow, ...]:
@@ -212,8 +272,8 @@ def _summaries(connection: Connection, which: sa.ColumnElement[bool]) -> tuple[P
         sa.select(pumps, assignments.c.patient_id, interrogations.c.taken_at, forecasts.c.refill_by, forecasts.c.limited_by)
         .select_from(pumps)
         .outerjoin(assignments, sa.and_(assignments.c.pump_id == pumps.c.id, assignments.c.until.is_(None)))
-        .outerjoin(interrogations, interrogations.c.id == _newest(interrogations, "taken_at"))
-        .outerjoin(forecasts, sa.and_(forecasts.c.id == _newest(forecasts, "computed_at"), forecasts.c.cycle == _fill_count()))
+        .outerjoin(interrogations, interrogations.c.id == _newest_reading())
+        .outerjoin(forecasts, sa.and_(forecasts.c.id == _newest_dates(), forecasts.c.cycle == _fill_count()))
         .where(which)
         .order_by(pumps.c.serial, pumps.c.id)
     )

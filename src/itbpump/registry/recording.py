@@ -7,7 +7,7 @@ change that another programmer made shows by the configuration's digest. Each fu
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from itbpump.registry.errors import Contradiction
 from itbpump.registry.fills import cycle_of, fills_of_log
-from itbpump.registry.model import Reading
+from itbpump.registry.model import Learned, Reading
+from itbpump.registry.queries import learned
 from itbpump.registry.subjects import assign, ensure_pump, holder
-from itbpump.registry.tables import forecasts, interrogations
+from itbpump.registry.tables import NEWEST_READING, forecasts, interrogations
 
 if TYPE_CHECKING:
     from itbpump.forecast import Forecast
@@ -36,28 +37,51 @@ def record_reading(
     reading: Reading,
     present: PresentPump | None,
     log: Sequence[LogEntry],
-    dates: Forecast | None,
+    dates: Forecast | Callable[[Learned], Forecast | None] | None,
     because: str,
     library_sha256: str,
 ) -> int:
-    """The pump's row id. Raises Contradiction for a reading that does not belong together."""
+    """The pump's row id. `dates`: or what makes them of what is learned by then, these fills included. Raises Contradiction for a reading
+    that does not belong together."""
     if present is not None and present.revision != reading.status.revision:
         raise Contradiction("the reading and the present state are of different moments", "read the pump again")
     pump_id = ensure_pump(unit, reading.info)
     if present is not None and present.patient_id is not None and holder(unit.connection, pump_id) is None:
         assign(unit, pump_id, present.patient_id, unit.at)
-    before = _newest(unit, interrogations, pump_id, interrogations.c.taken_at)
+    if _is_kept(unit, pump_id, reading):
+        return pump_id
+    before = _reading_before(unit, pump_id, reading)
     unit.insert(interrogations, _reading_values(pump_id, reading, present, before, unit.by))
     fills_of_log(unit, pump_id, reading, log)
+    if callable(dates):
+        dates = dates(learned(unit.connection, pump_id))
     if dates is not None:
         changed = before is not None and before["digest"] != reading.status.digest.hex()
         record_dates(unit, pump_id, dates, because or CHANGED_ELSEWHERE * changed, library_sha256)
     return pump_id
 
 
-def _newest(unit: Unit, table: sa.Table, pump_id: int, time: sa.Column[Any]) -> Any:
-    query = sa.select(table).where(table.c.pump_id == pump_id).order_by(time.desc(), table.c.id.desc()).limit(1)
-    return unit.connection.execute(query).mappings().first()
+def _is_kept(unit: Unit, pump_id: int, reading: Reading) -> bool:
+    """A reading is kept once, also when it is handed in again after a program was killed in between."""
+    from itbpump.wire.messages import encode_reply  # noqa: PLC0415
+
+    same = sa.and_(interrogations.c.pump_id == pump_id, interrogations.c.taken_at == reading.host_now)
+    wires = unit.connection.execute(sa.select(interrogations.c.status_wire).where(same)).scalars()
+    return encode_reply(0, reading.status) in wires
+
+
+def _reading_before(unit: Unit, pump_id: int, reading: Reading) -> Any:
+    """By the pump's own clock; a reading that comes in late follows those before it."""
+    now, c = reading.status, interrogations.c
+    earlier = sa.or_(c.resets < now.resets, sa.and_(c.resets == now.resets, c.uptime_ms <= now.uptime_ms))
+    query = sa.select(interrogations).where(c.pump_id == pump_id, earlier).order_by(*(column.desc() for column in NEWEST_READING))
+    return unit.connection.execute(query.limit(1)).mappings().first()
+
+
+def _dates_before(unit: Unit, pump_id: int, at: datetime) -> Any:
+    c = forecasts.c
+    query = sa.select(forecasts).where(c.pump_id == pump_id, c.computed_at <= at).order_by(c.computed_at.desc(), c.id.desc())
+    return unit.connection.execute(query.limit(1)).mappings().first()
 
 
 def _reading_values(pump_id: int, reading: Reading, present: PresentPump | None, before: Any, by: str) -> dict[str, Any]:
@@ -115,18 +139,19 @@ def _mean_flow(reading: Reading, present: PresentPump | None) -> int:
 
 
 def _stopped_since(reading: Reading, present: PresentPump | None, before: Any) -> datetime | None:
-    """By the log; else by the last change, if that was the stop; else the first reading that found it stopped."""
+    """Since when a pump that does not run gives no therapy, whatever it calls that state (stopped, safe, unconfigured): by its log; else by
+    the last change, if that was the stop; else the first reading that found it so."""
     from itbpump.wire.messages import CommandKind, RunState  # noqa: PLC0415
 
     now = reading.status
-    if now.run_state is not RunState.STOPPED:
+    if now.run_state is RunState.RUNNING:
         return None
     since_ms = present.history.untreated_since_ms if present is not None else None
-    if since_ms is None and now.last_change_kind is CommandKind.STOP:
+    if since_ms is None and now.run_state is RunState.STOPPED and now.last_change_kind is CommandKind.STOP:
         since_ms = now.last_change_ms
     if since_ms is not None:
         return reading.host_now - timedelta(milliseconds=now.uptime_ms - since_ms)
-    known: datetime | None = before["stopped_since"] if before is not None and before["run_state"] == "stopped" else None
+    known: datetime | None = before["stopped_since"] if before is not None else None
     return known if known is not None else reading.host_now
 
 
@@ -167,7 +192,7 @@ def imported_dates(unit: Unit, pump_id: int, told_at: datetime, refill_by: date 
 
 def _insert_dates(unit: Unit, pump_id: int, at: datetime, source: str, values: dict[str, Any], because: str) -> None:
     cycle = cycle_of(unit.connection, pump_id)
-    before = _newest(unit, forecasts, pump_id, forecasts.c.computed_at)
+    before = _dates_before(unit, pump_id, at)
     moved_from, why = _moved(before, cycle, values["refill_by"], because)
     head = {"pump_id": pump_id, "computed_at": at, "offset_min": _offset_min(at), "source": source, "cycle": cycle}
     unit.insert(forecasts, {**head, **values, "previous_refill_by": moved_from, "moved_because": why})

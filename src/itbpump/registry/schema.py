@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSIONS", "config_of", "found_version", "is_empty", "migrate", "vouched_tables"]
 
-VERSIONS: Final = ("0001", "0002", "0003")
+VERSIONS: Final = ("0001", "0002", "0003", "0004")
 """Oldest first; the last is the one this program works with. A test holds it to the files."""
 _STAMP = "alembic_version"
 

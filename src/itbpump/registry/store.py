@@ -19,7 +19,18 @@ from sqlalchemy.engine import URL, Connection, Engine
 
 from itbpump.registry import chain, decisions, engine, fills, queries, recording, scales, schema, subjects, unit
 from itbpump.registry.errors import CannotOpen, DamagedRegistry, NewerRegistry, OlderRegistry
-from itbpump.registry.model import ContactRow, ObservationRow, PatientRow, PumpHistory, PumpRow, PumpSummary, Reading, RefillRow
+from itbpump.registry.model import (
+    ContactRow,
+    Learned,
+    ObservationRow,
+    PatientRow,
+    PumpHistory,
+    PumpRow,
+    PumpSummary,
+    Reading,
+    RefillRow,
+    SetAside,
+)
 from itbpump.registry.tables import identity
 
 if TYPE_CHECKING:
@@ -170,7 +181,7 @@ class Registry:
         view: Reading,
         present: PresentPump | None = None,
         log: Sequence[LogEntry] = (),
-        dates: Forecast | None = None,
+        dates: Forecast | Callable[[Learned], Forecast | None] | None = None,
         *,
         by: str,
         decisions_here: Sequence[Intent] = (),
@@ -179,21 +190,24 @@ class Registry:
         library_sha256: str = "",
     ) -> None:
         """All of one contact with a pump: commands decided on this workstation (with the therapies and refills they brought), the
-        reading, the fills of its log (oldest first), the dates. For every connect, program and refill.
+        reading, the fills of its log (oldest first), the dates, or what makes them of what is known after these fills. For every connect,
+        program and refill.
 
         `decisions_here`: `Pump.decisions()`, `programmer_id` the workstation's; `because`: what changed the therapy since the last dates,
-        empty for nothing (a change on the pump is noticed all the same). Raises RegistryError, Contradiction; then nothing is kept.
+        empty for the newest of `decisions_here` that was not known (a change on the pump is noticed all the same). A reading that is kept
+        already is not kept twice. Raises RegistryError, Contradiction; then nothing is kept.
         """
         with self.working(by, view.host_now) as work:
             if decisions_here:
                 pump_id = subjects.ensure_pump(work, view.info)
-                decisions.record_decisions(work, pump_id, view.info.profile, programmer_id, decisions_here)
+                _, what = decisions.record_decisions(work, pump_id, view.info.profile, programmer_id, decisions_here)
+                because = because or what
             recording.record_reading(work, view, present, log, dates, because, library_sha256)
 
     def record_commands(self, info: Info, programmer_id: bytes, intents: Sequence[Intent], *, at: datetime, by: str) -> int:
         """Commands of a workstation alone, without a reading; how many were new or had changed."""
         with self.working(by, at) as work:
-            return decisions.record_decisions(work, subjects.ensure_pump(work, info), info.profile, programmer_id, intents)
+            return decisions.record_decisions(work, subjects.ensure_pump(work, info), info.profile, programmer_id, intents)[0]
 
     def record_refill(self, serial: str, refill: Refill, *, at: datetime, by: str, decision: str = "", lot: str | None = None) -> int:
         """A refill that no command of this program told of: made with another programmer, taken from papers. Its row's id.
@@ -286,6 +300,16 @@ class Registry:
         """Everything kept of one pump. Raises UnknownSubject."""
         with self.reading() as connection:
             return queries.history(connection, serial)
+
+    def learned(self, serial: str) -> Learned:
+        """What its refills taught of a pump's flow, and when it was implanted. Raises UnknownSubject."""
+        with self.reading() as connection:
+            return queries.learned(connection, subjects.pump_row(connection, serial)["id"])
+
+    def set_aside(self) -> tuple[SetAside, ...]:
+        """Readings that are kept and not gone by, because a workstation's clock was wrong when they were taken."""
+        with self.reading() as connection:
+            return queries.set_aside(connection)
 
     def refill_history(self, serial: str) -> tuple[RefillRow, ...]:
         """Oldest first. Raises UnknownSubject."""

@@ -13,6 +13,7 @@ from sqlalchemy import UniqueConstraint as Unique
 from itbpump.registry.base import Instant, metadata
 
 __all__ = [
+    "NEWEST_READING",
     "VOUCHED",
     "appointments",
     "assignments",
@@ -114,7 +115,9 @@ interrogations = Table(
     Column("resets", BigInteger, nullable=False),
     Column("alarms", Text, nullable=False),
 )
-Index("ix_interrogations_newest", interrogations.c.pump_id, interrogations.c.taken_at, interrogations.c.id)
+# By the pump's own clock: one that a workstation's wrong clock puts into the future would stay the newest for ever. Since schema 0004.
+NEWEST_READING = (interrogations.c.resets, interrogations.c.uptime_ms, interrogations.c.taken_at, interrogations.c.id)
+Index("ix_interrogations_newest", interrogations.c.pump_id, *NEWEST_READING)
 
 forecasts = Table(
     "forecasts",

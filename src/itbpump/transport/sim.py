@@ -1,4 +1,4 @@
-"""A pump simulated in this process: `sim://P-40?fill=38mL&seed=1[&state=FILE][&speed=…][&rx=FILE]`.
+"""A pump simulated in this process: `sim://P-40?fill=38mL&seed=1[&state=FILE][&speed=…][&rx=FILE][&firmware=ID|&minor=N]`.
 
 Without `speed` time is manual: the link's clock and the pump's uptime move together, and only while `read` waits and in `advance`; nothing
 ever sleeps, and the same seed gives the same bytes. With `speed=real` or a factor reads wait on the wall clock and uptime follows it.
@@ -18,7 +18,7 @@ from firmware_sim.device import SimulatedPump
 from firmware_sim.endpoints.clock import MANUAL, Speed
 from firmware_sim.endpoints.device import Device, EndpointError
 from firmware_sim.endpoints.inprocess import InProcessLine, LineGoneError
-from firmware_sim.endpoints.opening import entropy_for, make_pump, new_pump, open_line
+from firmware_sim.endpoints.opening import entropy_for, kind_of, make_pump, new_pump, open_line
 from firmware_sim.endpoints.simurl import SimUrl
 from firmware_sim.firmware.core import SessionInfo
 from firmware_sim.state_file import StateFileError
@@ -152,16 +152,23 @@ _FACTORY = b"FACTORY\0"
 def _fresh_pump(url: SimUrl) -> SimulatedPump:
     if url.rx is None:
         return new_pump(url)
-    return configured_pump(url.rx, profile=url.profile_named, seed=url.seed, fill_nL=url.fill_nL, entropy=entropy_for(url))
+    kind = kind_of(url.firmware, url.minor)
+    return configured_pump(url.rx, profile=url.profile_named, seed=url.seed, fill_nL=url.fill_nL, entropy=entropy_for(url), kind=kind)
 
 
 def configured_pump(
-    rx: Path, *, profile: str | None = None, seed: int = 0, fill_nL: int | None = None, entropy: Callable[[int], bytes] | None = None
+    rx: Path,
+    *,
+    profile: str | None = None,
+    seed: int = 0,
+    fill_nL: int | None = None,
+    entropy: Callable[[int], bytes] | None = None,
+    kind: type[SimulatedPump] = SimulatedPump,
 ) -> SimulatedPump:
     """A simulated pump that runs the prescription in the file `rx`, for `itbpump sim --rx` and `sim://P-40?rx=FILE`.
 
     Its uptime 0 is the prescription's `as_of`. The true reservoir holds the prescription's volume, or `fill_nL` if the two shall differ.
-    `entropy(n)` gives the pump's random bytes; by default they follow from the seed.
+    `entropy(n)` gives the pump's random bytes; by default they follow from the seed. kind: what firmware it runs (`opening.kind_of`).
     A factory programmer of its own, with a key that nobody knows, gives the order: the pump's limits hold as for any other.
     Raises PrescriptionError, ProfileError, ConfigurationError; BadUrlError if `profile` is another one, SimulatorError if the pump refuses.
     """
@@ -182,6 +189,7 @@ def configured_pump(
         concentration_ng_per_mL=configuration.concentration_ng_per_mL,
         path_volume_nL=configuration.path_volume_nL,
         entropy=entropy,
+        kind=kind,
     )
     pump.provision(_FACTORY, Role.CLINICIAN, pump.parts.entropy(32))
     _order(pump, rx, encode_configuration(configuration))

@@ -14,53 +14,48 @@ from datetime import datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypeVar
 
 from textual import events, work
 from textual.app import App
 from textual.binding import BindingType
-from textual.command import CommandPalette
+from textual.command import CommandPalette, Provider
 from textual.message import Message
-from textual.screen import Screen
 
-from itbpump.drugs import library_names
 from itbpump.errors import ItbPumpError
-from itbpump.profiles import load_profile
-from itbpump.pump import Pump
-from itbpump.report import SessionRecord
-from itbpump.therapy import Prescription
 from itbpump.tui import themes
-from itbpump.tui.demo import DemoPump
+from itbpump.tui.clinic import Clinic
 from itbpump.tui.keys import bindings
+from itbpump.tui.later import Later
 from itbpump.tui.pages import key_lines
-from itbpump.tui.palette import PumpCommands
 from itbpump.tui.ports import FoundPort, found_ports
-from itbpump.tui.reader import Reader, monotonic_ms
 from itbpump.tui.screens.connect import ConnectPage
-from itbpump.tui.screens.form import FormPage
 from itbpump.tui.screens.hearing import HearsKeys
 from itbpump.tui.screens.help import HelpPage
 from itbpump.tui.screens.notice import AskPage, NoticePage
 from itbpump.tui.screens.page import Lines, Page
-from itbpump.tui.screens.pump import PumpPage
-from itbpump.tui.screens.review import ReviewPage
 from itbpump.tui.screens.small import SmallPage
-from itbpump.tui.screens.stop import StopPage
-from itbpump.tui.screens.walk import WalkPage
 from itbpump.tui.snapshot import Snapshot
-from itbpump.version import installed_version
-from itbpump.wire.messages import Event
-from itbpump.workflow.consent import Consent, carry_out
 from itbpump.workflow.facts import Facts, Policy, gather
-from itbpump.workflow.libraries import library_for
-from itbpump.workflow.model import Proposal, Task, Walk
-from itbpump.workflow.stopping import StopResult
-from itbpump.workflow.visit import VisitKeeper
+
+if TYPE_CHECKING:
+    from itbpump.outcome import Outcome
+    from itbpump.pump import Pump
+    from itbpump.report import SessionRecord
+    from itbpump.therapy import Prescription
+    from itbpump.tui.demo import DemoPump
+    from itbpump.tui.reader import Reader
+    from itbpump.wire.messages import Event
+    from itbpump.workflow.consent import Consent
+    from itbpump.workflow.model import Proposal, Task, Walk
+    from itbpump.workflow.registering import Registering
+    from itbpump.workflow.stopping import StopResult
+    from itbpump.workflow.visit import VisitKeeper
 
 __all__ = ["Fresh", "PumpApp", "Services"]
 
 T = TypeVar("T")
-OnEvent: TypeAlias = Callable[[Event], None]
+OnEvent: TypeAlias = "Callable[[Event], None]"
 SMALLEST = (60, 18)
 CHECK_S = 1.0
 
@@ -83,6 +78,23 @@ class Services:
     theme: str = themes.DEFAULT
     folder: Path = field(default_factory=Path.cwd)
     poll_ms: int = 2_000
+    loaded: Callable[[], None] = lambda: None
+    """Called once everything that a visit needs is loaded."""
+    registering: Callable[[], Registering] | None = None
+    """Where contacts are recorded; None: nowhere."""
+
+
+def carry_out(pump: Pump, proposal: Proposal, consent: Consent, policy: Policy) -> Outcome:
+    """The one gate (`workflow.consent`), which says what it raises."""
+    from itbpump.workflow import consent as gate  # noqa: PLC0415 -- `later` has loaded it
+
+    return gate.carry_out(pump, proposal, consent, policy)
+
+
+def _commands() -> type[Provider]:
+    from itbpump.tui.palette import PumpCommands  # noqa: PLC0415 -- loaded with the palette
+
+    return PumpCommands
 
 
 class PumpApp(App[int]):
@@ -92,7 +104,7 @@ class PumpApp(App[int]):
     CSS_PATH = "app.tcss"
     CSS = themes.themed_css()
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
-    COMMANDS = {PumpCommands}  # noqa: RUF012 -- as Textual declares it
+    COMMANDS = {_commands}  # noqa: RUF012 -- as Textual declares it
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 -- as Textual declares it
         (0, "-narrow"),
         (80, "-normal"),
@@ -106,11 +118,15 @@ class PumpApp(App[int]):
         self.url = url
         self.snapshot: Snapshot | None = None
         self.rx: Prescription | None = None
-        self.visit = VisitKeeper()
+        self._visit: VisitKeeper | None = None
         self.answers: dict[int, str] = {}
         """What the pump, or a person, has told since of a command whose outcome was unknown, by its id."""
         self.reader: Reader | None = None
+        self.clinic = Clinic(services.registering, self._tell)
+        self.unrecorded: tuple[str, ...] = ()
+        """What a person has to know of the registry after the screen has closed."""
         self._is_drawing = threading.Event()
+        self.later = Later(services.loaded)
         themes.register(self)
         self.theme = services.theme
 
@@ -124,26 +140,50 @@ class PumpApp(App[int]):
         self.set_keymap(self.services.keymap)
         self.set_interval(CHECK_S, self._look_at_pages)
         self.push_screen(ConnectPage())
+        self.call_after_refresh(self.later.begin)
         if self.url or self.demo is not None:
             self.open_pump(self.url)
 
+    @property
+    def visit(self) -> VisitKeeper:
+        """What was done since the pump was opened."""
+        if self._visit is None:
+            from itbpump.workflow.visit import VisitKeeper  # noqa: PLC0415 -- `later` loads it, as everything of a visit
+
+            self._visit = VisitKeeper()
+        return self._visit
+
     def open_pump(self, url: str) -> None:
         """Begin a session; the pump page says how it comes along."""
+        self.later.wait()
+        from itbpump.tui.reader import Reader  # noqa: PLC0415 -- `later` has loaded it
+        from itbpump.tui.screens.pump import PumpPage  # noqa: PLC0415 -- the same
+        from itbpump.workflow.libraries import library_for  # noqa: PLC0415 -- the same
+
         self.close_pump()
         self.url = url
         connect = self.demo.connect if self.demo is not None and not url else self.services.open_line(url, self._hinted)
         folder = self.services.policy.clinic_library
         library = partial(library_for, folder=folder)
-        self.reader = Reader(connect, self._published, poll_ms=self.services.poll_ms, drug_library=library)
-        self.visit = VisitKeeper()
+        learned = self.clinic.opens()
+        self.reader = Reader(connect, self._published, poll_ms=self.services.poll_ms, drug_library=library, calibration=learned)
+        if learned is not None:
+            learned.arrived = self.reader.dates_again
+        self._visit = None
         self.answers = {}
         if self.demo is not None:
             self.demo.on_event = self._hinted
         self.reader.start()
         self.push_screen(PumpPage())
 
+    def _tell(self, text: str) -> None:
+        """From another thread, onto the page."""
+        if self.is_running:
+            self.call_later(self.say, text, "warning")
+
     def close_pump(self) -> None:
         """End the session; harmless without one."""
+        self.clinic.left()
         reader, self.reader, self.snapshot, self.rx = self.reader, None, None, None
         if reader is not None:
             reader.stop()
@@ -167,9 +207,12 @@ class PumpApp(App[int]):
         if snapshot is None or not self.is_running:  # one that comes while the program ends finds no pages
             return
         if snapshot.view is not None:
+            from itbpump.profiles import load_profile  # noqa: PLC0415 -- `later` has loaded it
+
             profile = load_profile(snapshot.view.info.profile)
             patient = (snapshot.present.patient_id if snapshot.present is not None else "") or ""
             self.visit.saw(snapshot.view, profile, snapshot.log if snapshot.log_complete else None, patient)
+            self.clinic.seen(snapshot, self.reader)
         page = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Page)), None)
         if page is not None and page.is_ready:
             page.show_snapshot(snapshot)
@@ -177,6 +220,8 @@ class PumpApp(App[int]):
     def _look_at_pages(self) -> None:
         """Once a second: an edit grows old, and so does a reading that no newer one follows."""
         if self.snapshot is not None:
+            from itbpump.tui.reader import monotonic_ms  # noqa: PLC0415 -- `later` has loaded it
+
             self.snapshot = self.snapshot.aged(monotonic_ms())
             self.post_message(Fresh())
         self._fit(self.size.width, self.size.height)
@@ -188,8 +233,9 @@ class PumpApp(App[int]):
         """Every key passes here, before a binding or a field takes it: it keeps an edit alive, and may have bounced."""
         if isinstance(event, events.Key) and not event.is_forwarded:
             now_ms = self.services.monotonic_ms()
-            if isinstance(self.screen, Page) and self.screen.is_ready:
-                self.screen.query_one("#say", Lines).tell([])  # whoever hits a key has seen it
+            if isinstance(self.screen, Page):
+                for said in self.screen.query("#say").results(Lines):  # none on a page that comes or goes
+                    said.tell([])  # whoever hits a key has seen it
             for screen in list(self.screen_stack):
                 if isinstance(screen, HearsKeys):
                     screen.key_hit(event, now_ms, on_top=screen is self.screen)
@@ -218,17 +264,21 @@ class PumpApp(App[int]):
         except ItbPumpError as error:
             outcome = error
         self.visit.did(proposal, consent, outcome, self.now())
+        self.clinic.ordered()
         done(outcome)
 
     @work(group="deliver-less")
     async def deliver_less(self, order: Callable[[Pump], StopResult], done: Callable[[StopResult | ItbPumpError], None]) -> None:
         """Send an order to deliver less, before all that waits. It belongs to no page, so leaving one never calls it back."""
+        from itbpump.workflow.stopping import StopResult  # noqa: PLC0415 -- `later` has loaded it
+
         try:
             result: StopResult | ItbPumpError = await self.ask(order, urgent=True)
         except ItbPumpError as error:
             result = error
         if isinstance(result, StopResult):
             self.visit.ordered(result.title, result.outcome, self.now())
+            self.clinic.ordered()
         done(result)
 
     def now(self) -> datetime:
@@ -239,8 +289,11 @@ class PumpApp(App[int]):
     @work(group="begin", exclusive=True)
     async def begin_task(self, chosen: Task | Walk) -> None:
         """Open a task or checklist for the pump as it is now; a notice where that is not possible."""
+        from itbpump.tui.screens.opening import page_of  # noqa: PLC0415 -- `later` has loaded what it stands on
+        from itbpump.tui.screens.stop import StopPage  # noqa: PLC0415 -- `later` has loaded it
+
         try:
-            page = _page_of(chosen, await self.facts())
+            page = page_of(chosen, await self.facts())
         except ItbPumpError as error:
             page = NoticePage(f"{chosen.title}: the pump could not be read", [str(error)])
         if isinstance(self.screen, StopPage):  # nothing comes between a person and the key that stops
@@ -250,20 +303,9 @@ class PumpApp(App[int]):
 
     def record(self) -> SessionRecord:
         """The visit so far, for the report. Raises ReportError, LibraryError."""
-        snapshot = self.snapshot
-        view = snapshot.view if snapshot is not None else None
-        drug = view.status.drug if view is not None else ""
-        return self.visit.record(
-            view,
-            self.now(),
-            companion=installed_version(),
-            library=library_for(drug, self.services.policy.clinic_library) if drug in library_names() else None,
-            dates=snapshot.dates if snapshot is not None else None,
-            dates_note=snapshot.dates_problem if snapshot is not None else "",
-            end_note="" if view is not None else "the pump was not read",
-            contact=self.services.policy.contact,
-            log=snapshot.log if snapshot is not None else (),
-        )
+        from itbpump.tui.visit_record import record_of  # noqa: PLC0415 -- only a report needs it
+
+        return record_of(self.visit, self.snapshot, self.now(), self.services.policy)
 
     def free_name(self, stem: str, ending: str) -> Path:
         """A name in the working folder that no file has yet."""
@@ -287,6 +329,8 @@ class PumpApp(App[int]):
         if self.reader is None:
             self.say("no pump is connected, so there is nothing to stop here", "warning")
         else:
+            from itbpump.tui.screens.stop import StopPage  # noqa: PLC0415 -- `later` has loaded it
+
             open_one = next((screen for screen in self.screen_stack if isinstance(screen, StopPage)), None)
             if open_one is None:
                 self.push_screen(StopPage())
@@ -310,7 +354,7 @@ class PumpApp(App[int]):
 
     def action_leave(self) -> None:
         """End, after a question where something typed would be lost; not while an order is under way, whose outcome nobody would learn."""
-        if any(isinstance(screen, ReviewPage | StopPage) and screen.is_sending for screen in self.screen_stack):
+        if any(isinstance(screen, Page) and screen.is_sending for screen in self.screen_stack):
             self.say("an order is on its way to the pump: wait for its outcome, then leave", "warning")
             return
         busy = [screen for screen in self.screen_stack if isinstance(screen, Page) and screen.unsaved()]
@@ -327,6 +371,7 @@ class PumpApp(App[int]):
     async def on_unmount(self) -> None:
         """Whatever way the program ends, no session stays open."""
         self.close_pump()
+        self.unrecorded = self.clinic.end()
         if self.demo is not None:
             self.demo.close()
 
@@ -340,14 +385,6 @@ class PumpApp(App[int]):
             self.push_screen(SmallPage())
         elif not small and isinstance(self.screen, SmallPage):
             self.pop_screen()
-
-
-def _page_of(chosen: Task | Walk, facts: Facts) -> Screen[None]:
-    """What a task opens with: its form or its checklist, or why it is not possible now."""
-    if not isinstance(chosen, Task):
-        return WalkPage(chosen, facts)
-    hindrance = chosen.hindered(facts)
-    return NoticePage(f"{chosen.title}: not now", [hindrance]) if hindrance else FormPage(chosen, facts)
 
 
 class NoPumpError(ItbPumpError):

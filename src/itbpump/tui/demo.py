@@ -1,8 +1,9 @@
 """The pump of `itbpump tui --demo`: simulated in this program, running the packaged example, with the hands of a trainer.
 
-Its time runs with the computer's, faster, or not at all, and may be changed while it runs; the link's time is never scaled, so that waits
-and back-off are as in life. Its cable can be pulled and put back: the pump lives on meanwhile, and its time with it. Everything may be
-called from any thread but `connect`, which the reader calls. Nothing of it outlives the program. Not here: which key does what.
+Its time runs with the computer's, faster, or not at all, and may be changed while it runs; the calendar of the demonstration goes with it,
+so that dates are right in demo time. The link's time is never scaled, so that waits and back-off are as in life. Its cable can be pulled
+and put back: the pump lives on meanwhile, and its time with it. Everything may be called from any thread but `connect`, which the reader
+calls. Nothing of it outlives the program. Not here: which key does what.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from urllib.parse import quote
 
 from itbpump.configuration import week_offset_ms
 from itbpump.errors import ItbPumpError
+from itbpump.forecast import day_text
 from itbpump.hoststate import HostState
 from itbpump.pump import Pump, connect
 from itbpump.therapy import load_prescription
@@ -143,6 +145,9 @@ class DemoPump:
         self._pace = REAL_TIME
         self._next = 0
         self._last = ""
+        self._begun_s = (datetime.now().astimezone() if now is None else now).timestamp()
+        self._begun_ms = self._uptime_ms()
+        self._is_in_step = True
 
     # -------------------------------------------------------------------------------------------------- for the reader
     def connect(self) -> Pump:
@@ -153,7 +158,7 @@ class DemoPump:
             self._inner.discard()
             self._cable = DemoCable(self._inner, URL)
             cable = self._cable
-        return connect(URL, transport=cable, state=self._state, on_event=self._heard)
+        return connect(URL, transport=cable, state=self._state, on_event=self._heard, host_clock=self.host_clock)
 
     def _heard(self, event: Event) -> None:
         if self.on_event is not None:
@@ -167,8 +172,20 @@ class DemoPump:
     # -------------------------------------------------------------------------------------------------- time
     @property
     def text(self) -> str:
-        """What a trainer has to know, in a line."""
-        return f"DEMO: a simulated pump; its time {SPEEDS[self._pace][1]}" + (f"; {self._last}" if self._last else "")
+        """What a trainer has to know, in a line; the demo's date once it is no longer that of the computer."""
+        date = "" if self._is_in_step else f"; demo time {self._demo_time()}"
+        return f"DEMO: a simulated pump; its time {SPEEDS[self._pace][1]}{date}" + (f"; last made: {self._last}" if self._last else "")
+
+    def host_clock(self) -> float:
+        """Seconds since 1970 as everything in the demonstration takes them: the moment it began, and the pump's time since."""
+        return self._begun_s + (self._uptime_ms() - self._begun_ms) / 1_000
+
+    def _demo_time(self) -> str:
+        at = datetime.fromtimestamp(self.host_clock()).astimezone()
+        return f"{day_text(at)} {at:%H:%M}"
+
+    def _uptime_ms(self) -> int:
+        return self._inner.with_device(lambda device: device.uptime_ms)
 
     @property
     def speed(self) -> str:
@@ -178,20 +195,23 @@ class DemoPump:
     def change_speed(self, by: int) -> None:
         """So many steps faster (or slower, negative) in SPEEDS, as far as they go."""
         self._pace = max(0, min(len(SPEEDS) - 1, self._pace + by))
+        self._is_in_step = self._is_in_step and self._pace == REAL_TIME
         self._inner.change_speed(SPEEDS[self._pace][0])
 
     def advance(self, ms: int) -> None:
         """Let so much of its time pass at once, ms. ValueError if negative."""
         self._inner.advance(ms)
+        self._is_in_step = False
 
     # -------------------------------------------------------------------------------------------------- trouble
     def next_trouble(self) -> str:
-        """Let the next of TROUBLES happen, in a circle; what to say of it. Raises DemoError where the pump cannot."""
+        """Let the next of TROUBLES happen, in a circle; what to say of it: that it was made, and did not come by itself. Raises DemoError
+        where the pump cannot."""
         trouble = TROUBLES[self._next]
         trouble.act(self)
         self._next = (self._next + 1) % len(TROUBLES)
         self._last = trouble.text
-        return trouble.text
+        return f"TRAINING: {trouble.text}"
 
     def unplug(self) -> None:
         """Pull the cable."""
@@ -246,12 +266,12 @@ def _until(path: Path, now: datetime) -> int:
 
 
 TROUBLES: Final = (
-    Trouble("line-cut", DemoPump.unplug, "the cable was pulled: the line is lost, the pump goes on"),
-    Trouble("line-back", DemoPump.replug, "the cable is back: the session is made anew by itself"),
-    Trouble("power-cut", DemoPump.cut_power, "the pump has no power: it gives nothing and does not answer"),
-    Trouble("power-back", DemoPump.restore_power, "the pump has power again: it has reset, and its therapy goes on"),
-    Trouble("alarm", DemoPump.raise_alarm, "a bit of the pump's memory was turned over: an alarm, until it is programmed again"),
-    Trouble("motor-stands", DemoPump.hold_motor, "the motor stands: the pump notices within half an hour of its own time"),
-    Trouble("motor-turns", DemoPump.free_motor, "the motor turns again: the alarm ends, and the missed dose is told"),
+    Trouble("line-cut", DemoPump.unplug, "the cable was pulled now: the line is lost, the pump goes on"),
+    Trouble("line-back", DemoPump.replug, "the cable was put back now: the session is made anew by itself"),
+    Trouble("power-cut", DemoPump.cut_power, "the power was cut now: the pump gives nothing and does not answer"),
+    Trouble("power-back", DemoPump.restore_power, "the power was given back now: the pump has reset, and its therapy goes on"),
+    Trouble("alarm", DemoPump.raise_alarm, "a bit of the pump's memory was turned over now: an alarm, until it is programmed again"),
+    Trouble("motor-stands", DemoPump.hold_motor, "a stall was made now: the motor stands; the pump notices within half an hour"),
+    Trouble("motor-turns", DemoPump.free_motor, "the stall was ended now: the motor turns, the alarm ends, the missed dose is told"),
 )
 """What a trainer lets happen, in turn; each that takes something away is followed by the one that gives it back."""

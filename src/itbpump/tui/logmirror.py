@@ -8,9 +8,10 @@ mirror is full, its newest part goes on in new lists; old views keep theirs. Pur
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, overload
+from typing import TYPE_CHECKING, Final, overload
 
-from itbpump.wire.messages import LogEntry, LogKind
+if TYPE_CHECKING:
+    from itbpump.wire.messages import LogEntry
 
 __all__ = ["EMPTY_LOG", "MOST_ENTRIES", "LogMirror", "LogView"]
 
@@ -18,7 +19,7 @@ MOST_ENTRIES: Final = 50_000
 """Bound of the mirror; at 25 entries a day more than five years. A pump itself keeps some 1,000."""
 
 
-class LogView(Sequence[LogEntry]):
+class LogView(Sequence["LogEntry"]):
     """The log as it was mirrored at one moment, oldest first; never changes."""
 
     __slots__ = ("_length", "_newer", "_older", "_older_length")
@@ -116,6 +117,8 @@ class LogMirror:
 
     def close_gap(self) -> None:
         """Nothing before the oldest entry is left in the pump: say so by a gap entry, as the pump does to one who asks from 0."""
+        from itbpump.wire.messages import LogEntry, LogKind  # noqa: PLC0415 -- an empty log, which the first page has, needs no messages
+
         place = self._older[-1] if self._older else self._newer[0] if self._newer else None
         oldest = place.seq if place is not None else self.first
         if oldest > 0:
@@ -133,6 +136,8 @@ class LogMirror:
         self.whole = False
 
     def _note_refills(self, entries: Sequence[LogEntry]) -> None:
+        from itbpump.wire.messages import LogKind  # noqa: PLC0415 -- the same
+
         for entry in reversed(entries):
             if entry.kind is LogKind.REFILL:
                 self.last_refill = entry

@@ -264,7 +264,7 @@ class LogTable(ScrollView, can_focus=True):
 
     # -------------------------------------------------------------------------------------------------- the lines
     def _resize(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self) + 1 + self._detail_height)
+        self.virtual_size = Size(self._room, len(self) + 1 + self._detail_height)
         self.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -275,7 +275,7 @@ class LogTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """A line of the screen; nothing of it depends on how long the log is."""
-        width, detail = self.size.width, self._detail_height
+        width, detail = self._room, self._detail_height
         if y == 0:
             return self._strip(self._head(), width, "logtable--head")
         if y >= self.size.height - detail:
@@ -288,13 +288,18 @@ class LogTable(ScrollView, can_focus=True):
         at_cursor = row == self._cursor
         return self._strip(self._row(self.entry_at(row), width, at_cursor), width, "logtable--cursor" if at_cursor else "")
 
+    @property
+    def _room(self) -> int:
+        """Columns that a line has: a scroll bar takes its own."""
+        return self.scrollable_content_region.width
+
     def _strip(self, text: str, width: int, component: str) -> Strip:
         style: Style = self.get_component_rich_style(component) if component else self.rich_style
         return Strip([Segment(f"{text:<{width}}"[:width], style)], width)
 
     @property
     def _shows_clock(self) -> bool:
-        return self._has_clock and self.size.width >= CLOCK_FROM
+        return self._has_clock and self._room >= CLOCK_FROM
 
     def _head(self) -> str:
         clock = f"{'clock (UTC)':<{CLOCK}}  " if self._shows_clock else ""

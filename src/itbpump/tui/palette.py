@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from itbpump.workflow.model import Task, Walk
-from itbpump.workflow.table import TASKS, WALKS
-
 if TYPE_CHECKING:
     from itbpump.tui.app import PumpApp
+    from itbpump.workflow.model import Task, Walk
 
 __all__ = ["PumpCommands"]
 
@@ -23,6 +21,8 @@ class PumpCommands(Provider):
     def _entries(self) -> Iterator[tuple[str, str, Callable[[], object]]]:
         app = cast("PumpApp", self.app)
         if app.reader is not None:
+            from itbpump.workflow.table import TASKS, WALKS  # noqa: PLC0415 -- every room of a pump, which the first page needs not
+
             entries: tuple[Task | Walk, ...] = (*TASKS, *WALKS)
             for entry in entries:
                 yield entry.title, entry.summary, partial(app.begin_task, entry)

@@ -14,12 +14,22 @@ from itbpump.quantity import Concentration
 from itbpump.therapy_view import TherapyView
 from itbpump.tui.charts import fortnight, gauge, rate_chart
 from itbpump.tui.snapshot import LinkWord, Snapshot
+from itbpump.tui.told import told
 from itbpump.wire.messages import AlarmNumber, AlarmPriority, RunState
 from itbpump.wording.days import WEEK_MS, week_text
 from itbpump.wording.layout import wrapped
 from itbpump.wording.log import uptime_text
 from itbpump.wording.pumpview import PumpView
-from itbpump.wording.status import alarm_rows, battery_text, bolus_text, change_rows, delivering_text, dose_rows, state_text
+from itbpump.wording.status import (
+    GIVEN_LATELY,
+    alarm_rows,
+    battery_text,
+    bolus_text,
+    change_rows,
+    delivering_text,
+    dose_rows,
+    state_text,
+)
 from itbpump.wording.words import alarm_words, log_words
 
 __all__ = [
@@ -42,7 +52,7 @@ MINUTE_MS = 60_000
 LABEL = 10
 CHANGE_LABEL = 14
 UPTIME = 14
-SHORT = {"Last 24 h": "24 h", "Patient bolus": "Patient"}
+SHORT = {GIVEN_LATELY: "24-25 h", "Patient bolus": "Patient"}
 CLOCK_GAP_S = 60
 """A wall-clock label further off than this is pointed out (SR-53)."""
 
@@ -71,7 +81,7 @@ def link_lines(snapshot: Snapshot, width: int) -> Tone:
     """How old what stands here is, and what the pump is doing."""
     link, view = snapshot.link, snapshot.view
     words = link.text
-    why = f"; {link.reason}" if link.reason else ""
+    why = f"; {told(link.reason)}" if link.reason else ""
     state = {LinkWord.LIVE: "ok", LinkWord.CONNECTING: "notice", LinkWord.STALE: "stale", LinkWord.LOST: "critical"}[link.word]
     if view is None:
         return Tone(state, tuple(wrapped(f"LINK {words}{why}", width)))
@@ -117,7 +127,8 @@ def open_lines(snapshot: Snapshot, width: int) -> Tone | None:
     view = snapshot.view
     if view is None or not view.open:
         return None
-    text = f"OUTCOME UNKNOWN of {', '.join(intent.what for intent in view.open)}: F6 asks the pump; until then nothing but a stop is sent"
+    what = ", ".join(intent.what for intent in view.open)
+    text = f"OUTCOME UNKNOWN of {what}: F6 on the pump's page asks the pump; until then nothing but a stop is sent"
     return Tone("critical", tuple(wrapped(text, width)))
 
 
@@ -176,7 +187,7 @@ def date_lines(snapshot: Snapshot, width: int) -> list[str]:
     """Refill-by first; earliest to latest for what really happens."""
     dates = snapshot.dates
     if dates is None:
-        return wrapped(f"DATES not known: {snapshot.dates_problem or 'being read'}", width)
+        return wrapped(f"DATES not known: {told(snapshot.dates_problem) or 'being read'}", width)
     pairs = [
         ("REFILL BY", dates.refill_text),
         ("Alarm", f"{day_text(dates.alarm)}, by the count"),
@@ -240,7 +251,7 @@ def fortnight_lines(snapshot: Snapshot, width: int) -> list[str]:
 def change_lines(snapshot: Snapshot, width: int) -> list[str]:
     """Who changed the therapy last, and when."""
     view = snapshot.view
-    return _rows(change_rows(view), width, CHANGE_LABEL) if view is not None else []
+    return _rows([(label, told(text)) for label, text in change_rows(view)], width, CHANGE_LABEL) if view is not None else []
 
 
 def recent_lines(snapshot: Snapshot, width: int, most: int) -> list[str]:

@@ -13,11 +13,10 @@ from itbpump.link.errors import PumpRefused, SessionLost
 from itbpump.link.transaction import UnexpectedReply
 from itbpump.tui.logmirror import LogMirror
 from itbpump.wire.messages import Error, GetStatus, LogEntry, LogKind, Status
-from itbpump.wording.pumpview import ERI_NOT_RAISED
 
 if TYPE_CHECKING:
     from itbpump.drugs import DrugLibrary
-    from itbpump.forecast import Forecast
+    from itbpump.forecast import Calibration, Forecast
     from itbpump.present import PresentPump
     from itbpump.profiles import PumpProfile
     from itbpump.pump import Pump
@@ -54,23 +53,22 @@ def dates_of(
     profile: PumpProfile,
     refill: LogEntry | None,
     drug_library: Callable[[str], DrugLibrary] | None,
+    calibration: Calibration | None = None,
 ) -> Forecast:
     """As `wording.beside.dates_of_pump`, but from what was read before: `refill` is the newest such entry of the log, None without one.
 
     Raises ForecastError, LibraryError, and ConfigurationError for a bridge that the configuration does not have.
     """
-    from itbpump.forecast import forecast, last_fill  # noqa: PLC0415 -- the first screen needs no dates
+    from itbpump.forecast import forecast_of_reading  # noqa: PLC0415 -- the first screen needs no dates
 
-    fill = last_fill(() if refill is None else (refill,), present)
     drug = present.configuration.drug if present.configuration is not None else ""
-    return forecast(
+    return forecast_of_reading(
         present,
-        profile=profile,
-        library=drug_library(drug) if drug_library is not None and drug else None,
-        filled=fill.volume if fill is not None else None,
-        filled_on=fill.on if fill is not None else None,
-        eri_left_days=None if status.eri_left_days == ERI_NOT_RAISED else status.eri_left_days,
-        bolus_left_ms=status.bolus_left_ms,
+        status,
+        () if refill is None else (refill,),
+        profile,
+        drug_library(drug) if drug_library is not None and drug else None,
+        calibration=calibration,
     )
 
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from itbpump.wording.days import WEEK_MS, day_gap_s, gap_text, offset_text, week_text
 from itbpump.wording.layout import row
-from itbpump.wording.pumpview import ERI_NOT_RAISED
 
 if TYPE_CHECKING:
     from itbpump.drugs import DrugLibrary
-    from itbpump.forecast import Forecast
+    from itbpump.forecast import Calibration, Forecast
     from itbpump.present import PresentPump
     from itbpump.pump import Pump
     from itbpump.wire.messages import Info
@@ -51,18 +50,17 @@ def _day(present: PresentPump, begins: datetime | None) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ dates
-def dates_of_pump(line: Pump, present: PresentPump, library: DrugLibrary | None, *, implanted_on: date | None = None) -> Forecast:
-    """The dates of a pump as it runs: its count, its last fill by its log, its battery. Raises ForecastError."""
-    from itbpump.forecast import forecast, last_fill
+def dates_of_pump(
+    line: Pump,
+    present: PresentPump,
+    library: DrugLibrary | None,
+    *,
+    implanted_on: date | None = None,
+    calibration: Calibration | None = None,
+) -> Forecast:
+    """The dates of a pump as it runs: its count, its last fill by its log, its battery, what its refills taught. Raises ForecastError."""
+    from itbpump.forecast import forecast_of_reading
 
-    status, fill = line.status(), last_fill(line.log(), present)
-    return forecast(
-        present,
-        profile=line.profile,
-        library=library,
-        filled=fill.volume if fill is not None else None,
-        filled_on=fill.on if fill is not None else None,
-        implanted_on=implanted_on,
-        eri_left_days=None if status.eri_left_days == ERI_NOT_RAISED else status.eri_left_days,
-        bolus_left_ms=status.bolus_left_ms,
+    return forecast_of_reading(
+        present, line.status(), line.log(), line.profile, library, implanted_on=implanted_on, calibration=calibration
     )

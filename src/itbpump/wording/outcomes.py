@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from itbpump.hoststate import Intent
     from itbpump.outcome import Applied, Outcome, Proof
+    from itbpump.wording.deeds import Face
 
 __all__ = [
     "BY_HAND",
@@ -73,10 +74,11 @@ def answer_text(intent: Intent, outcome: Outcome) -> str:
     return f"{told}: APPLIED, revision {outcome.result.revision}{pulses}{doubt}"
 
 
-def outcome_lines(outcome: Outcome | Exception, width: int, *, proven: bool = True) -> tuple[list[str], str]:
+def outcome_lines(outcome: Outcome | Exception, width: int, *, proven: bool = True, face: Face | None = None) -> tuple[list[str], str]:
     """For a page: lines, and the state they stand for (`ok`, `warning`, `critical`). `proven`: the command is one that is proved by
-    reading the pump again. An exception is what kept an order from being sent."""
+    reading the pump again. An exception is what kept an order from being sent. `face`: whose keys are told, None for commands."""
     from itbpump.outcome import Applied, NotApplied, Unknown
+    from itbpump.wording.deeds import on_face
     from itbpump.wording.layout import wrapped
 
     state = "warning"
@@ -90,7 +92,9 @@ def outcome_lines(outcome: Outcome | Exception, width: int, *, proven: bool = Tr
     else:
         texts = [f"NOT SENT: {outcome}"]
     note = "" if isinstance(outcome, Exception) else outcome.note
-    return [part for text in [*texts, *([f"ATTENTION: {note}"] if note else [])] for part in wrapped(text, width, hanging=2)], state
+    texts = [*texts, *([f"ATTENTION: {note}"] if note else [])]
+    said = texts if face is None else [on_face(text, face) for text in texts]
+    return [part for text in said for part in wrapped(text, width, hanging=2)], state
 
 
 def _applied_texts(outcome: Applied, *, proven: bool) -> tuple[list[str], str]:

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from itbpump.wording.deeds import Face, on_face
 from itbpump.wording.layout import WIDTH, old_against_new, rows, screen_amount, spelled_out, wrapped
 
 if TYPE_CHECKING:
     from itbpump.safety import Finding, Override, Review, Row, Severity
     from itbpump.therapy_view import TherapyView
 
-__all__ = ["finding_lines", "library_lines", "override_lines", "review_head_lines", "review_lines", "total_lines"]
+__all__ = [
+    "finding_lines",
+    "library_lines",
+    "override_lines",
+    "review_head_lines",
+    "review_lines",
+    "row_label",
+    "total_lines",
+    "verdict_lines",
+]
 
 
 _VERDICTS = {
@@ -33,6 +43,10 @@ _HEADINGS = {
 _UNVERIFIED = "unverified"
 
 
+_LABELS = {"given in the last 24 h": "given at most in 24-25 h"}
+"""Labels of a review's rows that say more than the pump knows: its sum may cover whole hours (`status.GIVEN_LATELY`)."""
+
+
 _HASH_SHOWN = 12
 
 
@@ -50,10 +64,14 @@ def review_lines(review: Review) -> list[str]:
     ]
 
 
+def verdict_lines(review: Review, width: int = WIDTH) -> list[str]:
+    """What the findings come to, in a word and in words; a face says it before all else."""
+    return wrapped(f"VERDICT {review.verdict.upper()}: {_VERDICTS[review.verdict]}", width)
+
+
 def review_head_lines(review: Review, width: int = WIDTH) -> list[str]:
-    """Old against new and what the pump makes of each amount, without the findings."""
-    verdict = wrapped(f"Verdict: {review.verdict}: {_VERDICTS[review.verdict]}", width)
-    return [*_table_lines(review.table, width), *_achievable_lines(review, width), "", *verdict, *library_lines(review.library)]
+    """Old against new and what the pump makes of each amount, without verdict and findings."""
+    return [*_table_lines(review.table, width), *_achievable_lines(review, width), "", *library_lines(review.library)]
 
 
 def total_lines(view: TherapyView, width: int = WIDTH) -> list[str]:
@@ -67,9 +85,11 @@ def total_lines(view: TherapyView, width: int = WIDTH) -> list[str]:
     return rows(pairs, width=width)
 
 
-def finding_lines(finding: Finding, width: int = WIDTH, *, how: str = "") -> list[str]:
-    """One finding under its severity; `how` names what accepts it, where a face has its own way."""
-    lines = wrapped(f"{_HEADINGS[finding.severity.name].partition(':')[0]} {finding.rule}: {finding.message}", width, hanging=4)
+def finding_lines(finding: Finding, width: int = WIDTH, *, how: str = "", face: Face | None = None) -> list[str]:
+    """One finding under its severity; `how` names what accepts it, where a face has its own way. `face`: whose keys it tells, None for
+    commands."""
+    message = finding.message if face is None else on_face(finding.message, face)
+    lines = wrapped(f"{_HEADINGS[finding.severity.name].partition(':')[0]} {finding.rule}: {message}", width, hanging=4)
     if finding.source and (finding.severity or _UNVERIFIED in finding.source):
         lines += wrapped(f"    source: {_marked(spelled_out(finding.source))}", width, hanging=12)
     return [*lines, *(wrapped(f"    {how}", width, hanging=12) if how else [])]
@@ -79,9 +99,14 @@ def _table_lines(table: Sequence[Row], width: int = WIDTH) -> Iterator[str]:
     """Old against new; what speaks of the new alone follows in lines of its own, where anything is known of the old."""
     known = any(row.old for row in table)
     compared = [row for row in table if row.old or row.changed or not known]
-    yield from old_against_new([(row.label, row.old or ("–" if known else ""), row.new, row.changed) for row in compared], width=width)
-    alone = [(row.label, row.new) for row in table if known and not (row.old or row.changed)]
+    yield from old_against_new([(row_label(row), row.old or ("–" if known else ""), row.new, row.changed) for row in compared], width=width)
+    alone = [(row_label(row), row.new) for row in table if known and not (row.old or row.changed)]
     yield from rows(alone, indent="  ", width=width)
+
+
+def row_label(row: Row) -> str:
+    """The label of a review's row, as people read it."""
+    return _LABELS.get(row.label, row.label)
 
 
 def _achievable_lines(review: Review, width: int = WIDTH) -> Iterator[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from itbpump.wire.messages import CommandResult, Status
 
 __all__ = [
+    "GIVEN_LATELY",
     "alarm_rows",
     "battery_text",
     "bolus_text",
@@ -21,6 +22,7 @@ __all__ = [
     "clock_text",
     "delivering_text",
     "dose_rows",
+    "given_lately_text",
     "given_text",
     "programmed_text",
     "reservoir_text",
@@ -133,13 +135,24 @@ def reservoir_text(view: PumpView) -> str:
     return f"{Volume(view.status.reservoir_nL)} of {Volume(view.info.capacity_nL)}, estimated by counting pulses{alarm}"
 
 
+GIVEN_LATELY = "Last 24 to 25 h"
+"""A pump may know what it gave by whole hours alone (after a reset, or with many changes): its sum then covers up to 25 h, never less
+than 24 h (SPEC.md, Mass in 24 hours). Nothing in a status tells which, so that nothing narrower is said."""
+
+
+def given_lately_text(mass_ng: int, *, stands: bool = False) -> str:
+    """The pump's sum of the last 24 h as what it is: an upper bound. `stands`: the motor does not turn, so not all of it was given."""
+    from itbpump.quantity import Mass
+
+    return f"at most {Mass(mass_ng).rounded()} {'commanded, not all of it given' if stands else 'given'}"
+
+
 def dose_rows(view: PumpView) -> list[tuple[str, str]]:
-    """What the last 24 h gave, and what the patient may ask for."""
-    from itbpump.quantity import Duration, Mass
+    """What the last day gave at most, and what the patient may ask for."""
+    from itbpump.quantity import Duration
 
     now = view.status
-    given = "commanded, not all of it given" if _stands(view) else "given"
-    rows = [("Last 24 h", f"{Mass(now.mass_24h_ng).rounded()} {given}")]
+    rows = [(GIVEN_LATELY, given_lately_text(now.mass_24h_ng, stands=_stands(view)))]
     if view.therapy is not None and view.therapy.patient is not None:
         lockout = f", next possible in {Duration(now.lockout_left_ms)}" if now.lockout_left_ms else ""
         rows.append(("Patient bolus", f"{view.therapy.patient}"))

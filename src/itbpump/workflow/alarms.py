@@ -12,16 +12,16 @@ from typing import Any
 from itbpump.outcome import Outcome
 from itbpump.pump import Pump
 from itbpump.wire.messages import AlarmPriority
-from itbpump.wording.beside import heading_lines
 from itbpump.wording.words import alarm_words
-from itbpump.workflow.confirming import yes_confirmation
 from itbpump.workflow.facts import Facts
 from itbpump.workflow.fields import Field, FieldError, Values, choice_field
-from itbpump.workflow.model import Proposal, Send
+from itbpump.workflow.model import Proposal
+from itbpump.workflow.unreviewed import unreviewed
 
 __all__ = ["AlarmTestTask", "SilenceTask"]
 
 GROUP = "Alarms"
+NO_DOSE = "No dose changes by it."
 TONES = {
     "critical": (AlarmPriority.CRITICAL, "two-tone, for 3 s: something is wrong now"),
     "non-critical": (AlarmPriority.NON_CRITICAL, "single-tone, for 1 s: something must be arranged"),
@@ -53,7 +53,7 @@ class AlarmTestTask:
             return pump.alarm_test(priority)
 
         heard = f"Was the {name} tone heard: {text.partition(':')[0]}? If not, look at the implant's depth and the patient's hearing."
-        return _proposal(facts, self.id, f"Test of the {name} tone", "to sound it once", send, (heard,))
+        return unreviewed(facts, self.id, f"Test of the {name} tone", "to sound it once", send, lines=(NO_DOSE,), observe=(heard,))
 
 
 class SilenceTask:
@@ -87,24 +87,9 @@ class SilenceTask:
 
         again = f"It sounds again in 10 min, or when the session ends, while its cause lasts: {words.text}. To do: {words.action}."
         title = f"Silence {_named(alarm.alarm, alarm.priority)}"
-        return _proposal(facts, self.id, title, "to silence it for 10 min", send, (again,))
+        return unreviewed(facts, self.id, title, "to silence it for 10 min", send, lines=(NO_DOSE,), observe=(again,))
 
 
 def _named(alarm: int, priority: AlarmPriority) -> str:
     words = alarm_words(alarm)
     return f"{priority.name.lower().replace('_', '-')}: {words.text}"
-
-
-def _proposal(facts: Facts, task: str, title: str, what: str, send: Send, observe: tuple[str, ...]) -> Proposal:
-    return Proposal(
-        task=task,
-        title=title,
-        serial=facts.info.serial,
-        revision=facts.present.revision,
-        patient_id=facts.patient_id,
-        review=None,
-        confirmation=yes_confirmation(what),
-        send=send,
-        lines=(*heading_lines(facts.info, facts.present), "No dose changes by it."),
-        observe=observe,
-    )

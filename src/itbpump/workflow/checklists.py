@@ -18,12 +18,13 @@ __all__ = ["AfterMri", "Point", "after_mri", "pocket_fill"]
 
 SCHEMA = "itbpump.checklists/1"
 MARKS = frozenset({"R", "R2", "M", "D"})
-KINDS = frozenset({"do", "read"})
+KINDS = frozenset({"do", "read", "wait"})
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point. `kind`: `do` by the person alone, `read` with a reading of the pump. `only`: what the names of its profiles begin with."""
+    """One point. `kind`: `do` by the person alone, `read` with a reading of the pump, `wait` by time passing. `only`: what the names of its
+    profiles begin with."""
 
     id: str
     text: str

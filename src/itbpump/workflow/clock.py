@@ -33,6 +33,7 @@ from itbpump.workflow.fields import Field, FieldError, Values
 from itbpump.workflow.libraries import library_for
 from itbpump.workflow.model import Proposal
 from itbpump.workflow.therapy import present_view
+from itbpump.workflow.unreviewed import unreviewed
 
 __all__ = ["ChangedDay", "ClockLabelTask", "Move", "RebaseTask", "changed_day", "label_lines", "plan_rebase"]
 
@@ -57,7 +58,6 @@ class ClockLabelTask:
     def propose(self, facts: Facts, values: Values) -> Proposal:
         now, wall_s = facts.present.host_now, facts.status.wall_s
         lines = (
-            *heading_lines(facts.info, facts.present),
             *label_lines(wall_s, now),
             "Only the label is set, to this computer's time when it is sent: the schedule does not move, no dose changes.",
         )
@@ -65,17 +65,7 @@ class ClockLabelTask:
         def send(pump: Pump, basis: Mapping[str, Any]) -> Outcome:
             return pump.set_clock(int(pump.host_now().timestamp()))
 
-        return Proposal(
-            task=self.id,
-            title="Set the label of the pump's clock",
-            serial=facts.info.serial,
-            revision=facts.present.revision,
-            patient_id=facts.patient_id,
-            review=None,
-            confirmation=yes_confirmation("to set the label"),
-            send=send,
-            lines=lines,
-        )
+        return unreviewed(facts, self.id, "Set the label of the pump's clock", "to set the label", send, lines=lines)
 
 
 def label_lines(wall_s: int, now: datetime) -> list[str]:

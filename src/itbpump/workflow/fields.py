@@ -68,7 +68,8 @@ class Field:
     """One question. `path` is its place in a prescription (`drug.concentration`), empty for what is none; `unit` stands beside it.
 
     `dose`: a slip here changes what a patient gets, so key bounce is looked for. `initial` is what the pump or the last prescription says;
-    a concentration never has one. `group` is the heading it stands under. `known` are the choices.
+    a concentration never has one. `group` is the heading it stands under. `not_zero`: 0 is no answer. `most`: more than that nobody is
+    ever given; `caution` tells of it, the review judges it.
     """
 
     id: str
@@ -84,6 +85,8 @@ class Field:
     amount: type[Amount] | None = None
     choices: tuple[Choice, ...] = ()
     example: str = ""
+    most: Amount | None = None
+    not_zero: bool = False
 
     @property
     def hint(self) -> str:
@@ -103,6 +106,13 @@ class Field:
             return _READERS[self.kind](self, text)
         except QuantityError as error:
             raise FieldError(self.id, spelled_out(error.problem), spelled_out(error.action)) from error
+
+    def caution(self, text: str) -> str:
+        """What looks wrong with an amount that can be read; empty for what does not. Raises FieldError."""
+        value = self.read(text)
+        if self.most is None or not isinstance(value, Amount) or value.value <= self.most.value:
+            return ""
+        return f"{value} is above {self.most}, which nobody is given: look at the decimal point and the unit"
 
     def canonical(self, text: str) -> str:
         """As a prescription file writes it, unit and all; empty for an empty field. Raises FieldError."""
@@ -136,9 +146,9 @@ _HINTS = {
 def _amount(field: Field, text: str) -> Amount:
     if field.amount is None:
         raise AssertionError(f"field {field.id} has no kind of amount")
-    if not _LETTER.search(text):
-        return field.amount.parse(f"{text} {field.unit}")
-    amount = field.amount.parse(text)
+    amount = field.amount.parse(text if _LETTER.search(text) else f"{text} {field.unit}")
+    if field.not_zero and not amount.value:
+        raise FieldError(field.id, f"{amount} is no dose", "write how much is to be given")
     if amount.unit != field.unit:
         unit = spelled_out(field.unit)
         raise FieldError(field.id, f"this field is in {unit}", f"write the number of {unit}")
@@ -205,11 +215,14 @@ def amount_field(
     initial: str = "",
     required: bool = True,
     example: str = "",
+    most: Amount | None = None,
+    not_zero: bool = False,
 ) -> Field:
     """A field of an amount; every one is a dose field, as a volume or concentration is as dangerous as a dose."""
     return Field(
-        id, label, Kind.AMOUNT, help, unit or _UNITS[amount], path, group, initial, required, dose=True, amount=amount, example=example
-    )
+        id, label, Kind.AMOUNT, help, unit or _UNITS[amount], path, group, initial, required, dose=True, amount=amount, example=example,
+        most=most, not_zero=not_zero,
+    )  # fmt: skip
 
 
 def choice_field(

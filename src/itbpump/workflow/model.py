@@ -85,12 +85,17 @@ class Task(Entry, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WalkStep:
-    """A point of a checklist. `read` takes a reading and says what it shows; None for what the person does alone."""
+    """A point of a checklist. `read` takes a reading and says what it shows; None for what the person does alone.
+
+    `left_ms`: a point that is done by waiting tells what is left at a pump's uptime (ms, 0 when it is over), None while the wait has not
+    begun; to tick it earlier a reason is asked for (`waiting`).
+    """
 
     id: str
     text: str
     help: str = ""
     read: Callable[[Pump, Facts], tuple[str, ...]] | None = None
+    left_ms: Callable[[int], int | None] | None = None
 
 
 @runtime_checkable

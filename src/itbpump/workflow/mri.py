@@ -48,6 +48,10 @@ class _Readings:
     first: Status | None = None
     log: list[LogEntry] = field(default_factory=list)
 
+    def left_ms(self, uptime_ms: int, wait_ms: int) -> int | None:
+        """Until a second interrogation tells something; by the pump's own clock, which no sleep of this computer stops."""
+        return None if self.first is None else max(0, self.first.uptime_ms + wait_ms - uptime_ms)
+
 
 class AfterMriWalk:
     """The checklist after an MRI."""
@@ -61,7 +65,13 @@ class AfterMriWalk:
         """The points for this pump; readings of one call belong together."""
         table, readings = after_mri(), _Readings(log=list(facts.log))
         return tuple(
-            WalkStep(point.id, point.text, point.told, _reader(point, readings, table.wait_ms))
+            WalkStep(
+                point.id,
+                point.text,
+                point.told,
+                _reader(point, readings, table.wait_ms),
+                (lambda uptime_ms: readings.left_ms(uptime_ms, table.wait_ms)) if point.kind == "wait" else None,
+            )
             for point in table.points
             if facts.info.profile.startswith(point.only)
         )
@@ -74,7 +84,7 @@ def known_digest(decisions: Sequence[Intent]) -> str:
 
 
 def _reader(point: Point, readings: _Readings, wait_ms: int) -> Callable[[Pump, Facts], tuple[str, ...]] | None:
-    if point.kind == "do":
+    if point.kind != "read":
         return None
     read = _READERS[point.id]
     return lambda pump, facts: tuple(read(pump, facts, readings, wait_ms))

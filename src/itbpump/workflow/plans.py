@@ -6,13 +6,12 @@ further step is planned again from what the pump then runs. Not here: the change
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
-
-from msgspec.structs import replace as replaced
 
 from itbpump.configuration import wire_configuration
 from itbpump.drugs import DrugLibrary
@@ -24,11 +23,12 @@ from itbpump.plan.views import plan_lines
 from itbpump.pump import Pump
 from itbpump.quantity import Duration, MassRate, Volume
 from itbpump.therapy import Prescription
-from itbpump.wire.messages import CommandKind, Configuration, LogKind
+from itbpump.wire.messages import CommandKind, LogKind
 from itbpump.workflow.facts import Facts
 from itbpump.workflow.fields import Field, FieldError, Kind, Values, amount_field
 from itbpump.workflow.libraries import library_for
 from itbpump.workflow.model import Confirmation, Proposal
+from itbpump.workflow.stored import essence
 from itbpump.workflow.therapy import propose_prescription
 
 __all__ = ["PlanTask", "TaperTask", "TitrateTask", "running_prescription"]
@@ -36,7 +36,7 @@ __all__ = ["PlanTask", "TaperTask", "TitrateTask", "running_prescription"]
 _GROUP = "Plan"
 
 
-class PlanTask:
+class PlanTask(ABC):
     """What both directions share; `_plan` makes the plan."""
 
     id = ""
@@ -111,8 +111,9 @@ class PlanTask:
     def _start_fields(self, facts: Facts) -> tuple[Field, ...]:
         return ()
 
+    @abstractmethod
     def _plan(self, present: Prescription, read: Mapping[str, object], library: DrugLibrary) -> Plan:
-        raise NotImplementedError
+        """The plan of this direction. Raises PlanError, FieldError."""
 
 
 class TitrateTask(PlanTask):
@@ -173,26 +174,13 @@ def _unlike(facts: Facts) -> str:
         return "the pump has no therapy to plan from; program one first"
     if rx is None:
         return "the therapy was not programmed from this computer; open its prescription, or program it once from here"
-    if rx.pump.profile != facts.info.profile or _essence(wire_configuration(rx, facts.profile)) != _essence(present.configuration):
+    if rx.pump.profile != facts.info.profile or essence(wire_configuration(rx, facts.profile)) != essence(present.configuration):
         return "the pump does not run the prescription known here; program it, or open the one that runs"
     if rx.therapy.mode not in {"stopped", "minimum-rate"} and not present.is_treating:
         return "the therapy does not run; restore it, then plan from it"
     if present.bridging:
         return "a bridge is in force; plan once it has ended"
     return ""
-
-
-def _essence(configuration: Configuration) -> Configuration:
-    """Without what every commit sets anew: volume, week, bridge, start."""
-    return replaced(
-        configuration,
-        reservoir_set=False,
-        reservoir_volume_nL=0,
-        week_offset_ms=0,
-        bridge_flow_nL_per_day=0,
-        bridge_pulses=0,
-        start=False,
-    )
 
 
 def running_prescription(facts: Facts) -> Prescription:

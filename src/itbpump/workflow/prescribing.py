@@ -1,26 +1,41 @@
 """The fields of a prescription, and the prescription made of what stands in them.
 
 Each field names its place in a prescription file (`path`), so that what is wrong is shown where it was typed. What the pump runs and what
-was programmed here before is offered; a concentration never is, nor a dose of another concentration. Pure.
+was programmed here before is offered; a concentration never is, nor a dose of another drug. Pure.
 Not here: judging the prescription (`therapy`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from itbpump.drugs import DrugLibrary, library_names, load_library
 from itbpump.errors import PrescriptionError
+from itbpump.profiles import PumpProfile
 from itbpump.quantity import Amount, Concentration, Length, Mass, MassRate, Volume, VolumePerLength
 from itbpump.therapy import SCHEMA, Prescription, Problem, prescription_from, prescription_json
 from itbpump.wire.messages import RunState
 from itbpump.workflow.facts import Facts
 from itbpump.workflow.fields import Field, FieldError, Kind, Values, amount_field, choice_field
+from itbpump.workflow.starting import NOTHING, Start
 from itbpump.workflow.week import Week, WeekError
 
-__all__ = ["catheter_fields", "drug_fields", "mode_fields", "patient_bolus_fields", "patient_fields", "prescription_of", "pump_fields"]
+__all__ = [
+    "Bounds",
+    "catheter_fields",
+    "drug_fields",
+    "field_error",
+    "low_alarm_offered",
+    "mode_fields",
+    "patient_bolus_fields",
+    "patient_fields",
+    "prescription_of",
+    "pump_fields",
+    "put_medication",
+]
 
 MODES = (
     ("continuous", "continuous: one rate all the time"),
@@ -31,12 +46,36 @@ MODES = (
 )
 _CATHETER = {"known": "path", "path_volume": "", "length_total": "", "length_removed": "", "volume_per_length": "", "tubing_volume": ""}
 _SPLIT = re.compile(r"[;\n]+")
+LOW_ALARM_STEP_NL = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Amounts above which a drug library lets nobody go: told at the field, and a HARD finding of the review. None where not known."""
+
+    day: MassRate | None = None
+    bolus: Mass | None = None
+    patient_bolus: Mass | None = None
+
+    @classmethod
+    def of(cls, library: DrugLibrary) -> Bounds:
+        """By the widest limits, those of any indication: the strictest that hold are the review's."""
+        highest = max(limits.hard_high.value for limits in library.daily_limits(None, None))
+        return cls(highest, library.bolus_hard.value, library.patient_bolus_hard.value)
+
+
+def low_alarm_offered(profile: PumpProfile) -> Volume:
+    """The profile's default, or where a full pump could run dry before that sounds, the least volume that always sounds in time (domain
+    0.3), up to the next 0.1 mL."""
+    safe = Volume(-(-profile.safe_low_alarm.nL // LOW_ALARM_STEP_NL) * LOW_ALARM_STEP_NL)
+    return max(profile.low_alarm_default, safe)
 
 
 # ------------------------------------------------------------------------------------------------ what is asked
 def patient_fields(facts: Facts, library: DrugLibrary) -> tuple[Field, ...]:
     """Who it is for: an opaque id, never a name; the limits hang on indication and age."""
-    group, patient = "Patient", facts.rx.patient if facts.rx is not None else None
+    group, person = "Patient", facts.person
+    patient = person.patient if person is not None else None
     return (
         Field(
             "patient_id", "Patient id", Kind.ID, "The clinic's opaque id of the patient. Never a name: it is kept and shown.",
@@ -57,7 +96,7 @@ def patient_fields(facts: Facts, library: DrugLibrary) -> tuple[Field, ...]:
             "Other drugs the patient takes, as NAME class, several with ; between them. Classes that interact: "
             f"{', '.join(library.interactions)}. Drugs that depress the nervous system add to the sedation.",
             group=group, required=False, example="diazepam cns-depressant",
-            initial="; ".join(f"{drug.name} {drug.drug_class}" for drug in facts.rx.medication) if facts.rx is not None else "",
+            initial="; ".join(f"{drug.name} {drug.drug_class}" for drug in person.medication) if person is not None else "",
         ),
     )  # fmt: skip
 
@@ -81,7 +120,7 @@ def drug_fields(facts: Facts) -> tuple[Field, ...]:
 def pump_fields(facts: Facts, *, with_volume: bool) -> tuple[Field, ...]:
     """The reservoir: its content where the pump has none yet, and the volume at which the pump sounds."""
     old, profile = facts.present.configuration, facts.profile
-    low = Volume(old.low_alarm_nL) if old is not None else profile.low_alarm_default
+    low = Volume(old.low_alarm_nL) if old is not None else low_alarm_offered(profile)
     if facts.rx is not None and facts.rx.pump.low_reservoir_alarm is not None and facts.rx.pump.profile == profile.name:
         low = facts.rx.pump.low_reservoir_alarm
     volume = amount_field(
@@ -137,76 +176,80 @@ def catheter_fields(facts: Facts, values: Values, *, fresh: bool = False) -> tup
     )
 
 
-def mode_fields(facts: Facts, values: Values) -> tuple[Field, ...]:
-    """The mode, and what belongs to it; of the therapy programmed before only its shape is offered, doses are typed."""
-    group, old = "Therapy", facts.rx.therapy if facts.rx is not None else None
+def mode_fields(values: Values, start: Start = NOTHING, bounds: Bounds = Bounds()) -> tuple[Field, ...]:
+    """The mode, and what belongs to it. `start`: what is offered; `bounds`: above what nobody is ever given it."""
+    group = "Therapy"
     mode = choice_field(
-        "mode", "Mode", MODES, "How the drug is given.", path="therapy.mode", group=group, initial=old.mode if old is not None else ""
+        "mode", "Mode", MODES, "How the drug is given.", path="therapy.mode", group=group, initial=start.get("therapy.mode", "")
     )
     chosen = values.get("mode", mode.initial)
     if chosen == "continuous":
         return (mode, amount_field(
-            "dose", "Dose of a day", MassRate, "All that is given in 24 h.", path="therapy.dose", group=group, example="200"))  # fmt: skip
+            "dose", "Dose of a day", MassRate, "All that is given in 24 h.", path="therapy.dose", group=group, example="200",
+            initial=start.get("therapy.dose", ""), most=bounds.day, not_zero=True))  # fmt: skip
     if chosen == "flex":
-        week = Week.of(facts.rx).text() if facts.rx is not None else ""
         return (mode, Field(
             "week", "Week", Kind.WEEK,
             "Steps of each day. A rate holds until the next step; a dose with its time replaces the rate while it runs. The first step "
             "of a day is a rate at 00:00.",
-            path="therapy.pattern", group=group, initial=week, dose=True,
+            path="therapy.pattern", group=group, initial=start.get("therapy.pattern", ""), dose=True,
             example="daily: 00:00 8 mcg/h; 06:00 40 mcg over 1h"))  # fmt: skip
     if chosen == "periodic-bolus":
         return (
             mode,
-            amount_field("dose", "Dose of each bolus", Mass, "Of one bolus, not of a day.", path="therapy.dose", group=group),
-            Field("over", "Each takes", Kind.DURATION, "How long one bolus takes.", path="therapy.over", group=group, dose=True),
+            amount_field("each_dose", "Dose of each bolus", Mass, "Of one bolus, not of a day.", path="therapy.dose", group=group,
+                         initial=start.get("therapy.periodic", ""), most=bounds.bolus, not_zero=True),
+            Field("over", "Each takes", Kind.DURATION, "How long one bolus takes.", path="therapy.over", group=group, dose=True,
+                  initial=start.get("therapy.over", "")),
             Field("every", "From start to start", Kind.DURATION,
-                  "Hours as h, minutes as m: hours typed as minutes have killed two people.", path="therapy.every", group=group, dose=True),
+                  "Hours as h, minutes as m: hours typed as minutes have killed two people.", path="therapy.every", group=group, dose=True,
+                  initial=start.get("therapy.every", "")),
             amount_field("background", "Background rate", MassRate, "Given between the boluses; 0 for none.", unit="mcg/h",
-                         path="therapy.background", group=group),
+                         path="therapy.background", group=group, initial=start.get("therapy.background", ""), most=bounds.day),
         )  # fmt: skip
     return (mode,)
 
 
-def patient_bolus_fields(facts: Facts, values: Values) -> tuple[Field, ...]:
-    """What the patient may ask for."""
-    group = "Patient bolus"
-    allowed = facts.rx is not None and facts.rx.patient_bolus is not None
+def patient_bolus_fields(values: Values, start: Start = NOTHING, bounds: Bounds = Bounds()) -> tuple[Field, ...]:
+    """What the patient may ask for. `start` and `bounds` as in `mode_fields`."""
+    group, path = "Patient bolus", "therapy.patient_bolus"
+    allowed = f"{path}.dose" in start
     choice = choice_field(
         "patient_bolus", "Patient bolus", (("none", "none"), ("allowed", "allowed")), "Whether the patient may ask for a bolus.",
         group=group, initial="allowed" if allowed else "none",
     )  # fmt: skip
     if values.get("patient_bolus", choice.initial) != "allowed":
         return (choice,)
-    path = "therapy.patient_bolus"
     return (
         choice,
-        amount_field("pb_dose", "Dose of each", Mass, "Of one patient bolus.", path=f"{path}.dose", group=group),
-        Field("pb_over", "Each takes", Kind.DURATION, "How long one takes.", path=f"{path}.over", group=group, dose=True),
+        amount_field("pb_dose", "Dose of each", Mass, "Of one patient bolus.", path=f"{path}.dose", group=group,
+                     initial=start.get(f"{path}.dose", ""), most=bounds.patient_bolus, not_zero=True),
+        Field("pb_over", "Each takes", Kind.DURATION, "How long one takes.", path=f"{path}.over", group=group, dose=True,
+              initial=start.get(f"{path}.over", "")),
         Field("pb_lockout", "Lockout", Kind.DURATION, "From the start of one to the start of the next.", path=f"{path}.lockout",
-              group=group, dose=True),
+              group=group, dose=True, initial=start.get(f"{path}.lockout", "")),
         Field("pb_max", "At most in 24 h", Kind.WHOLE, "1 to 24; the refill date assumes that all are used.",
-              path=f"{path}.max_per_day", group=group, dose=True),
+              path=f"{path}.max_per_day", group=group, dose=True, initial=start.get(f"{path}.max_per_day", "")),
     )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------ what was answered
-def prescription_of(facts: Facts, fields: Iterable[Field], values: Values, *, fresh_catheter: bool = False) -> Prescription:
+def prescription_of(facts: Facts, fields: Iterable[Field], values: Values) -> Prescription:
     """The prescription of what stands in the fields. Raises FieldError naming the field where it stands."""
     fields = tuple(fields)
-    tables = _known(facts, fresh_catheter=fresh_catheter)
+    tables = _known(facts)
     for field in fields:
         text = field.canonical(values.get(field.id, field.initial))
         if field.path and text:
             _put(tables, field.path, _value(field, text))
-    _medication(tables, fields, values)
+    put_medication(tables, fields, values)
     try:
         return prescription_from(tables)
     except PrescriptionError as error:
-        raise _field_error(error, fields) from error
+        raise field_error(error, fields) from error
 
 
-def _known(facts: Facts, *, fresh_catheter: bool) -> dict[str, Any]:
+def _known(facts: Facts) -> dict[str, Any]:
     """What is carried over from the prescription before, and what the pump itself tells."""
     before = prescription_json(facts.rx) if facts.rx is not None else {}
     tables: dict[str, Any] = {"schema": SCHEMA, "patient": dict(before.get("patient", {})), "catheter": {}, "therapy": {}}
@@ -239,8 +282,8 @@ def _put(tables: dict[str, Any], path: str, value: object) -> None:
     tables[key] = value
 
 
-def _medication(tables: dict[str, Any], fields: tuple[Field, ...], values: Values) -> None:
-    """`diazepam cns-depressant; morphine opioid` as the prescription has it."""
+def put_medication(tables: dict[str, Any], fields: Sequence[Field], values: Values) -> None:
+    """`diazepam cns-depressant; morphine opioid` as the prescription has it. Raises FieldError."""
     field = next((field for field in fields if field.id == "medication"), None)
     if field is None:
         return
@@ -252,7 +295,7 @@ def _medication(tables: dict[str, Any], fields: tuple[Field, ...], values: Value
         tables["medication"] = [{"name": " ".join(words[:-1]), "class": words[-1]} for words in listed]
 
 
-def _field_error(error: PrescriptionError, fields: tuple[Field, ...]) -> FieldError:
+def field_error(error: PrescriptionError, fields: Sequence[Field]) -> FieldError:
     """The first problem, at the field it belongs to; the longest path counts."""
     problem = next(problem for problem in error.problems if isinstance(problem, Problem))
     plain = re.sub(r"\[\d+\]", "", problem.key)

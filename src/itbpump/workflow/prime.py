@@ -13,22 +13,22 @@ from itbpump.configuration import prime_volume
 from itbpump.errors import PrescriptionError
 from itbpump.outcome import Outcome
 from itbpump.pump import Pump
-from itbpump.quantity import Concentration, Duration, Volume
+from itbpump.quantity import Duration, Volume
 from itbpump.safety import review_prime
-from itbpump.therapy import SCHEMA, Prescription, prescription_from
+from itbpump.therapy import Prescription, prescription_from
 from itbpump.wording.beside import heading_lines
 from itbpump.workflow.confirming import amount_confirmation
-from itbpump.workflow.facts import Facts
+from itbpump.workflow.facts import Facts, Person
 from itbpump.workflow.fields import Field, FieldError, Kind, Values, amount_field, choice_field
 from itbpump.workflow.libraries import library_for
 from itbpump.workflow.model import Proposal
-from itbpump.workflow.prescribing import catheter_fields, patient_fields
+from itbpump.workflow.prescribing import catheter_fields
 from itbpump.workflow.therapy import present_view
+from itbpump.workflow.who import bare_tables, interaction_lines, no_bolus_now, person_kept, person_of, who_fields
 
 __all__ = ["PrimeTask"]
 
 _CATHETER, _PATH = "catheter", "path"
-_WHO = frozenset({"patient_id", "indication", "age_years"})
 
 
 class PrimeTask:
@@ -40,25 +40,16 @@ class PrimeTask:
     group = "Dose now"
 
     def hindered(self, facts: Facts) -> str:
-        if facts.present.configuration is None:
-            return "the pump has no therapy, so its drug and path are not known; program a therapy first"
-        if facts.present.bolus_left_pulses:
-            return "a bolus is running; wait for its end, or stop it"
-        return ""
+        return no_bolus_now(facts, "its drug and path are")
 
     def fields(self, facts: Facts, values: Values) -> tuple[Field, ...]:
-        configuration = facts.present.configuration
-        who: tuple[Field, ...] = ()
-        if facts.rx is None and configuration is not None:
-            asked = patient_fields(facts, library_for(configuration.drug, facts.policy.clinic_library))
-            who = tuple(field for field in asked if field.id in _WHO)
         scope = choice_field(
             "scope", "What is empty", ((_CATHETER, "the catheter alone: the pump's tubing is full"), (_PATH, "tubing and catheter")),
             "After a new catheter the tubing inside the pump still holds drug. Only a new pump, or one that was emptied, has both empty.",
             path="prime.scope", group="Prime",
         )  # fmt: skip
         return (
-            *who,
+            *who_fields(facts),
             scope,
             *catheter_fields(facts, values, fresh=True),
             *_tubing_field(values),
@@ -77,7 +68,8 @@ class PrimeTask:
         over = read["over"]
         if not isinstance(over, Duration):
             raise AssertionError("a prime takes a time")
-        rx = _prescription(facts, fields, values)
+        person = person_of(facts, fields, values)
+        rx = _prescription(facts, person, fields, values)
         present, volume = facts.present, prime_volume(rx)
         if volume.nL == 0:
             raise FieldError("scope", "there is nothing to fill: the path is all tubing", "check the catheter's volumes")
@@ -97,10 +89,11 @@ class PrimeTask:
             review=found,
             confirmation=amount_confirmation(volume, "to prime", whom),
             send=send,
-            lines=tuple(heading_lines(facts.info, present)),
+            lines=(*heading_lines(facts.info, present), *interaction_lines(person, library)),
             old=present_view(facts),
             follows_bolus=True,
             observe=(library.texts.priming.text, library.texts.observe_after_bolus.text),
+            record=person_kept(person),
         )
 
 
@@ -112,35 +105,19 @@ def _tubing_field(values: Values) -> tuple[Field, ...]:
     return (amount_field("tubing_volume", "Pump tubing", Volume, why, path="catheter.tubing_volume", group="Catheter"),)
 
 
-def _prescription(facts: Facts, fields: tuple[Field, ...], values: Values) -> Prescription:
+def _prescription(facts: Facts, person: Person, fields: tuple[Field, ...], values: Values) -> Prescription:
     """What a prime is judged and made by: patient, drug in the pump, catheter as typed. It orders no therapy, so it holds none."""
-    configuration, present = facts.present.configuration, facts.present
-    if configuration is None:
-        raise AssertionError("a pump without a therapy is not primed")
     texts = {field.path: field.canonical(values.get(field.id, field.initial)) for field in fields if field.path}
-    tables: dict[str, Any] = {
-        "schema": SCHEMA,
-        "patient": facts.rx.patient if facts.rx is not None else _patient(texts),
-        "pump": {"profile": facts.info.profile, "as_of": present.host_now, "reservoir_volume": Volume(present.reservoir_nL)},
-        "drug": {"name": configuration.drug, "concentration": Concentration(configuration.concentration_ng_per_mL)},
+    tables = bare_tables(facts) | {
+        "patient": person.patient,
         "catheter": {path.partition(".")[2]: text for path, text in texts.items() if path.startswith("catheter.") and text},
         "prime": {"scope": texts["prime.scope"]},
-        "therapy": {"mode": "stopped"},
     }
     try:
         return prescription_from(tables)
     except PrescriptionError as error:
         where = "path_volume" if "path_volume" in values else "length_total"
         raise FieldError(where if any(field.id == where for field in fields) else "", _first(error)) from error
-
-
-def _patient(texts: Mapping[str, str]) -> dict[str, Any]:
-    age = texts.get("patient.age_years", "")
-    return {
-        "id": texts["patient.id"],
-        "indication": texts["patient.indication"],
-        **({"age_years": int(age)} if age else {}),
-    }
 
 
 def _first(error: PrescriptionError) -> str:

@@ -74,6 +74,7 @@ class RefillTask:
         keeps = facts.present.configuration is not None
         other = values.get("filled_with", "" if keeps else OTHER) == OTHER
         return (
+            *(_patient_field(facts) if not other else ()),
             *_volume_fields(),
             *(_what_fields() if keeps else ()),
             *(_rinse_fields(values) if keeps and other else ()),
@@ -92,11 +93,19 @@ class RefillTask:
         plan = _plan(facts, read)
         kept = _Kept(_rinse(facts, read, values), {name: str(read[name]) for name in ("lot", "brand") if read.get(name)})
         if "same_concentration" in read:
-            return _same(facts, plan, read["same_concentration"], kept)
+            return _same(facts, plan, read["same_concentration"], kept, facts.patient_id or str(read["patient_id"]))
         return _other(facts, plan, _prescription(facts, plan, fields, values), kept)
 
 
 # ------------------------------------------------------------------------------------------------ what is asked
+def _patient_field(facts: Facts) -> tuple[Field, ...]:
+    """Whose pump it is, where nobody knows: the report and the record are no one's otherwise (SR-20)."""
+    if facts.patient_id:
+        return ()
+    why = "The clinic's opaque id of the patient. Never a name: it is kept and shown."
+    return (Field("patient_id", "Patient id", Kind.ID, why, path="patient.id", group="Patient", example="P-0042"),)
+
+
 def _volume_fields() -> tuple[Field, ...]:
     return (
         amount_field(
@@ -221,7 +230,7 @@ def _prescription(facts: Facts, plan: Refill, fields: tuple[Field, ...], values:
 
 
 # ------------------------------------------------------------------------------------------------ the same drug
-def _same(facts: Facts, plan: Refill, typed: object, kept: _Kept) -> Proposal:
+def _same(facts: Facts, plan: Refill, typed: object, kept: _Kept, patient_id: str) -> Proposal:
     present, configuration = facts.present, facts.present.configuration
     if configuration is None or not isinstance(typed, Concentration):
         raise AssertionError("only a pump that knows its drug is refilled with the same")
@@ -237,12 +246,14 @@ def _same(facts: Facts, plan: Refill, typed: object, kept: _Kept) -> Proposal:
 
     return Proposal(
         task=RefillTask.id,
-        title=f"Refill of {plan.filled} for patient {facts.patient_id or 'not on record here'}; the therapy stays as it is",
+        title=f"Refill of {plan.filled} for patient {patient_id}; the therapy stays as it is",
         serial=facts.info.serial,
         revision=present.revision,
-        patient_id=facts.patient_id,
+        patient_id=patient_id,
         review=found,
-        confirmation=amount_confirmation(plan.filled, "what was filled in, to tell the pump", _whom(facts)),
+        confirmation=amount_confirmation(
+            plan.filled, "what was filled in, to tell the pump", f"Pump {facts.info.serial}, patient {patient_id}."
+        ),
         send=send,
         lines=(*heading_lines(facts.info, present), *_refill_lines(facts, plan), *_date_lines(facts, library, plan)),
         old=present_view(facts),
@@ -251,10 +262,6 @@ def _same(facts: Facts, plan: Refill, typed: object, kept: _Kept) -> Proposal:
         observe=_observe(facts),
         record={REFILL_KEY: refill_record(plan, present.host_now, kept.notes)},
     )
-
-
-def _whom(facts: Facts) -> str:
-    return f"Pump {facts.info.serial}, patient {facts.patient_id or 'not on record here'}."
 
 
 # ------------------------------------------------------------------------------------------------ another drug or concentration

@@ -13,21 +13,21 @@ from itbpump.errors import ConfigurationError, PrescriptionError
 from itbpump.outcome import Outcome
 from itbpump.pump import Pump
 from itbpump.safety import Review, review
-from itbpump.therapy import Prescription, Problem
+from itbpump.therapy import Prescription
 from itbpump.therapy_view import view_configuration
 from itbpump.wording.beside import heading_lines
+from itbpump.workflow.beside_now import beside_what_runs, view_of_what_runs
 from itbpump.workflow.confirming import dose_confirmation
 from itbpump.workflow.facts import Facts
-from itbpump.workflow.fields import Field, FieldError, Values
+from itbpump.workflow.fields import Field, Values
 from itbpump.workflow.libraries import library_for
 from itbpump.workflow.model import Proposal
-from itbpump.workflow.prescribing import patient_fields
+from itbpump.workflow.prescribing import field_error
 from itbpump.workflow.stored import NothingToRestore, Stored, as_prescription, patient_tables, require_same, stored_therapy
 from itbpump.workflow.therapy import present_view
+from itbpump.workflow.who import person_of, who_fields
 
 __all__ = ["RestoreTask", "former_therapy", "restore_stored", "review_former"]
-
-_ASKED = {"patient_id", "indication", "age_years"}
 
 
 class RestoreTask:
@@ -50,26 +50,23 @@ class RestoreTask:
         return ""
 
     def fields(self, facts: Facts, values: Values) -> tuple[Field, ...]:
-        """Whom it is for, where no prescription of this patient is known here; limits hang on it."""
-        configuration = facts.present.configuration
-        if facts.rx is not None or configuration is None:
-            return ()
-        asked = patient_fields(facts, library_for(configuration.drug, facts.policy.clinic_library))
-        return tuple(field for field in asked if field.id in _ASKED)
+        """Whom it is for, where that is not known here; limits hang on it."""
+        return who_fields(facts)
 
     def propose(self, facts: Facts, values: Values) -> Proposal:
-        read = {field.id: field.read(values.get(field.id, field.initial)) for field in self.fields(facts, values)}
         stored = stored_therapy(facts)
         if not stored.was_stopped:
             restored_configuration(stored.configuration, facts.present)
+        fields = self.fields(facts, values)
         if facts.rx is not None:
             patient = patient_tables(facts.rx, facts)
         else:
-            patient = {"patient": {"id": read["patient_id"], "indication": read["indication"], "age_years": read["age_years"]}}
+            person = person_of(facts, fields, values)
+            patient = {"patient": person.patient, "medication": person.medication}
         try:
             former = former_therapy(stored, facts, patient)
         except PrescriptionError as error:
-            raise _field_error(error, self.fields(facts, values)) from error
+            raise field_error(error, fields) from error
         found = review_former(former, facts)
 
         def send(pump: Pump, basis: Mapping[str, Any]) -> Outcome:
@@ -86,16 +83,9 @@ class RestoreTask:
             send=send,
             lines=tuple(heading_lines(facts.info, facts.present, former.pump.as_of)),
             rx=former,
-            old=present_view(facts),
+            old=view_of_what_runs(facts, present_view(facts)),
             new=view_configuration(stored.configuration, facts.profile),
         )
-
-
-def _field_error(error: PrescriptionError, fields: tuple[Field, ...]) -> FieldError:
-    """The first problem, at the field it belongs to; at the form as a whole where it belongs to none."""
-    problem = next(problem for problem in error.problems if isinstance(problem, Problem))
-    asked = next((field.id for field in fields if field.path == problem.key), "")
-    return FieldError(asked, problem.text if asked or not problem.key else f"{problem.key}: {problem.text}")
 
 
 def former_therapy(stored: Stored, facts: Facts, patient: Mapping[str, Any]) -> Prescription:
@@ -107,9 +97,9 @@ def former_therapy(stored: Stored, facts: Facts, patient: Mapping[str, Any]) -> 
 
 
 def review_former(former: Prescription, facts: Facts) -> Review:
-    """Judged beside the present, by the clinic's limits. Raises as `library_for` and `review`."""
+    """Judged beside the present, by the clinic's limits, and told beside what flows now. Raises as `library_for` and `review`."""
     library = library_for(former.drug.name, facts.policy.clinic_library)
-    return review(former, facts.present, profile=facts.profile, library=library)
+    return beside_what_runs(review(former, facts.present, profile=facts.profile, library=library), facts, former)
 
 
 def restore_stored(pump: Pump, stored: Stored, former: Prescription, facts: Facts, basis: Mapping[str, Any]) -> Outcome:

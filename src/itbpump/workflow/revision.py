@@ -63,7 +63,7 @@ class ReviseTask:
         if self.hindered(facts):
             raise FieldError("", self.hindered(facts))
         fields = self.fields(facts, values)
-        rx = prescription_of(facts, fields, values, fresh_catheter=True)
+        rx = prescription_of(facts, fields, values)
         implanted, today = rx.pump.implanted_on, facts.present.host_now.date()
         if implanted is not None and implanted > today and facts.present.configuration is None:
             raise FieldError("implanted_on", f"{implanted.isoformat()} has not come yet", "write the day of the implant")

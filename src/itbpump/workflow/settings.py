@@ -10,15 +10,17 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from itbpump.errors import InputError
-from itbpump.therapy.lines import line_of, lines_of_keys
-from itbpump.workflow.facts import Policy
-from itbpump.workflow.fields import Field, FieldError, Kind
+
+if TYPE_CHECKING:
+    from itbpump.workflow.facts import Policy
 
 __all__ = ["CONFIG", "KEYS", "Setting", "Settings", "SettingsError", "default_path", "load_settings", "parse_settings", "settings_of"]
 
@@ -27,7 +29,6 @@ CONFIG = "ITBPUMP_CONFIG"
 BY_RULE, ALWAYS = "by-rule", "always"
 LONGEST = 200
 """Characters of a text; the contact stands in one line of the emergency card."""
-_STAFF = Field("user", "Staff id", Kind.ID, "")
 
 
 class SettingsError(InputError):
@@ -76,6 +77,8 @@ class Settings:
 
     def policy(self) -> Policy:
         """What a clinic asks beyond the rules."""
+        from itbpump.workflow.facts import Policy  # noqa: PLC0415 -- `doctor` and `config` read settings and need no policy
+
         return Policy(second_always=self.second_person == ALWAYS, user=self.user, clinic_library=self.library, contact=self.contact)
 
 
@@ -85,19 +88,25 @@ def parse_settings(text: str, place: str) -> dict[str, str]:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(place, f"no TOML: {error}", 'write lines such as user = "rn-7" under [clinic]') from error
-    lines = lines_of_keys(text)
+
+    def line_at(*location: str) -> int | None:
+        """Asked for an error alone."""
+        from itbpump.therapy.lines import line_of, lines_of_keys  # noqa: PLC0415 -- its room loads pydantic, 60 ms at every start
+
+        return line_of(lines_of_keys(text), location)
+
     found: dict[str, str] = {}
     for table, content in data.items():
         if not isinstance(content, dict):
-            raise _unknown(place, str(table), line_of(lines, (table,)))
+            raise _unknown(place, str(table), line_at(table))
         for name, value in content.items():
-            key, line = f"{table}.{name}", line_of(lines, (table, name))
+            key = f"{table}.{name}"
             setting = _BY_KEY.get(key)
             if setting is None:
-                raise _unknown(place, key, line)
-            found[setting.name] = _checked(setting, value, place, line, key)
+                raise _unknown(place, key, line_at(table, name))
+            found[setting.name] = _checked(setting, value, place, partial(line_at, table, name), key)
         if not content and not any(key.startswith(f"{table}.") for key in _BY_KEY):
-            raise _unknown(place, str(table), line_of(lines, (table,)))
+            raise _unknown(place, str(table), line_at(table))
     return found
 
 
@@ -157,15 +166,15 @@ def default_path() -> Path:
 
 
 def _put(found: dict[str, str | Path], setting: Setting, text: str, place: str) -> None:
-    value = _checked(setting, text, place, None, "")
+    value = _checked(setting, text, place, lambda: None, "")
     if setting.name == "second_person" and found.get(setting.name) == ALWAYS:
         return  # what the clinic wants is not taken away
     found[setting.name] = Path(value) if setting.is_path else value
 
 
-def _checked(setting: Setting, value: object, place: str, line: int | None, key: str) -> str:
+def _checked(setting: Setting, value: object, place: str, line: Callable[[], int | None], key: str) -> str:
     def refuse(problem: str, action: str) -> SettingsError:
-        return SettingsError(place, problem, action, line=line, key=key)
+        return SettingsError(place, problem, action, line=line(), key=key)
 
     if not isinstance(value, str) or not value.strip():
         raise refuse("this is no text", 'write it in quotes, such as "rn-7", or leave it out')
@@ -175,8 +184,10 @@ def _checked(setting: Setting, value: object, place: str, line: int | None, key:
         near = difflib.get_close_matches(value, setting.answers, n=1, cutoff=0.0)
         raise refuse(f"{value!r} is none of the answers", f"write {near[0]!r}; the answers are {' and '.join(map(repr, setting.answers))}")
     if setting.is_staff_id:
+        from itbpump.workflow.fields import Field, FieldError, Kind  # noqa: PLC0415 -- quantities, only where somebody is named
+
         try:
-            _STAFF.read(value)
+            Field("user", "Staff id", Kind.ID, "").read(value)
         except FieldError as error:
             raise refuse(error.problem, error.action) from error
     return value

@@ -23,7 +23,7 @@ from itbpump.therapy_view import TherapyView, view_configuration
 from itbpump.wire.messages import Configuration, RunState
 from itbpump.workflow.facts import Facts
 
-__all__ = ["NothingToRestore", "Stored", "as_prescription", "patient_tables", "require_same", "stored_therapy"]
+__all__ = ["NothingToRestore", "Stored", "as_prescription", "essence", "patient_tables", "require_same", "stored_therapy"]
 
 _BY_PRESCRIPTION = "itbpump program RX --pump URL"
 
@@ -65,7 +65,7 @@ def stored_therapy(facts: Facts) -> Stored:
         raise NothingToRestore("the pump holds no earlier configuration", "program it by a prescription")
     if present.bridging:
         raise NothingToRestore("a bridge is in force", "program by a prescription, which carries it on", _BY_PRESCRIPTION)
-    if _therapy_of(previous) == _therapy_of(active):
+    if essence(previous) == essence(active):
         raise NothingToRestore(
             "the configuration before the present one holds the same therapy "
             "(a refill or a moved day came last, and the pump keeps only one)",
@@ -77,7 +77,7 @@ def stored_therapy(facts: Facts) -> Stored:
 
 def require_same(former: Prescription, stored: Configuration, facts: Facts) -> None:
     """What is reviewed is what is sent. Raises NothingToRestore for a stored therapy that no prescription makes."""
-    if _therapy_of(wire_configuration(former, facts.profile)) != _therapy_of(stored):
+    if essence(wire_configuration(former, facts.profile)) != essence(stored):
         raise NothingToRestore(
             f"no prescription makes exactly what pump {facts.info.serial} holds (revision {facts.present.revision}), "
             "so it cannot be reviewed",
@@ -86,8 +86,8 @@ def require_same(former: Prescription, stored: Configuration, facts: Facts) -> N
         )
 
 
-def _therapy_of(configuration: Configuration) -> Configuration:
-    """Without what belongs to the moment of its commit: volume, week, start, bridge."""
+def essence(configuration: Configuration) -> Configuration:
+    """A configuration without what belongs to the moment of its commit: volume, week, start, bridge."""
     return replace(
         configuration,
         reservoir_set=False,

@@ -17,12 +17,14 @@ from itbpump.safety import review
 from itbpump.therapy import Prescription
 from itbpump.therapy_view import TherapyView, view_configuration
 from itbpump.wording.beside import heading_lines
+from itbpump.workflow.beside_now import beside_what_runs, view_of_what_runs
 from itbpump.workflow.confirming import dose_confirmation
 from itbpump.workflow.facts import Facts
 from itbpump.workflow.fields import Field, Values
 from itbpump.workflow.libraries import library_for
 from itbpump.workflow.model import Proposal
 from itbpump.workflow.prescribing import (
+    Bounds,
     catheter_fields,
     drug_fields,
     mode_fields,
@@ -31,6 +33,7 @@ from itbpump.workflow.prescribing import (
     prescription_of,
     pump_fields,
 )
+from itbpump.workflow.starting import NOTHING, Start, start_of, therapy_start
 
 __all__ = ["TherapyTask", "present_view", "propose_prescription", "therapy_fields"]
 
@@ -49,7 +52,7 @@ class TherapyTask:
         return ""
 
     def fields(self, facts: Facts, values: Values) -> tuple[Field, ...]:
-        return therapy_fields(facts, values, with_volume=facts.present.configuration is None)
+        return therapy_fields(facts, values, with_volume=facts.present.configuration is None, start=therapy_start(facts))
 
     def propose(self, facts: Facts, values: Values) -> Proposal:
         fields = self.fields(facts, values)
@@ -57,21 +60,40 @@ class TherapyTask:
         return propose_prescription(facts, rx, self.id, f"Therapy for patient {rx.patient.id}")
 
 
-def therapy_fields(facts: Facts, values: Values, *, with_volume: bool, fresh_catheter: bool = False) -> tuple[Field, ...]:
-    """All of a prescription, in the order a clinician thinks: who, what is in the pump, which way, how it is given."""
+def therapy_fields(
+    facts: Facts, values: Values, *, with_volume: bool, fresh_catheter: bool = False, start: Start | None = None
+) -> tuple[Field, ...]:
+    """All of a prescription, in the order a clinician thinks: who, what is in the pump, which way, how it is given.
+
+    `start`: the therapy that is offered, at the pump's drug alone; None offers that of a prescription that was opened, and else the mode.
+    """
     drug = drug_fields(facts)
     known = [choice.value for choice in drug[0].choices]
     chosen = values.get("drug", drug[0].initial)
     library = library_for(chosen if chosen in known else known[0], facts.policy.clinic_library)  # the first until one is chosen
-    treats = values.get("mode", mode_fields(facts, values)[0].initial) not in {"stopped", "minimum-rate"}
+    offered, bounds = _offered(facts, chosen, start), Bounds.of(library)
+    treats = values.get("mode", offered.get("therapy.mode", "")) not in {"stopped", "minimum-rate"}
     return (
         *patient_fields(facts, library),
         *drug,
         *pump_fields(facts, with_volume=with_volume),
         *catheter_fields(facts, values, fresh=fresh_catheter),
-        *mode_fields(facts, values),
-        *(patient_bolus_fields(facts, values) if treats else ()),
+        *mode_fields(values, offered, bounds),
+        *(patient_bolus_fields(values, offered, bounds) if treats else ()),
     )
+
+
+def _offered(facts: Facts, drug: str, start: Start | None) -> Start:
+    """No dose of one drug is offered for another."""
+    old = facts.present.configuration
+    if start is not None:
+        return start if old is None or drug == old.drug else NOTHING
+    if facts.rx is None:
+        return NOTHING
+    whole = start_of(facts.rx)
+    if facts.opened:
+        return whole
+    return {path: whole[path] for path in ("therapy.mode", "therapy.pattern") if path in whole}
 
 
 def propose_prescription(facts: Facts, rx: Prescription, task: str, title: str, refill: Refill | None = None) -> Proposal:
@@ -82,7 +104,8 @@ def propose_prescription(facts: Facts, rx: Prescription, task: str, title: str, 
     if rx.pump.profile != facts.info.profile:
         raise WrongPump(rx.pump.profile, facts.info.profile)
     library = library_for(rx.drug.name, facts.policy.clinic_library)
-    found = review(rx, facts.present, profile=facts.profile, library=library, refill=refill)
+    judged = review(rx, facts.present, profile=facts.profile, library=library, refill=refill)
+    found = beside_what_runs(judged, facts, rx, refill.volume_after if refill is not None else None)
 
     def send(pump: Pump, basis: Mapping[str, Any]) -> Outcome:
         if refill is not None:
@@ -100,7 +123,7 @@ def propose_prescription(facts: Facts, rx: Prescription, task: str, title: str, 
         send=send,
         lines=tuple(heading_lines(facts.info, facts.present, rx.pump.as_of)),
         rx=rx,
-        old=present_view(facts),
+        old=view_of_what_runs(facts, present_view(facts)),
         new=view_configuration(wire_configuration(rx, facts.profile), facts.profile),
         refill=refill,
     )

@@ -36,6 +36,8 @@ class VisitKeeper:
         self._profile: PumpProfile | None = None
         self._visit: Visit | None = None
         self._waiting: list[Callable[[Visit], Visit]] = []
+        self.under_way: set[str] = set()
+        """Orders to deliver less (`StopOrder.id`) that were sent and have no outcome yet: each is sent once until it has one."""
 
     @property
     def begun(self) -> bool:

@@ -49,7 +49,7 @@ FORMS = {
     "therapy": THERAPY,
     "alarm-test": {"tone": "critical"},
     "rebase": {},
-    "refill": {"aspirated": "36", "filled": "38", "filled_with": "same", "same_concentration": "2000"},
+    "refill": {"patient_id": "P-0042", "aspirated": "36", "filled": "38", "filled_with": "same", "same_concentration": "2000"},
     "restore": PATIENT,
 }
 STEPS = st.one_of(

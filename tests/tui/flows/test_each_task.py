@@ -84,7 +84,7 @@ FLOWS = (
     ),
     Flow(
         "refill",
-        {"aspirated": "33", "filled": "38", "filled_with": "same", "same_concentration": "2000", "lot": "L-1"},
+        {"patient_id": "P-0042", "aspirated": "33", "filled": "38", "filled_with": "same", "same_concentration": "2000", "lot": "L-1"},
         lambda now: now.reservoir_nL == 39_400_000 and now.mode is Mode.FLEX,
         "Refill of 38 mL",
         prepare=run_60_days,
@@ -148,12 +148,43 @@ async def test_the_walk_after_an_mri_is_done_point_by_point() -> None:
     async with desk() as at:
         await at.open("after-mri")
         points = len(at.page.steps)
-        for _ in range(points):
+        wait = next(number for number, step in enumerate(at.page.steps) if step.left_ms is not None)
+        for _ in range(wait):
+            await at.press("space")
+        await at.until(lambda: "20 MIN LEFT" in at.seen, "the wait")
+        at.world.advance(12 * 60_000)
+        await at.until(lambda: "8 MIN LEFT" in at.seen, "the minutes going down")
+        at.world.advance(8 * 60_000)
+        await at.until(lambda: "THE WAIT IS OVER" in at.seen, "the end of the wait")
+        for _ in range(wait, points):
             await at.press("space")
         assert "ALL DONE" in at.text, at.text
         assert len(at.page.done) == points
         await at.press("escape")
         assert "every point of the checklist is done" in at.report()
+        assert "ticked early" not in at.report()
+
+
+@pytest.mark.sr("SR-03")
+async def test_a_wait_is_ticked_early_only_with_a_reason() -> None:
+    """Neither Enter alone nor Escape ticks it; the reason stands on the page and in the report."""
+    async with desk() as at:
+        await at.open("after-mri")
+        wait = next(step for step in at.page.steps if step.left_ms is not None)
+        for _ in range(at.page.steps.index(wait)):
+            await at.press("space")
+        await at.press("space")
+        assert "Why is it ticked now?" in at.seen
+        await at.press("enter")
+        assert wait.id not in at.page.done
+        await at.press("space", "escape")
+        assert wait.id not in at.page.done
+        await at.press("space")
+        await at.type("no beds")
+        await at.press("enter")
+        assert wait.id in at.page.done
+        assert "ATTENTION: ticked early (20 min left): no beds" in at.text
+        assert "ticked early (20 min left): no beds" in at.report()
 
 
 async def test_a_walk_left_before_its_end_asks_first() -> None:
@@ -176,7 +207,7 @@ async def test_a_bolus_is_followed_to_its_last_pulse_and_can_be_ended() -> None:
         await at.until(lambda: at.app.snapshot.view.status.bolus_state is BolusState.DONE, "the end of the bolus")
         assert "F3 ends the bolus" not in at.text
         await at.home()
-        await at.carry_out("bolus", {**BOLUS, "dose": "5", "over": "30m"})
+        await at.carry_out("bolus", {"dose": "5", "over": "30m"})  # who it is for was typed before
         await at.press("f3", "f3")
         await at.until(lambda: "END OF THE BOLUS" in at.text, "the end")
         assert (await at.status()).bolus_state is BolusState.ABORTED

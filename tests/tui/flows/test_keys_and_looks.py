@@ -25,7 +25,7 @@ async def test_enter_never_sends_on_any_field_of_a_complete_review(name: str, mo
     values = {
         "therapy": THERAPY,
         "bolus": BOLUS,
-        "refill": {"aspirated": "36", "filled": "38", "filled_with": "same", "same_concentration": "2000"},
+        "refill": {"patient_id": "P-0042", "aspirated": "36", "filled": "38", "filled_with": "same", "same_concentration": "2000"},
         "alarm-test": {"tone": "critical"},
         "restore": PATIENT,
         "prime": {**PATIENT, "scope": "path", "path_known": "path", "path_volume": "0.316", "over": "30m"},

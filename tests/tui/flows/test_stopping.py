@@ -128,6 +128,49 @@ async def test_leaving_the_page_does_not_call_it_back(monkeypatch: pytest.Monkey
         assert "Stop of all delivery" in at.report()
 
 
+async def test_one_that_is_under_way_is_told_from_whatever_page_it_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page may be left and opened anew: the stop of before is still on its way. What gives more than it is not sent after it."""
+    async with desk() as at:
+        with spied(monkeypatch) as sent:
+            slow = Holding(at)
+            await at.until(slow.began.is_set, "the slow job")
+            await _press_without_waiting(at, "f8", "f4", "escape", "f8")
+            assert "under way" in at.text
+            await _press_without_waiting(at, "f4")
+            assert "nothing more was sent" in at.seen
+            await _press_without_waiting(at, "f2", "f3")
+            slow.go.set()
+            await at.until(lambda: "APPLIED" in at.seen, "the outcome")
+            assert sent == ["stop"]
+            await at.press("f4")
+            await stopped(at)
+            assert sent == ["stop", "stop"], "after its outcome another may be sent"
+
+
+async def test_a_stop_waits_for_no_lesser_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk() as at:
+        with spied(monkeypatch) as sent:
+            slow = Holding(at)
+            await at.until(slow.began.is_set, "the slow job")
+            await _press_without_waiting(at, "f8", "f2", "f4")
+            slow.go.set()
+            await stopped(at)
+            assert sent == ["minimum_rate", "stop"]
+
+
+async def test_a_stop_of_which_nothing_is_known_can_be_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk() as at:
+        with spied(monkeypatch) as sent:
+            await at.press("f8")
+            at.world.deaf()
+            await at.press("f4")
+            await at.until(lambda: "UNKNOWN" in at.text or "NOT SENT" in at.text, "the outcome")
+            at.world.mend()
+            await at.press("f4")
+            await stopped(at)
+            assert sent == ["stop", "stop"]
+
+
 async def test_a_stop_goes_before_everything_that_waits() -> None:
     """Urgent: jobs that were asked for earlier come after it."""
     async with desk() as at:

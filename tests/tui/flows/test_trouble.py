@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from textual.widgets import Input, Select
+from textual.widgets import Input, OptionList, Select
 
 from itbpump.outcome import Unknown
 from itbpump.pump import Pump
@@ -25,7 +25,7 @@ TASKS = {
     "therapy": THERAPY,
     "alarm-test": {"tone": "critical"},
     "rebase": {},
-    "refill": {"aspirated": "36", "filled": "38", "filled_with": "same", "same_concentration": "2000"},
+    "refill": {"patient_id": "P-0042", "aspirated": "36", "filled": "38", "filled_with": "same", "same_concentration": "2000"},
 }
 
 
@@ -69,6 +69,36 @@ async def test_a_cable_pulled_while_a_form_is_open_loses_nothing_and_sends_nothi
             await at.press("f5")
             await at.until(lambda: isinstance(at.page, ReviewPage), "the review, after the line is back")
             assert sent == []
+
+
+def marks(at: Desk) -> dict[str, bool]:
+    """Which lines of the menu say "not now"."""
+    listed = at.page.query_one("#tasks", OptionList)
+    options = (listed.get_option_at_index(number) for number in range(listed.option_count))
+    return {option.id: "not now" in str(option.prompt) for option in options if option.id}
+
+
+async def test_the_menu_says_not_now_while_the_line_is_lost_and_takes_it_back() -> None:
+    async with desk() as at:
+        await at.press("f2")
+        await at.until(lambda: marks(at)["silence"], "what cannot be done")
+        assert not marks(at)["bolus"]
+        at.world.cut()
+        await at.until_link(LinkWord.LOST)
+        await at.until(lambda: all(marks(at).values()), "all that needs the line")
+        assert "the line to the pump is lost" in at.text
+        at.world.mend()
+        await at.until(lambda: not marks(at)["bolus"] and marks(at)["silence"], "the pump asked again")
+
+
+async def test_the_menu_follows_a_bolus_that_begins_and_ends() -> None:
+    async with desk() as at:
+        await at.carry_out("bolus", BOLUS)
+        await at.home()
+        await at.press("f2")
+        await at.until(lambda: marks(at)["bolus"] and marks(at)["prime"], "a bolus is running")
+        at.world.advance(11 * 60_000)
+        await at.until(lambda: not marks(at)["bolus"] and not marks(at)["prime"], "it is over")
 
 
 @pytest.mark.sr("SR-42")

@@ -27,6 +27,7 @@ from itbpump.workflow.table import TASKS
 from tests.tui.support import Bench, bench
 from tests.unit.client.lines import Line, flex, host
 
+LAYOUT_S = 0.02
 HOUR_MS = 3_600_000
 BEGUN_S = 1_795_435_200  # 23 Nov 2026, 12:00 UTC, a Monday
 PATIENT = "P-0042"
@@ -60,11 +61,12 @@ class Quick(Bench):
     """Waits for what is under way and no longer: Textual's own pilot waits for the whole process to rest, a fifth of a second a key."""
 
     async def settle(self) -> None:
-        """No worker at work, nothing for the loop to do, and the screen the same twice, drawn anew in between."""
+        """No worker at work, nothing for the loop to do, and the screen the same for two layouts (Textual makes 60 a second)."""
         seen = ""
         for _ in range(100):
             await self._rest()
             await self.drawn()
+            await asyncio.sleep(LAYOUT_S)
             await self._rest()
             await self.app.animator.wait_until_complete()
             now = whole(self.app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ async def states(size: Size, look: Look) -> None:
         await found.press("end")
         await look(found, "pump-running-end")
         await found.press("home")
-        found.app.demo = DemoPump()
+        found.app.demo = DemoPump(now=datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
         await doctored(found, lambda snapshot: snapshot)
         await look(found, "pump-demo")
         found.app.demo.close()

@@ -97,7 +97,7 @@ def test_since_when_a_pump_stands_still_is_kept_over_readings(registry: Registry
     later = NOW + 5 * DAY
     registry.record_reading(view(later, run_state=RunState.STOPPED, uptime_ms=105 * DAY_MS, last_change_kind=CommandKind.SET_CLOCK), by=BY)
     assert (one(registry).run_state, one(registry).stopped_since) == ("stopped", NOW - DAY)
-    registry.record_reading(view(later + DAY), by=BY)
+    registry.record_reading(view(later + DAY, uptime_ms=106 * DAY_MS), by=BY)
     assert one(registry).stopped_since is None
 
 

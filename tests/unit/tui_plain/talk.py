@@ -14,6 +14,7 @@ from itbpump.pump import Pump
 from itbpump.tui.plain import Streams, run
 from itbpump.wire.messages import Role, Status
 from itbpump.workflow.facts import with_prescription
+from itbpump.workflow.registering import Registering
 from itbpump.workflow.settings import Settings
 from tests.unit.client.lines import Line, flex, host, joined, straight
 
@@ -122,7 +123,9 @@ class Clinic:
         """A step: the cable is out until somebody connects again."""
         self.line.cut = True
 
-    def talk(self, *steps: Step, settings: Settings | None = None, url: str | None = "sim://P-40") -> Told:
+    def talk(
+        self, *steps: Step, settings: Settings | None = None, url: str | None = "sim://P-40", registering: Registering | None = None
+    ) -> Told:
         """Hold the dialogue."""
         out = io.StringIO()
         code = run(
@@ -133,6 +136,7 @@ class Clinic:
             settings=settings or Settings(),
             recent=lambda: [("sim://P-40", "P4000001", "P-40")],
             ports=list,
+            registering=registering,
         )
         return Told(code, out.getvalue())
 

@@ -65,12 +65,28 @@ def test_an_alarm_tone_and_the_clocks_label_change_no_dose() -> None:
 
 def test_a_checklist_goes_point_by_point_and_takes_its_readings() -> None:
     clinic = Clinic()
-    told = kept(clinic.talk(Pick("Checks:"), Pick("After an MRI:"), "no", "yes", "<", "yes", *(("yes",) * 12), ".", "."))
+    told = kept(
+        clinic.talk(Pick("Checks:"), Pick("After an MRI:"), "no", "yes", "<", "yes", *(("yes",) * 4), "15", "", "5", "", "", "yes", ".")
+    )
     assert "NOT DONE: write yes once it is done" in told.said
     assert told.text.count("1 of 9:") == 3
     assert "PASS: running as programmed" in told.said
-    assert "DONE: every point of the checklist." in told.text or "NOT READ" in told.text
+    assert "WAIT: 20 min left." in told.text
+    assert "WAIT: 5 min left." in told.text
+    assert "WAIT: the wait is over." in told.text
+    assert "DONE: every point of the checklist." in told.text
     assert told.code == 0
+
+
+@pytest.mark.sr("SR-03")
+def test_a_wait_is_ticked_early_only_with_a_reason_which_the_report_tells() -> None:
+    """Enter alone waits on; the reason stands on the checklist and in the notes of the visit."""
+    steps = (*(("yes",) * 5), "", "yes", "early", "", "early", "the patient must go home")
+    report = (Pick("Report of this visit"), Pick("Hear the report"), ".", ".")
+    told = kept(Clinic().talk(Pick("Checks:"), Pick("After an MRI:"), *steps, ".", *report))
+    assert told.text.count("6 of 9:") == 4
+    assert "NOT DONE: a point that waits is ticked early only with a reason" in told.said
+    assert told.said.count("ATTENTION: ticked early (20 min left): the patient must go home") == 2
 
 
 def test_a_line_lost_within_a_checklist_ends_in_no_false_reading() -> None:

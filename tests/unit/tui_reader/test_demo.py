@@ -18,6 +18,7 @@ from itbpump.tui.reader import Reader
 from itbpump.tui.readerlogic import Timing
 from itbpump.tui.snapshot import LinkWord, Snapshot
 from itbpump.wire.messages import AlarmNumber, RunState
+from itbpump.wording.beside import dates_of_pump
 from tests.unit.tui_reader.watching import NEVER, PATIENCE_S, Watch, is_read
 
 HOUR_MS = 3_600_000
@@ -94,6 +95,23 @@ def test_time_may_be_sent_ahead(stage: Stage) -> None:
         stage.demo.advance(-1)
 
 
+def test_the_calendar_goes_with_the_pumps_time_so_that_dates_stay_right() -> None:
+    """A month of demo time is a month of the calendar: a refill-by date stays where it was, and the pump's day agrees with it."""
+    demo = DemoPump(now=datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
+    with demo.connect() as pump:
+        before, dated = pump.host_now(), dates_of_pump(pump, pump.present(), None).low_reservoir.nominal
+        assert "demo time" not in demo.text
+        demo.advance(30 * 24 * HOUR_MS)
+        after, present = pump.host_now(), pump.present()
+        assert timedelta(days=30) <= after - before < timedelta(days=30, minutes=5)
+        again = dates_of_pump(pump, present, None).low_reservoir.nominal
+        assert dated is not None
+        assert again is not None
+        assert abs(again - dated) < timedelta(days=3)
+    assert "demo time 23 Dec 2026" in demo.text
+    demo.close()
+
+
 def test_a_pulled_cable_is_noticed_without_a_poll_and_the_pump_lives_on(stage: Stage) -> None:
     stage.demo.advance(1_000)
     before = _uptime(stage)
@@ -144,12 +162,13 @@ def test_the_troubles_come_in_a_circle_and_leave_a_pump_that_runs(stage: Stage) 
         assert stage.demo.text.endswith(trouble.text)
         if trouble.id.startswith("motor"):
             stage.demo.advance(HOUR_MS)
-    assert told == [trouble.text for trouble in TROUBLES]
+    assert told == [f"TRAINING: {trouble.text}" for trouble in TROUBLES]
+    assert all(" now: " in text for text in told), "what a trainer does is no news from the pump"
     stage.reader.poll_now()
     snapshot = stage.watch.until(lambda s: s.link.word is LinkWord.LIVE and AlarmNumber.MEMORY_REPAIRED in _alarms(s))
     assert snapshot.view is not None
     assert snapshot.view.status.run_state is RunState.RUNNING
-    assert stage.demo.next_trouble() == TROUBLES[0].text
+    assert stage.demo.next_trouble() == f"TRAINING: {TROUBLES[0].text}"
     stage.demo.replug()
 
 

@@ -9,7 +9,9 @@ import pytest
 from itbpump.pump import connect
 from itbpump.workflow.checklists import after_mri
 from itbpump.workflow.facts import Facts
+from itbpump.workflow.fields import FieldError
 from itbpump.workflow.mri import AfterMriWalk, known_digest
+from itbpump.workflow.waiting import early_lines, is_over, wait_text
 from tests.unit.client.lines import Line, host, joined
 from tests.unit.workflow_tasks.pumps import HOUR_MS, STATES, Bed, applied, example, fresh, running
 
@@ -176,3 +178,44 @@ def test_pulses_that_were_due_and_did_not_come_are_missed() -> None:
     stopped.read("first")
     bed.advance(HOUR_MS)
     assert any("none was due" in line for line in stopped.read("second"))
+
+
+@pytest.mark.sr("SR-03")
+def test_the_wait_counts_the_minutes_of_the_pump_from_the_first_interrogation() -> None:
+    bed = running()
+    walk = Walked(bed)
+    step = walk.steps["wait"]
+
+    def said() -> str:
+        return wait_text(step, bed.pump.status().uptime_ms)
+
+    assert step.read is None
+    assert "has not begun" in said()
+    assert not is_over(step, bed.pump.status().uptime_ms)
+    walk.read("first")
+    assert said() == "20 min left"
+    bed.advance(5 * MINUTE_MS + 1)
+    assert said() == "15 min left"
+    assert wait_text(step, bed.pump.status().uptime_ms, live=False) == "15 min left at the last reading; the line is not live"
+    assert not is_over(step, None)
+    bed.advance(15 * MINUTE_MS)
+    assert said() == "the wait is over"
+    assert is_over(step, bed.pump.status().uptime_ms)
+    walk.read("first")
+    assert said() == "20 min left"
+
+
+@pytest.mark.sr("SR-03")
+@pytest.mark.parametrize("reason", ["", "   ", "x", "a\nb"])
+def test_ticking_early_needs_a_reason_in_words(reason: str) -> None:
+    bed = running()
+    walk = Walked(bed)
+    walk.read("first")
+    now = bed.pump.status().uptime_ms
+    with pytest.raises(FieldError, match="only with a reason"):
+        early_lines(walk.steps["wait"], now, reason)
+    assert early_lines(walk.steps["wait"], now, " no beds ") == ("ATTENTION: ticked early (20 min left): no beds",)
+
+
+def test_nothing_else_on_the_list_waits() -> None:
+    assert [name for name, step in Walked(running()).steps.items() if step.left_ms is not None] == ["wait"]

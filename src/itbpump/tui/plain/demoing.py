@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from itbpump.errors import ItbPumpError
 from itbpump.tui.demo import DemoPump
 from itbpump.tui.plain.desk import refused_text
@@ -16,8 +18,9 @@ MOST_HOURS = 2_400
 _FASTER, _SLOWER, _PASS, _TROUBLE = "faster", "slower", "pass", "trouble"
 
 
-def demo_page(dialogue: Dialogue, demo: DemoPump) -> None:
-    """One thing done to the simulated pump. Raises Left, Back, Ended."""
+def demo_page(dialogue: Dialogue, demo: DemoPump, noted: Callable[[str], None] = lambda _text: None) -> None:
+    """One thing done to the simulated pump; `noted` takes what the report of the visit must tell from what a pump did by itself. Raises
+    Left, Back, Ended."""
     dialogue.say("", "DEMO.", demo.text)
     items = [
         Item(_FASTER, "Let its time run faster"),
@@ -28,7 +31,9 @@ def demo_page(dialogue: Dialogue, demo: DemoPump) -> None:
     chosen = choose(dialogue, "What shall happen?", items, edit=False)
     try:
         if chosen == _TROUBLE:
-            dialogue.say(f"DONE: {demo.next_trouble()}.")
+            made = demo.next_trouble()
+            dialogue.say(f"{made}.")
+            noted(made)
             return
         if chosen == _PASS:
             hours = number(dialogue.ask(f"How many hours, 1 to {MOST_HOURS:,}:", edit=False), MOST_HOURS)

@@ -15,6 +15,7 @@ from itbpump.wording.layout import WIDTH
 from itbpump.wording.outcomes import outcome_lines
 from itbpump.wording.pumpview import PumpView, read_view
 from itbpump.workflow.facts import Facts, Policy, gather
+from itbpump.workflow.registering import Registering
 from itbpump.workflow.visit import VisitKeeper
 
 __all__ = ["Desk", "refused_text"]
@@ -31,6 +32,7 @@ class Desk:
     facts: Facts | None = None
     log: tuple[LogEntry, ...] = ()
     visit: VisitKeeper = field(default_factory=VisitKeeper)
+    registering: Registering = field(default_factory=lambda: Registering(None))
 
     @property
     def url(self) -> str:

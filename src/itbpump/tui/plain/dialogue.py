@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
+from itbpump.wording.deeds import on_face
 from itbpump.wording.layout import WIDTH, laid_out, spelled_out
 from itbpump.workflow.draft import ABANDONED_MS
 
@@ -193,8 +194,8 @@ def said(text: str) -> str:
 
 
 def _fitted(text: str) -> list[str]:
-    """Lines of at most 80 columns; a word that is longer goes on below."""
+    """Lines of at most 80 columns, with this face's words for what is to be done; a word that is longer goes on below."""
     found: list[str] = []
-    for line in laid_out(in_ascii(text)).split("\n"):
+    for line in laid_out(in_ascii(on_face(text, "plain"))).split("\n"):
         found += [line] if len(line) <= WIDTH else textwrap.wrap(line, WIDTH) or [""]
     return found

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from itbpump.errors import InputError, ItbPumpError
 from itbpump.hoststate import HostState
@@ -25,7 +25,11 @@ from itbpump.tui.plain.dialogue import GENERAL, Back, Dialogue, Ended, Left, Str
 from itbpump.tui.plain.menu import Item, choose
 from itbpump.tui.plain.visiting import Ending, Page, visit
 from itbpump.wording import DISCLAIMER
+from itbpump.workflow.registering import Registering
 from itbpump.workflow.settings import Settings
+
+if TYPE_CHECKING:
+    from itbpump.registry.contact import Contact
 
 __all__ = ["FAILED", "FINE", "UNKNOWN", "USAGE", "run", "standard_streams"]
 
@@ -43,15 +47,18 @@ def run(
     settings: Settings | None = None,
     recent: Recent | None = None,
     ports: Ports | None = None,
+    registering: Registering | None = None,
 ) -> int:
     """Hold the dialogue until it ends; its exit code.
 
     `url` is opened at once; without it, and without `demo` (a simulated pump of its own), the person chooses. `connect(url)` makes a
-    session, `monotonic` gives ms, `recent` and `ports` are what can be chosen from. Nothing is sent once the input has ended.
+    session, `monotonic` gives ms, `recent` and `ports` are what can be chosen from; `registering` takes contacts.
+    Nothing is sent once the input has ended.
     """
     program = _Program(
         Dialogue(streams or standard_streams(), monotonic), connect, settings or Settings(), recent or _recent_pumps, ports or _serial_ports
     )
+    program.registering = registering or Registering(None)
     try:
         return program.run(url, demo=demo)
     except Ended as end:
@@ -70,7 +77,9 @@ class _Program:
         self.recent = recent
         self.ports = ports
         self.code = FINE
+        self.registering = Registering(None)
         self.extra: tuple[Item[Page], ...] = ()
+        self.desk: Desk | None = None
 
     def run(self, url: str | None, *, demo: bool) -> int:
         self.dialogue.say(f"itbpump, plain dialogue. {DISCLAIMER[0].upper()}{DISCLAIMER[1:]}.", *GENERAL)
@@ -88,13 +97,18 @@ class _Program:
 
         pump = DemoPump(now=datetime.now().astimezone())
         self.connect = lambda _url: pump.connect()
-        self.extra = (Item(lambda: demo_page(self.dialogue, pump), "The simulated pump: its time, and trouble", group="Demo"),)
+        self.extra = (Item(lambda: demo_page(self.dialogue, pump, self._note), "The simulated pump: its time, and trouble", group="Demo"),)
         try:
             while not self._at("demo"):
                 demo_page(self.dialogue, pump)
         finally:
             pump.close()
         return self.code
+
+    def _note(self, text: str) -> None:
+        """Into the report of the visit that goes on."""
+        if self.desk is not None:
+            self.desk.visit.noted(text, self.desk.pump.host_now())
 
     def _at(self, url: str) -> bool:
         """Visit the pump at an address, again after a lost line if the person wants; False where another line is wanted.
@@ -122,17 +136,33 @@ class _Program:
 
     def _visit(self, pump: Pump) -> Ending:
         """Whatever way it ends, no session stays open, and an outcome that is not known is told by the exit code."""
-        desk = Desk(self.dialogue, pump, self.settings.policy())
+        self.desk = desk = Desk(self.dialogue, pump, self.settings.policy(), registering=self.registering)
         try:
             return visit(desk, self.extra)
         finally:
+            self.desk = None
             left_open = bool(desk.open_intents())
             self.code = max(self.code, UNKNOWN if left_open else FAILED if desk.failed else FINE)
+            contact = self._contact(pump, ask_pump=not left_open)
             with suppress(ItbPumpError):  # a line that is gone cannot be told that the session ends; the pump ends it by itself
                 pump.close()
+            self._tell(self.registering.deliver(contact))
             if left_open:
                 with suppress(Ended):  # nobody may be there to hear it; the exit code says it too
                     self.dialogue.say("OUTCOME UNKNOWN: left open for this pump. Watch the patient.")
+
+    def _contact(self, pump: Pump, *, ask_pump: bool) -> Contact | None:
+        """For the registry, where one is set; why there is none is told."""
+        try:
+            return self.registering.take(pump, ask_pump=ask_pump)
+        except ItbPumpError as error:
+            self._tell((f"This contact is not recorded in the registry: {error}",))
+            return None
+
+    def _tell(self, texts: Sequence[str]) -> None:
+        with suppress(Ended):  # nobody may be there to hear it
+            for text in texts:
+                self.dialogue.say(f"ATTENTION: {text}")
 
 
 # ------------------------------------------------------------------------------------------------ the world

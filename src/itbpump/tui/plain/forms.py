@@ -108,7 +108,8 @@ def ask_field(dialogue: Dialogue, field: Field, offered: str) -> str:
         except FieldError as error:
             dialogue.say(*problem_lines(error))
         else:
-            dialogue.say(f"{field.label}: {shown}.")
+            caution = field.caution(text)
+            dialogue.say(f"{field.label}: {shown}.", *([f"CHECK: {caution}."] if caution else []))
             return text
 
 

@@ -51,7 +51,13 @@ def _record(desk: Desk) -> SessionRecord:
     dates: Forecast | None = None
     problem = ""
     try:
-        dates = dates_of_pump(desk.pump, facts.present, library, implanted_on=facts.rx.pump.implanted_on if facts.rx is not None else None)
+        dates = dates_of_pump(
+            desk.pump,
+            facts.present,
+            library,
+            implanted_on=facts.rx.pump.implanted_on if facts.rx is not None else None,
+            calibration=desk.registering.calibration(view.info.serial)[0],
+        )
     except ItbPumpError as error:
         problem = refused_text(error)
     return desk.visit.record(

@@ -7,16 +7,22 @@ from itbpump.outcome import Interrupted, Unknown
 from itbpump.tui.plain.desk import Desk, refused_text
 from itbpump.tui.plain.dialogue import Back, Left, Stopped
 from itbpump.tui.plain.forms import Form
+from itbpump.tui.plain.menu import number
 from itbpump.tui.plain.outcomes import tell_interrupted, unknown_page
 from itbpump.tui.plain.reviewing import After, Sent, review_page
-from itbpump.tui.plain.watching import follow_bolus
+from itbpump.tui.plain.watching import LONGEST_WAIT_MIN, follow_bolus, wait_for
 from itbpump.workflow.facts import Facts
 from itbpump.workflow.fields import FieldError
 from itbpump.workflow.model import Proposal, Task, Walk, WalkStep
+from itbpump.workflow.waiting import early_lines, is_over, wait_text
 
 __all__ = ["task_page", "walk_page"]
 
 LEFT = "LEFT: nothing was sent."
+EARLY = "early"
+_HOW = (
+    f"Enter looks again; a number waits that many minutes, at most {LONGEST_WAIT_MIN}; {EARLY} ticks it now, with a reason; a point leaves."
+)
 
 
 def task_page(desk: Desk, task: Task) -> None:
@@ -101,7 +107,7 @@ def walk_page(desk: Desk, walk: Walk) -> None:
         while place < len(steps):
             desk.dialogue.say("", f"{place + 1} of {len(steps)}: {steps[place].text}")
             try:
-                place += _step(desk, facts, steps[place])
+                place += _step(desk, walk, facts, steps[place])
             except Back:
                 place = max(0, place - 1)
     except Stopped:
@@ -113,8 +119,10 @@ def walk_page(desk: Desk, walk: Walk) -> None:
         desk.dialogue.say("DONE: every point of the checklist.")
 
 
-def _step(desk: Desk, facts: Facts, step: WalkStep) -> int:
+def _step(desk: Desk, walk: Walk, facts: Facts, step: WalkStep) -> int:
     """1 once the point is done, 0 to meet it again."""
+    if step.left_ms is not None:
+        return _waited(desk, walk, step)
     if step.read is None:
         answer = desk.dialogue.ask("yes when done:", step.help, edit=False)
         if answer != "yes":
@@ -127,3 +135,27 @@ def _step(desk: Desk, facts: Facts, step: WalkStep) -> int:
         desk.dialogue.say(f"NOT READ: {refused_text(error)}", "Take the reading again.")
         return 0
     return 1
+
+
+def _waited(desk: Desk, walk: Walk, step: WalkStep) -> int:
+    """1 once the wait is over, or somebody has said why it is not waited for; 0 to look again. Raises LinkError, TransportError."""
+    uptime_ms = desk.pump.status().uptime_ms
+    desk.dialogue.say(f"WAIT: {wait_text(step, uptime_ms)}.")
+    if is_over(step, uptime_ms):
+        return 1
+    answer = desk.dialogue.ask(f"Enter, minutes, {EARLY}, or ? for help:", f"{step.help} {_HOW}", edit=False)
+    minutes = number(answer, LONGEST_WAIT_MIN)
+    if minutes is not None:
+        wait_for(desk, minutes, lambda now: is_over(step, now.uptime_ms))
+    elif answer == EARLY:
+        try:
+            lines = early_lines(step, uptime_ms, desk.dialogue.ask("Why is it not waited for?", step.help, edit=False))
+        except FieldError as error:
+            desk.dialogue.say(f"NOT DONE: {error}.")
+            return 0
+        desk.visit.noted(f"{walk.title}: {step.text}: {lines[0]}", desk.pump.host_now())
+        desk.dialogue.say(*lines)
+        return 1
+    elif answer:
+        desk.dialogue.say(_HOW)
+    return 0

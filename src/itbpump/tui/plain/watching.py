@@ -6,6 +6,8 @@ many minutes. Not here: what the words mean (`wording`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from itbpump.errors import ItbPumpError
 from itbpump.outcome import Unknown
 from itbpump.tui.plain.desk import Desk, refused_text
@@ -17,7 +19,7 @@ from itbpump.wording.status import given_text, status_lines
 from itbpump.wording.words import log_groups, log_words
 from itbpump.workflow.stopping import end_bolus
 
-__all__ = ["follow_bolus", "log_page", "status_page"]
+__all__ = ["LONGEST_WAIT_MIN", "follow_bolus", "log_page", "status_page", "wait_for"]
 
 PAGE = 20
 LOOK_EVERY_MS = 1_000
@@ -96,19 +98,19 @@ def _act(desk: Desk, answer: str) -> None:
         desk.tell(result.outcome, proven=False)
         desk.dialogue.say(*result.words)
     elif minutes is not None:
-        _wait(desk, minutes)
+        wait_for(desk, minutes, lambda now: now.bolus_state is not BolusState.RUNNING)
     elif answer:
         desk.dialogue.say(_HOW)
 
 
-def _wait(desk: Desk, minutes: int) -> None:
-    """Until the time is over, the bolus is, or somebody types. A line that fails is met by the next look."""
+def wait_for(desk: Desk, minutes: int, is_over: Callable[[Status], bool]) -> None:
+    """Until so many minutes have passed, the pump says that it is over, or somebody types. A line that fails is met by the next look."""
     transport = desk.pump.session.transport
     end_ms = transport.now_ms() + minutes * 60_000
     try:
         while transport.now_ms() < end_ms and not desk.dialogue.streams.pending():
             desk.pump.session.listen(LOOK_EVERY_MS)
-            if desk.pump.status().bolus_state is not BolusState.RUNNING:
+            if is_over(desk.pump.status()):
                 return
     except ItbPumpError as error:
         desk.dialogue.say(f"NOT READ: {refused_text(error)}")

@@ -13,7 +13,6 @@ from textual.widgets.option_list import Option
 from itbpump.errors import ItbPumpError
 from itbpump.tui.keys import bindings
 from itbpump.tui.screens.page import Lines, Page
-from itbpump.tui.screens.pair import PairPage
 from itbpump.tui.snapshot import Snapshot
 from itbpump.wording import DISCLAIMER
 from itbpump.wording.layout import wrapped
@@ -87,6 +86,9 @@ class ConnectPage(Page[None]):
 
     def action_pair(self) -> None:
         """A pump that does not know this computer yet."""
+        self.pump_app.later.wait()
+        from itbpump.tui.screens.pair import PairPage  # noqa: PLC0415 -- `later` has loaded it
+
         listed = self.query_one("#lines", OptionList)
         chosen = listed.get_option_at_index(listed.highlighted).id if listed.highlighted is not None else None
         typed = self.query_one("#url", Input).value.strip()

@@ -20,13 +20,13 @@ from textual.widgets import Input
 from itbpump.errors import InputError, ItbPumpError
 from itbpump.therapy import Prescription, load_prescription
 from itbpump.tui.keys import bindings
-from itbpump.tui.screens.hearing import HearsKeys
 from itbpump.tui.screens.notice import AskPage, NoticePage, TextPage
 from itbpump.tui.screens.page import Lines, Page
 from itbpump.tui.screens.review import ReviewPage
 from itbpump.tui.screens.rows import FieldRow
 from itbpump.tui.screens.stop import StopPage
 from itbpump.tui.screens.week import WeekPage
+from itbpump.tui.told import told
 from itbpump.workflow.draft import Draft, bounced
 from itbpump.workflow.facts import Facts
 from itbpump.workflow.fields import Field, FieldError, Kind
@@ -39,7 +39,7 @@ EMPTIED = "\0"
 """Stands in the draft for a field that was emptied on purpose, where something had been offered."""
 
 
-class FormPage(HearsKeys, Page[None]):
+class FormPage(Page[None]):
     """The fields of one task."""
 
     page_name = "form"
@@ -204,7 +204,7 @@ class FormPage(HearsKeys, Page[None]):
             self._notice("This file is no prescription", str(error).splitlines())
             return
         try:
-            self.facts = replace(await self.pump_app.facts(), rx=rx)
+            self.facts = replace(await self.pump_app.facts(), rx=rx, opened=True)
         except ItbPumpError as error:
             self._notice("The pump could not be read", [str(error)])
             return
@@ -248,12 +248,12 @@ class FormPage(HearsKeys, Page[None]):
         if self.app.screen is self:
             self.app.push_screen(NoticePage(title, lines))
         else:
-            self.pump_app.say(f"{title}: {lines[0]}", "warning")
+            self.pump_app.say(told(f"{title}: {lines[0]}"), "warning")
 
     def _tell(self, error: FieldError) -> None:
         row = next((row for row in self.query(FieldRow).results() if row.field.id == error.field), None)
         if row is None:
-            self.query_one("#whole", Lines).tell([f"! {error}"], "warning")
+            self.query_one("#whole", Lines).tell([f"! {told(error)}"], "warning")
         else:
             row.tell(str(error))
             row.take_focus()

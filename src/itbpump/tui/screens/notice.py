@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from itbpump.tui.screens.keyline import KeyLine
 from itbpump.tui.screens.page import Lines
+from itbpump.tui.told import told
 from itbpump.wording.layout import wrapped
 
 __all__ = ["AskPage", "NoticePage", "TextPage", "sheet_width"]
@@ -29,7 +30,7 @@ class NoticePage(ModalScreen[None]):
 
     def __init__(self, title: str, lines: list[str]) -> None:
         super().__init__()
-        self._title, self._lines = title, lines
+        self._title, self._lines = told(title), [told(line) for line in lines]
 
     def compose(self) -> ComposeResult:
         width = sheet_width(self.app)

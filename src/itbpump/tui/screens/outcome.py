@@ -13,14 +13,18 @@ from itbpump.tui.keys import bindings
 from itbpump.tui.screens.page import Lines, Page
 from itbpump.tui.screens.unknown import UnknownPage
 from itbpump.tui.snapshot import LinkWord, Snapshot
+from itbpump.tui.told import told
 from itbpump.wire.messages import BolusState
 from itbpump.wording.layout import wrapped
 from itbpump.wording.outcomes import outcome_lines
 from itbpump.wording.status import bolus_text
 from itbpump.workflow.model import Proposal
 from itbpump.workflow.stopping import StopResult, end_bolus
+from itbpump.workflow.visit import VisitKeeper
 
 __all__ = ["OutcomePage"]
+
+END_BOLUS = "stop-bolus"
 
 
 class OutcomePage(Page[None]):
@@ -34,7 +38,6 @@ class OutcomePage(Page[None]):
         super().__init__()
         self.proposal = proposal
         self.outcome = outcome
-        self.is_ending = False
 
     def body(self) -> ComposeResult:
         yield Lines(self.proposal.title, classes="title")
@@ -45,7 +48,7 @@ class OutcomePage(Page[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        lines, state = outcome_lines(self.outcome, self.width)
+        lines, state = outcome_lines(self.outcome, self.width, face="screen")
         self.query_one("#told", Lines).tell(lines, state)
         applied = isinstance(self.outcome, Applied)
         after = [part for text in self.proposal.observe for part in wrapped(text, self.width)] if applied else []
@@ -79,19 +82,24 @@ class OutcomePage(Page[None]):
 
     def action_end_bolus(self) -> None:
         """Ends the bolus that is followed here, at once: giving less is the safe side, and the therapy goes on."""
-        if self.proposal.follows_bolus and isinstance(self.outcome, Applied) and not self.is_ending:
-            self.is_ending = True
-            self.pump_app.deliver_less(end_bolus, self._ended)
+        if not self.proposal.follows_bolus or not isinstance(self.outcome, Applied):
+            return
+        visit = self.pump_app.visit
+        if visit.under_way:
+            self.say("an order is under way already: nothing more was sent; wait for its outcome", "warning")
+            return
+        visit.under_way.add(END_BOLUS)
+        self.pump_app.deliver_less(end_bolus, lambda result: self._ended(visit, result))
 
-    def _ended(self, result: StopResult | ItbPumpError) -> None:
-        self.is_ending = False
+    def _ended(self, visit: VisitKeeper, result: StopResult | ItbPumpError) -> None:
+        visit.under_way.discard(END_BOLUS)
         if isinstance(result, ItbPumpError):
-            lines, state = [f"NOT SENT: {result}. The bolus goes on; try again."], "critical"
+            lines, state = [f"NOT SENT: {told(result)}. The bolus goes on; try again."], "critical"
         else:
-            lines, state = outcome_lines(result.outcome, self.width, proven=False)
+            lines, state = outcome_lines(result.outcome, self.width, proven=False, face="screen")
             lines = [*lines, *result.words]
         if self.is_attached:
-            told = [part for text in lines for part in wrapped(text, self.width)]
-            self.query_one("#told", Lines).tell(["END OF THE BOLUS", *told], state)
+            parts = [part for text in lines for part in wrapped(text, self.width)]
+            self.query_one("#told", Lines).tell(["END OF THE BOLUS", *parts], state)
         else:
             self.pump_app.say("; ".join(lines), state)

@@ -12,7 +12,6 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Static
 
-from itbpump.tui import panels
 from itbpump.tui.keys import bindings
 from itbpump.tui.pages import page
 from itbpump.tui.screens.keyline import KeyLine
@@ -99,6 +98,8 @@ class Page(Screen[Result]):
         """What this page is about."""
         raise NotImplementedError
 
+    is_sending = False
+    """An order of this page is on its way to the pump."""
     is_ready = False
     """Its widgets stand; a page is on the stack a moment before."""
 
@@ -126,6 +127,8 @@ class Page(Screen[Result]):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """A newer reading is there."""
+        from itbpump.tui import panels  # noqa: PLC0415 -- the first page knows no pump and shows none of them
+
         rx = self.pump_app.rx
         self.query_one("#identity", Lines).tell(
             wrapped(panels.identity_line(snapshot, rx.patient.id if rx is not None else ""), self.width + 1)

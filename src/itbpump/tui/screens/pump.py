@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -13,12 +12,13 @@ from itbpump.errors import ItbPumpError
 from itbpump.tui import panels
 from itbpump.tui.keys import bindings
 from itbpump.tui.screens.log import LogPage
-from itbpump.tui.screens.notice import AskPage, NoticePage
+from itbpump.tui.screens.notice import AskPage
 from itbpump.tui.screens.page import Lines, Page
 from itbpump.tui.screens.report import ReportPage
 from itbpump.tui.screens.tasks import TasksPage
 from itbpump.tui.screens.unknown import UnknownPage
 from itbpump.tui.snapshot import Snapshot
+from itbpump.wording.layout import wrapped
 
 __all__ = ["PumpPage"]
 
@@ -37,6 +37,7 @@ class PumpPage(Page[None]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("pump", "demo"), ("escape", "leave_pump", "")]
 
     def body(self) -> ComposeResult:
+        yield Lines(id="demo", classes="panel notice")
         with Horizontal(id="top"):
             with Vertical(id="left"):
                 yield Lines(id="state", classes="panel")
@@ -48,7 +49,6 @@ class PumpPage(Page[None]):
                 yield Lines(id="beside", classes="panel")
         yield Lines(id="fortnight", classes="panel")
         yield Lines(id="below", classes="panel")
-        yield Lines(id="demo", classes="panel")
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         super().show_snapshot(snapshot)
@@ -67,7 +67,7 @@ class PumpPage(Page[None]):
             ("#changes", panels.change_lines(snapshot, half) if wide else []),
             ("#beside", panels.recent_lines(snapshot, half, self._chart_rows() - 4) if wide else []),
             ("#below", panels.recent_lines(snapshot, whole, height - BELOW_FROM) if not wide else []),
-            ("#demo", [demo.text] if demo is not None else []),
+            ("#demo", wrapped(demo.text, whole) if demo is not None else []),
         ):
             self.query_one(where, Lines).tell(lines)
 
@@ -88,13 +88,12 @@ class PumpPage(Page[None]):
     def action_open_outcomes(self) -> None:
         self.app.push_screen(UnknownPage())
 
-    @work(group="read-again", exclusive=True)
-    async def action_read_again(self) -> None:
-        """Now, not at the next poll."""
-        try:
-            await self.pump_app.ask(lambda pump: pump.status())
-        except ItbPumpError as error:
-            self.app.push_screen(NoticePage("The pump could not be read", [str(error)]))
+    def action_read_again(self) -> None:
+        """Now, not at the next poll; what comes of it the line above says, on whatever page is open then."""
+        reader = self.pump_app.reader
+        if reader is not None:
+            reader.poll_now()
+            self.say("asked the pump: LINK says how old the reading is")
 
     def action_leave_pump(self) -> None:
         """End the session and choose another line."""
@@ -119,7 +118,14 @@ class PumpPage(Page[None]):
             self.say(demo.text)
 
     def action_trouble(self) -> None:
-        """The next trouble of the trainer's list."""
+        """The next trouble of the trainer's list; the report of the visit tells it from what a pump did by itself."""
         demo = self.pump_app.demo
-        if demo is not None:
-            self.say(demo.next_trouble(), "warning")
+        if demo is None:
+            return
+        try:
+            made = demo.next_trouble()
+        except ItbPumpError as error:
+            self.say(f"TRAINING: {error}", "warning")
+            return
+        self.say(made, "warning")
+        self.pump_app.visit.noted(made, self.pump_app.now())

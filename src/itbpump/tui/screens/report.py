@@ -14,6 +14,7 @@ from itbpump.report import SessionRecord, card_text, text
 from itbpump.tui.keys import bindings
 from itbpump.tui.screens.page import Lines, Page
 from itbpump.tui.snapshot import Snapshot
+from itbpump.tui.told import told
 from itbpump.wording.layout import wrapped
 from itbpump.workflow.saving import save_report
 
@@ -50,7 +51,7 @@ class ReportPage(Page[None]):
         try:
             self._record = self.pump_app.record()
         except ItbPumpError as error:
-            self.query_one("#said", Lines).tell(wrapped(f"no report: {error}", self.width), "warning")
+            self.query_one("#said", Lines).tell(wrapped(f"no report: {told(error)}", self.width), "warning")
             return
         self.query_one("#said", Lines).tell([])
         self._show()
@@ -80,5 +81,5 @@ class ReportPage(Page[None]):
         except (ItbPumpError, OSError) as error:
             self.app.call_from_thread(self.say, f"not saved: {error}", "warning")
             return
-        told = f"saved in {folder}: {', '.join(names)}" + (f"; {problem}" if problem else "")
-        self.app.call_from_thread(self.query_one("#said", Lines).tell, wrapped(told, self.width), "warning" if problem else "ok")
+        saved = f"saved in {folder}: {', '.join(names)}" + (f"; {problem}" if problem else "")
+        self.app.call_from_thread(self.query_one("#said", Lines).tell, wrapped(saved, self.width), "warning" if problem else "ok")

@@ -20,7 +20,8 @@ from itbpump.tui.charts import changed_days, compare_chart
 from itbpump.tui.keys import bindings
 from itbpump.tui.screens.outcome import OutcomePage
 from itbpump.tui.screens.page import Lines, Page
-from itbpump.wording.review import finding_lines, review_head_lines, total_lines
+from itbpump.tui.told import told
+from itbpump.wording.review import finding_lines, review_head_lines, total_lines, verdict_lines
 from itbpump.workflow.consent import Consent, missing
 from itbpump.workflow.model import Proposal
 
@@ -51,7 +52,10 @@ class ReviewPage(Page[bool]):
     def body(self) -> ComposeResult:
         proposal, width = self.proposal, self.width
         yield Lines(f"REVIEW: {proposal.title}", classes="title")
-        yield Lines("\n".join(proposal.lines))
+        if proposal.review is not None:
+            tone = {Severity.HARD: "critical", Severity.INFO: "ok"}.get(proposal.review.severity, "warning")
+            yield Lines("\n".join(verdict_lines(proposal.review, width)), id="verdict", classes=tone)
+        yield Lines("\n".join(told(line) for line in proposal.lines))
         if proposal.review is not None:
             yield Lines("\n".join(review_head_lines(proposal.review, width)), id="table")
             if proposal.new is not None:
@@ -76,7 +80,7 @@ class ReviewPage(Page[bool]):
         rules: set[str] = set()
         for finding in review.findings:
             state = {Severity.HARD: "critical", Severity.SECOND: "warning", Severity.SOFT: "warning"}.get(finding.severity, "notice")
-            yield Lines("\n".join(finding_lines(finding, width)), classes=f"finding {state}")
+            yield Lines("\n".join(finding_lines(finding, width, face="screen")), classes=f"finding {state}")
             if finding in self.open_findings and finding.rule not in rules:
                 rules.add(finding.rule)
                 yield from self._reason_widgets(finding)
@@ -146,7 +150,7 @@ class ReviewPage(Page[bool]):
 
     def _show_missing(self) -> None:
         lacks = missing(self.proposal, self.consent(), self.pump_app.services.policy)
-        lines = [f"  to do: {text}" for text in lacks] if lacks else ["  everything is given: F9 sends it to the pump"]
+        lines = [f"  to do: {told(text)}" for text in lacks] if lacks else ["  everything is given: F9 sends it to the pump"]
         self.query_one("#missing", Lines).tell(lines, "notice" if lacks else "ok")
 
     # -------------------------------------------------------------------------------------------------- sending
@@ -157,7 +161,7 @@ class ReviewPage(Page[bool]):
         if self.is_sending:
             return
         if lacks:
-            self.say(lacks[0], "warning")
+            self.say(told(lacks[0]), "warning")
             return
         self.is_sending = True
         self.query_one("#missing", Lines).tell(["  SENDING: stage, read back, compare, commit; do not unplug"], "notice")

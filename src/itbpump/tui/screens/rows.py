@@ -12,6 +12,8 @@ from textual.message import Message
 from textual.widgets import Checkbox, Input, Label, Select
 
 from itbpump.tui.screens.page import Lines
+from itbpump.tui.told import told
+from itbpump.wording.layout import spelled_out
 from itbpump.workflow.fields import Field, FieldError, Kind
 
 __all__ = ["FieldRow"]
@@ -131,19 +133,23 @@ class FieldRow(Vertical):
 
     def tell(self, problem: str) -> None:
         """What is wrong, told by the task."""
-        self._said([f"! {problem}"], "warning")
+        self._said([f"! {told(problem)}"], "warning")
 
     def _say(self, text: str) -> None:
         if self.flagged:
             self._said([f"! CHECK: the key {self.flagged!r} came twice within a tenth of a second"], "warning")
             return
         if self.field.kind is Kind.WEEK:
-            self._said(text.splitlines() or ["no steps yet: F3 edits the week"])
+            self._said([spelled_out(line) for line in text.splitlines()] or ["no steps yet: F3 edits the week"])
             return
         try:
             echo = self.field.echo(text) if text else ""
+            caution = self.field.caution(text) if text else ""
         except FieldError as error:
             self._said([f"! {error}"], "warning")
+            return
+        if caution:
+            self._said([f"! CHECK: {caution}"], "warning")
             return
         self._said([f"= {echo}"] if echo and self.field.unit else [])
 

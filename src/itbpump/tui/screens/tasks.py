@@ -9,6 +9,8 @@ from textual.widgets.option_list import Option
 
 from itbpump.errors import ItbPumpError
 from itbpump.tui.screens.page import Lines, Page
+from itbpump.tui.snapshot import LinkWord, Snapshot
+from itbpump.tui.told import told
 from itbpump.wording.layout import wrapped
 from itbpump.workflow.model import Task, Walk
 from itbpump.workflow.table import TASKS, WALKS
@@ -16,6 +18,8 @@ from itbpump.workflow.table import TASKS, WALKS
 __all__ = ["TasksPage"]
 
 TITLE, MARK = 30, 9
+LOST = "the line to the pump is lost; it is tried again by itself"
+OPEN = "an earlier outcome is not known; the pump's page asks for it with F6"
 ENTRIES: tuple[Task | Walk, ...] = (*TASKS, *WALKS)
 
 
@@ -27,6 +31,7 @@ class TasksPage(Page[None]):
     def __init__(self) -> None:
         super().__init__()
         self._hindered: dict[str, str] = {}
+        self._seen: object = None
 
     def body(self) -> ComposeResult:
         yield OptionList(*self._options(), id="tasks", markup=False)
@@ -52,7 +57,20 @@ class TasksPage(Page[None]):
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#tasks", OptionList).focus()
-        self._ask_what_can_be_done()
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Ask again what can be done when something changed that it hangs on: the line, a bolus, the therapy, an alarm."""
+        super().show_snapshot(snapshot)
+        seen = _hangs_on(snapshot)
+        if seen == self._seen or self.pump_app.snapshot is None:
+            return
+        self._seen = seen
+        if snapshot.link.word is LinkWord.LOST:
+            self._mark({entry.id: LOST for entry in ENTRIES})
+        elif snapshot.view is not None and snapshot.view.open:
+            self._mark({entry.id: OPEN for entry in TASKS})
+        else:
+            self._ask_what_can_be_done()
 
     @work(group="hindered", exclusive=True)
     async def _ask_what_can_be_done(self) -> None:
@@ -60,13 +78,16 @@ class TasksPage(Page[None]):
         try:
             facts = await self.pump_app.facts()
         except ItbPumpError as error:
-            self.say(f"the pump could not be read: {error}", "warning")
+            self.say(f"the pump could not be read: {told(error)}", "warning")
             return
-        found = {entry.id: entry.hindered(facts) for entry in ENTRIES if isinstance(entry, Task)}
-        self._hindered = {name: why for name, why in found.items() if why}
+        self._mark({entry.id: entry.hindered(facts) for entry in ENTRIES if isinstance(entry, Task)})
+
+    def _mark(self, found: dict[str, str]) -> None:
+        """What cannot be done now, with why; what can be is marked no longer."""
+        before, self._hindered = self._hindered, {name: why for name, why in found.items() if why}
         listed = self.query_one("#tasks", OptionList)
         for entry in ENTRIES:
-            if entry.id in self._hindered:
+            if entry.id in self._hindered or entry.id in before:
                 listed.replace_option_prompt(entry.id, self._line(entry))
         self._tell(listed.highlighted_option)
 
@@ -79,10 +100,20 @@ class TasksPage(Page[None]):
         if entry is None:
             return
         why = self._hindered.get(entry.id, "")
-        told = f"{entry.title}: not now: {why}" if why else f"{entry.title}: {entry.summary}"
-        self.query_one("#why", Lines).tell(wrapped(told, self.width), "warning" if why else "")
+        words = f"{entry.title}: not now: {told(why)}" if why else f"{entry.title}: {entry.summary}"
+        self.query_one("#why", Lines).tell(wrapped(words, self.width), "warning" if why else "")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Open it."""
         chosen = next(entry for entry in ENTRIES if entry.id == event.option_id)
         self.pump_app.begin_task(chosen)
+
+
+def _hangs_on(snapshot: Snapshot) -> object:
+    """What decides whether a task can be done; the rest of a reading changes every second."""
+    if snapshot.view is None:
+        return snapshot.link.word is LinkWord.LOST
+    now = snapshot.view.status
+    alarms = tuple(alarm.alarm for alarm in now.alarms)
+    lost = snapshot.link.word is LinkWord.LOST
+    return lost, now.revision, now.run_state, now.mode, now.bolus_state, now.bridging, alarms, bool(snapshot.view.open)

@@ -17,6 +17,7 @@ from itbpump.outcome import Outcome
 from itbpump.pump import Pump
 from itbpump.tui.keys import bindings
 from itbpump.tui.screens.page import Lines, Page
+from itbpump.tui.told import told
 from itbpump.wording.layout import wrapped
 from itbpump.wording.outcomes import BY_HAND, answer_text, unknown_lines
 
@@ -41,7 +42,7 @@ class UnknownPage(Page[None]):
         yield Lines(id="known")
         yield Lines(id="answers")
         with Vertical(id="by-hand"):
-            yield Lines("\n".join(wrapped(BY_HAND, self.width)), classes="warning")
+            yield Lines("\n".join(wrapped(told(BY_HAND), self.width)), classes="warning")
             with Horizontal(classes="entry"):
                 yield Label("What became of it", classes="label", markup=False)
                 yield Select([("applied", "applied"), ("not applied", "not_applied")], prompt="choose", id="state", compact=True)
@@ -61,7 +62,9 @@ class UnknownPage(Page[None]):
         try:
             self._intents = await self.pump_app.ask(lambda pump: pump.unsettled())
         except ItbPumpError as error:
-            self.query_one("#known", Lines).tell(wrapped(f"the record of this computer could not be read: {error}", self.width), "critical")
+            self.query_one("#known", Lines).tell(
+                wrapped(f"the record of this computer could not be read: {told(error)}", self.width), "critical"
+            )
             return
         self._tell_known()
 
@@ -86,7 +89,7 @@ class UnknownPage(Page[None]):
         try:
             answers, self._intents = await self.pump_app.ask(_reconciled)
         except ItbPumpError as error:
-            said.tell(wrapped(f"no answer: {error}. Nothing is settled; restore the line and ask again.", self.width), "critical")
+            said.tell(wrapped(f"no answer: {told(error)}. Nothing is settled; restore the line and ask again.", self.width), "critical")
             return
         finally:
             self._is_asking = False
@@ -124,16 +127,16 @@ class UnknownPage(Page[None]):
         try:
             outcome = await self.pump_app.ask(lambda pump: pump.settle_by_hand(intent.cmd_id, settled, by, reason))
         except ItbPumpError as error:
-            said.tell(wrapped(f"not settled: {error}", self.width), "warning")
+            said.tell(wrapped(f"not settled: {told(error)}", self.width), "warning")
             return
         if outcome is not None:
             self._keep(intent, outcome)
-            told = answer_text(intent, outcome)
+            words = answer_text(intent, outcome)
         else:
-            told = f"command {intent.cmd_id}, {intent.what}: settled by {by} as {settled.replace('_', ' ')}: {reason}"
-            self.pump_app.visit.noted(told, self.pump_app.now())
-            self.pump_app.answers[intent.cmd_id] = told
-        said.tell(wrapped(told, self.width), "notice")
+            words = f"command {intent.cmd_id}, {intent.what}: settled by {by} as {settled.replace('_', ' ')}: {reason}"
+            self.pump_app.visit.noted(words, self.pump_app.now())
+            self.pump_app.answers[intent.cmd_id] = words
+        said.tell(wrapped(words, self.width), "notice")
         self._look()
 
 

@@ -1,4 +1,4 @@
-"""A checklist with readings of the pump; nothing is ordered here."""
+"""A checklist with readings of the pump; nothing is ordered here. A point that waits counts its minutes (`workflow.waiting`)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from textual.widgets.option_list import Option
 from itbpump.errors import ItbPumpError
 from itbpump.pump import Pump
 from itbpump.tui.keys import bindings
-from itbpump.tui.screens.notice import AskPage
+from itbpump.tui.screens.notice import AskPage, TextPage
 from itbpump.tui.screens.page import Lines, Page
+from itbpump.tui.snapshot import LinkWord, Snapshot
+from itbpump.tui.told import told
 from itbpump.wording.layout import wrapped
 from itbpump.workflow.facts import Facts
+from itbpump.workflow.fields import FieldError
 from itbpump.workflow.model import Walk, WalkStep
+from itbpump.workflow.waiting import early_lines, is_over, wait_text
 
 __all__ = ["WalkPage"]
 
@@ -54,14 +58,39 @@ class WalkPage(Page[None]):
         steps = self.query_one("#steps", OptionList)
         at = steps.highlighted or 0
         steps.clear_options()
-        for number, step in enumerate(self.steps, start=1):
-            mark = "done   " if step.id in self.done else "to do  "
-            steps.add_option(Option(f"{mark}{number:>2}. {step.text}"))
+        for at_step in range(len(self.steps)):
+            steps.add_option(Option(self._line(at_step)))
         steps.highlighted = at
         readings = [line for step in self.steps for line in self.done.get(step.id, ())]
         left = len(self.steps) - len(self.done)
         ended = [f"{left} to do" if left else "ALL DONE"]
         self.query_one("#readings", Lines).tell([part for line in [*readings, *ended] for part in wrapped(line, self.width)])
+
+    def _line(self, at: int) -> str:
+        step = self.steps[at]
+        if step.id in self.done:
+            return f"done   {at + 1:>2}. {step.text}"
+        uptime_ms = self._uptime_ms()
+        begun = step.left_ms is not None and uptime_ms is not None and step.left_ms(uptime_ms) is not None
+        left = self._left(step) if begun else ""
+        return f"to do  {at + 1:>2}. {f'{left.upper()}: ' if left else ''}{step.text}"
+
+    def _left(self, step: WalkStep) -> str:
+        """What is left of a wait, as of the last reading."""
+        snapshot = self.pump_app.snapshot
+        return wait_text(step, self._uptime_ms(), live=snapshot is not None and snapshot.link.word is LinkWord.LIVE)
+
+    def _uptime_ms(self) -> int | None:
+        snapshot = self.pump_app.snapshot
+        return snapshot.view.status.uptime_ms if snapshot is not None and snapshot.view is not None else None
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """The minutes of a wait go down; nothing is drawn anew where they did not."""
+        super().show_snapshot(snapshot)
+        listed = self.query_one("#steps", OptionList)
+        for at, step in enumerate(self.steps[: listed.option_count]):
+            if step.left_ms is not None and str(listed.get_option_at_index(at).prompt) != self._line(at):
+                listed.replace_option_prompt_at_index(at, self._line(at))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Help of the point under the cursor."""
@@ -74,8 +103,12 @@ class WalkPage(Page[None]):
         if at is None or self._is_reading:
             return
         step = self.steps[at]
-        if step.read is None:
+        if step.read is None and is_over(step, self._uptime_ms()):
             self._did(at, ())
+        elif step.read is None:
+            self.app.push_screen(
+                TextPage(f"{self._left(step).capitalize()}. Why is it ticked now? Escape goes on waiting."), self._tick_early
+            )
         else:
             self._is_reading = True
             self._read(at, step.read)
@@ -86,11 +119,25 @@ class WalkPage(Page[None]):
         try:
             lines = await self.pump_app.ask(lambda pump: read(pump, facts))
         except ItbPumpError as error:
-            self.say(f"not read: {error}", "warning")
+            self.say(f"not read: {told(error)}", "warning")
         else:
             self._did(at, lines)
         finally:
             self._is_reading = False
+
+    def _tick_early(self, reason: str | None) -> None:
+        """Before its wait was over: with the reason, also in the report of the visit."""
+        at = self.query_one("#steps", OptionList).highlighted
+        if reason is None or at is None:
+            return
+        step = self.steps[at]
+        try:
+            lines = early_lines(step, self._uptime_ms(), reason)
+        except FieldError as error:
+            self.say(str(error), "warning")
+            return
+        self.pump_app.visit.noted(f"{self.walk.title}: {step.text}: {lines[0]}", self.pump_app.now())
+        self._did(at, lines)
 
     def _did(self, at: int, lines: tuple[str, ...]) -> None:
         self.done[self.steps[at].id] = lines

@@ -14,7 +14,6 @@ from itbpump.errors import InputError, ItbPumpError
 from itbpump.therapy_view import DAY_NAMES
 from itbpump.tui.charts import rate_chart
 from itbpump.tui.keys import bindings
-from itbpump.tui.screens.hearing import HearsKeys
 from itbpump.tui.screens.notice import AskPage, TextPage
 from itbpump.tui.screens.page import Lines, Page
 from itbpump.wording.layout import screen_amount, wrapped
@@ -30,7 +29,7 @@ STEP = "step"
 CHART_ROWS = 8
 
 
-class StepPage(HearsKeys, TextPage):
+class StepPage(TextPage):
     """Asks for one step. It holds a dose, so a key that bounced is flagged here too, and Enter refused once (SR-19)."""
 
     def __init__(self, question: str, value: str = "") -> None:

@@ -125,6 +125,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """A measurement outside its limits fails the test when it has come to its end; one that failed before names them besides."""
+    __tracebackhide__ = True  # what is wrong stands in the error; our own lines tell nobody anything
     trial = pyfuncitem.stash.get(TRIAL, None)
     try:
         result = yield

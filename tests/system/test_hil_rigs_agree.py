@@ -1,4 +1,4 @@
-"""The same test file says the same of a pump on every rig, in memory, on a pty in real time, over TCP: of a sound one and of a faulty one."""
+"""The same tests say the same of a pump on every rig (in memory, on a pty in real time, over TCP), of a sound one and of a faulty one."""
 
 from __future__ import annotations
 

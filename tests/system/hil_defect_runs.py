@@ -1,6 +1,6 @@
 """Runs of the HIL suites on pumps with another firmware, each in a process of its own; and the table of which test finds which defect.
 
-`python -m tests.system.hil_defect_runs` prints that table as Markdown, with every test that finds each (some minutes).
+`python -m tests.system.hil_defect_runs` prints that table as Markdown, with every related test that finds each (a minute or two).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def pump_of(firmware: str) -> str:
 
 
 def run_suites(
-    firmwares: Iterable[str], *suites: str, all_tests: bool = False, only: Iterable[str] | None = None, timeout_s: int = 1_800
+    firmwares: Iterable[str], *suites: str, all_related: bool = False, only: Iterable[str] | None = None, timeout_s: int = 1_800
 ) -> Outcomes:
     """Outcomes by firmware, as asked for. Raises RuntimeError when pytest itself fails, whatever the tests do."""
     firmwares = list(firmwares)
@@ -46,7 +46,7 @@ def run_suites(
             "--no-header",
         ]
         words += ["--found-by", str(found), *(suites or ("hil",))]
-        words += ["--all-tests"] if all_tests else []
+        words += ["--all-related"] if all_related else []
         if only is not None:
             chosen.write_text(json.dumps(sorted(only)), encoding="utf-8")
             words += ["--only", str(chosen)]
@@ -81,4 +81,4 @@ def table(outcomes: Outcomes) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(table(run_suites(defects(), all_tests=True)))
+    sys.stdout.write(table(run_suites(defects(), all_related=True)))

@@ -1,9 +1,11 @@
 """A pytest plugin for runs of the HIL suites on firmwares with a defect: which test finds which, the likely ones first.
 
 `--found-by FILE` writes a JSON object: for each pump, by the address asked for, its tests as {test: outcome}. A pump that has failed once
-is done with, unless `--all-tests`. `--only FILE` runs the tests that stand in a JSON list, by their ids without the pump. Tests that name a
-safety requirement which the defect breaks (`defects.toml`) go first: only to find it sooner, for all others follow. Nothing here knows
-which test finds what.
+is done with, unless `--all-related`: then every test that names a safety requirement which the defect breaks is run, and no other (all of
+them on a pump without a defect). `--only FILE` runs the tests that stand in a JSON list, by their ids without the pump.
+
+Related tests go first: only to find a defect sooner, for all others follow. Nothing here knows which test finds what; which requirements a
+defect breaks stands in `defects.toml`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ _DONE = pytest.StashKey[set[str]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--found-by", metavar="FILE")
-    parser.addoption("--all-tests", action="store_true")
+    parser.addoption("--all-related", action="store_true")
     parser.addoption("--only", metavar="FILE")
 
 
@@ -57,12 +59,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if _id(item) in wanted]
     pumps = {pump: place for place, pump in enumerate(dict.fromkeys(map(_pump, items)))}
 
-    def likely_first(item: pytest.Item) -> tuple[int, Fraction]:
+    def related(item: pytest.Item) -> Fraction:
         named = {sr for mark in item.iter_markers("sr") for sr in mark.args}
         broken = _broken(_pump(item))
-        return pumps[_pump(item)], -Fraction(len(named & broken), max(1, len(named | broken)))
+        return Fraction(len(named & broken), max(1, len(named | broken)))
 
-    items.sort(key=likely_first)
+    if config.getoption("--all-related"):
+        items[:] = [item for item in items if related(item) or not _broken(_pump(item))]
+    items.sort(key=lambda item: (pumps[_pump(item)], -related(item)))
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool:
@@ -78,7 +82,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
     report = yield
     outcome = dict(item.user_properties).get("outcome") if call.when == "teardown" else None
-    if outcome == Outcome.FAIL.value and not item.config.getoption("--all-tests"):
+    if outcome == Outcome.FAIL.value and not item.config.getoption("--all-related"):
         item.config.stash[_DONE].add(_pump(item))
     return report
 

@@ -288,7 +288,7 @@ def _comes(bench: Bench, alarm: AlarmNumber, due_ms: int, late_ms: int) -> Alarm
     return bench.alarm(alarm)
 
 
-@pytest.mark.sr("SR-29", "SR-30", "SR-32", "SR-33", "SR-35", "SR-55", "SR-58", "SR-59")
+@pytest.mark.sr("SR-29", "SR-30", "SR-32", "SR-33", "SR-35", "SR-55", "SR-58", "SR-59", "SR-61")
 @pytest.mark.parametrize("alarm", list(CASES), ids=lambda alarm: alarm.name.lower())
 def test_alarm_is_raised_in_time(alarm: AlarmNumber, bench: Bench, measure: Measure) -> None:
     case = CASES[alarm]

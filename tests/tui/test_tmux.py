@@ -119,6 +119,7 @@ def test_a_bolus_typed_by_a_person_runs_to_its_end(
     terminal.hit("Enter")
     terminal.until("Single bolus", lambda text: "Over" in text)
     terminal.type("10")
+    terminal.until("10 mcg")
     terminal.hit("Tab")
     terminal.type("10m")
     terminal.until("10 mcg", lambda text: "10m" in text)

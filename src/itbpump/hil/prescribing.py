@@ -7,6 +7,8 @@ a test review it. Not here: whether a clinic would prescribe it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import resources
+from string import Template
 
 from itbpump.profiles import load_profile
 from itbpump.quantity import Volume
@@ -33,27 +35,8 @@ def prescription_text(
     else:
         table = f'mode = "continuous"\ndose = "{therapy}"'
     alarm = low_alarm or _low_alarm(profile, Volume.parse(reservoir))
-    return f"""schema = "itbpump.prescription/1"
-[patient]
-id = "HIL"
-indication = "spinal"
-age_years = 46
-[pump]
-profile = "{profile}"
-reservoir_volume = "{reservoir}"
-as_of = {AS_OF}
-low_reservoir_alarm = "{alarm}"
-[drug]
-name = "baclofen"
-concentration = "{concentration}"
-[catheter]
-path_volume = "0.316 mL"
-[screening]
-dose = "100 mcg"
-effect = "6h"
-[therapy]
-{table}
-"""
+    template = Template(resources.files("itbpump.hil").joinpath("prescription.template").read_text("utf-8"))
+    return template.substitute(profile=profile, reservoir=reservoir, as_of=AS_OF, alarm=alarm, concentration=concentration, table=table)
 
 
 def _low_alarm(profile: str, reservoir: Volume) -> str:

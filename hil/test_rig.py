@@ -91,15 +91,22 @@ def test_hands_reach_the_pump(pump: PumpUnderTest, plant: Plant, measure: Measur
 def test_stall_is_found_by_the_pump(pump: PumpUnderTest, plant: Plant, clock: Clock) -> None:
     pump.program(pump.rx("1920 mcg/day"))
     plant.fault("mechanical.stall")
-    clock.until(
-        lambda: AlarmNumber.MOTOR_STALL in {alarm.alarm for alarm in pump.status().alarms}, within="4h", step="5m", what="the stall alarm"
-    )
+    assert not pump.status().alarms
+    clock.until(lambda: pump.status().alarms, within="4h", step="5m", what="the stall alarm")
+    assert AlarmNumber.MOTOR_STALL in {alarm.alarm for alarm in pump.status().alarms}
 
 
-@pytest.mark.parametrize("state", ["idle", "infusing", "alarm"])
-def test_states_are_reached(pump: PumpUnderTest, state: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "runs", "sounds"),
+    [("idle", False, False), ("infusing", True, False), ("alarm", True, True)],
+    ids=["idle", "infusing", "alarm"],
+)
+def test_states_are_reached(pump: PumpUnderTest, state: str, runs: bool, sounds: bool) -> None:
     pump.to("infusing")
     pump.to(state)
+    status = pump.status()
+    assert (status.run_state is RunState.RUNNING) == runs
+    assert bool(status.alarms) == sounds
 
 
 @pytest.mark.needs("power-control")

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from itbpump import packaged
 from itbpump.cli import demo
-from itbpump.cli.guard import CommandError
 from itbpump.cli.main import app
+from itbpump.errors import DataError
 from itbpump.wording.layout import WIDTH
 from tests.unit.cli.ismp import faults
 
@@ -66,6 +67,6 @@ def test_a_count_that_is_off_fails_the_demo(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_the_example_is_found_or_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert demo.example().name == demo.EXAMPLE
-    with pytest.raises(CommandError, match=r"no-such\.toml is missing"):
-        demo.example("no-such.toml")
+    assert packaged.example().name == packaged.EXAMPLE
+    with pytest.raises(DataError, match=r"no-such\.toml is missing"):
+        packaged.example("no-such.toml")

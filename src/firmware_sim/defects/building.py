@@ -6,6 +6,7 @@ from here, once the sound parts have been built. Not here: which defects there a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from firmware_sim.firmware.core import Firmware
@@ -55,7 +56,7 @@ class DraftingMachine(Machine):
         return self.draft_type(sound.profile, sound.state, sound.now_ms, sound.reservoir_nL)
 
 
-class StartingFirmware(OtherFirmware):
+class StartingFirmware(OtherFirmware, ABC):
     """A firmware that does something more, and wrong, at each start: `wrongly` changes the state that a sound start has come to."""
 
     def boot(self, uptime_ms: int, *, watchdog: bool = False, noise: bytes | None = None) -> None:
@@ -66,6 +67,6 @@ class StartingFirmware(OtherFirmware):
             self._change(lambda machine, draft: self.wrongly(machine, draft, before))
             self._settle()
 
+    @abstractmethod
     def wrongly(self, machine: Machine, draft: Draft, before: Durable) -> None:
         """What is wrong. `before` is the journal record that the start has found."""
-        raise NotImplementedError

@@ -9,7 +9,6 @@ from __future__ import annotations
 import signal
 import tempfile
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +17,7 @@ import typer
 from itbpump.cli.guard import CommandError, Output
 from itbpump.cli.outcomes import require_applied
 from itbpump.cli.process import PumpProcess
+from itbpump.packaged import EXAMPLE, example
 
 if TYPE_CHECKING:
     from firmware_sim.bench_client import BenchClient
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from itbpump.therapy import Prescription
     from itbpump.wire.messages import Status
 
-__all__ = ["demo", "example"]
+__all__ = ["demo"]
 
-EXAMPLE = "flex-weekday-weekend.toml"
 SEED = 1
 WEEKS = 11
 BOLUS_MIN = 10
@@ -62,16 +61,6 @@ def demo(as_json: Annotated[bool, typer.Option("--json", help="The figures as JS
 def _end(number: int, _frame: object) -> None:
     """A polite kill ends the simulated pump and its folder too, as Ctrl-C does."""
     raise SystemExit(128 + number)
-
-
-def example(name: str = EXAMPLE) -> Path:
-    """A prescription that comes with the program: beside the package, or in the checkout. CommandError (1) if it is gone."""
-    packaged = Path(str(resources.files("itbpump"))) / "examples" / name
-    checkout = Path(__file__).resolve().parents[3] / "examples" / name
-    for path in (packaged, checkout):
-        if path.is_file():
-            return path
-    raise CommandError(f"the example {name} is missing; install the package again, or run from the checkout")
 
 
 @dataclass

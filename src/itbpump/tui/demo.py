@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from itbpump.configuration import week_offset_ms
 from itbpump.errors import ItbPumpError
 from itbpump.forecast import day_text
 from itbpump.hoststate import HostState
+from itbpump.packaged import example
 from itbpump.pump import Pump, connect
 from itbpump.therapy import load_prescription
 from itbpump.transport.base import PortAbsentError, PortClosedError, PortUnpluggedError, require_wait
@@ -31,10 +31,9 @@ if TYPE_CHECKING:
     from firmware_sim.endpoints.device import Device
     from itbpump.transport.sim import SimTransport
 
-__all__ = ["EXAMPLE", "SPEEDS", "TROUBLES", "DemoCable", "DemoError", "DemoPump", "Trouble", "example"]
+__all__ = ["SPEEDS", "TROUBLES", "DemoCable", "DemoError", "DemoPump", "Trouble"]
 
 T = TypeVar("T")
-EXAMPLE: Final = "flex-weekday-weekend.toml"
 URL: Final = "demo"
 SLICE_MS: Final = 50
 """How soon a reading notices that the cable was pulled."""
@@ -61,16 +60,6 @@ class Trouble:
     id: str
     act: Callable[[DemoPump], None]
     text: str
-
-
-def example(name: str = EXAMPLE) -> Path:
-    """A prescription that comes with the program: in the package, or in the checkout. DemoError if it is gone."""
-    packaged = Path(str(resources.files("itbpump"))) / "examples" / name
-    checkout = Path(__file__).resolve().parents[3] / "examples" / name
-    for path in (packaged, checkout):
-        if path.is_file():
-            return path
-    raise DemoError(f"the example {name} is missing; install the package again, or run from the checkout")
 
 
 class DemoCable:

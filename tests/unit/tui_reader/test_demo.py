@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from itbpump.transport.base import PortAbsentError, PortClosedError, PortUnpluggedError
 from itbpump.tui import demo as module
-from itbpump.tui.demo import SPEEDS, TROUBLES, DemoError, DemoPump, example
+from itbpump.tui.demo import SPEEDS, TROUBLES, DemoError, DemoPump
 from itbpump.tui.reader import Reader
 from itbpump.tui.readerlogic import Timing
 from itbpump.tui.snapshot import LinkWord, Snapshot
@@ -258,12 +257,6 @@ def test_its_week_can_begin_at_the_clock_on_the_wall(now: datetime) -> None:
     week_ms = (status.uptime_ms + status.week_offset_ms) % 604_800_000
     wanted = now.weekday() * 86_400_000 + int((now - now.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()) * 1_000
     assert -1_000 <= (week_ms - wanted + 302_400_000) % 604_800_000 - 302_400_000 <= 60_000
-
-
-def test_a_program_without_its_examples_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert example().is_file()
-    with pytest.raises(DemoError, match="install the package again"):
-        example("nowhere.toml")
 
 
 def test_ending_twice_does_no_harm() -> None:

@@ -95,7 +95,7 @@ class Page(Screen[Result]):
         yield KeyLine(id="keys")
 
     def body(self) -> ComposeResult:
-        """What this page is about."""
+        """What this page is about; each has its own. (Textual's metaclass leaves no room for ABC's.)"""
         raise NotImplementedError
 
     is_sending = False

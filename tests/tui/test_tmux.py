@@ -109,8 +109,7 @@ def test_a_bolus_typed_by_a_person_runs_to_its_end(
     opened: Callable[[tuple[int, int]], Terminal], pump: PumpProcess, size: tuple[int, int]
 ) -> None:
     terminal = opened(size)
-    text = terminal.until("LINK live")
-    assert PATIENT in text
+    text = terminal.until("LINK live", lambda text: PATIENT in text)
     assert "P4000001" in text
     terminal.hit("F2")
     terminal.until("DOSE NOW")
@@ -171,5 +170,5 @@ def test_a_window_too_small_says_so_and_comes_back(opened: Callable[[tuple[int, 
     terminal.resize(60, 17)
     assert "mcg" not in terminal.until("Window too small")
     terminal.resize(60, 18)
-    assert "mcg per day" in terminal.until("LINK live")
+    terminal.until("LINK live", lambda text: "mcg per day" in text)
     terminal.hit("F10")

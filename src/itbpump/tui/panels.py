@@ -70,11 +70,18 @@ def identity_line(snapshot: Snapshot, patient_id: str = "") -> str:
     view = snapshot.view
     if view is None:
         return "no pump read yet"
-    patient = patient_id or (snapshot.present.patient_id if snapshot.present is not None else "") or "patient not on record"
+    patient = patient_id or _patient(snapshot)
     now = view.status
     drug = f"{now.drug} {Concentration(now.concentration_ng_per_mL)}" if now.drug else "no drug programmed"
     simulated = " SIMULATED" if view.simulated else ""
     return f"{patient} · {view.info.serial} {view.info.profile}{simulated} · {drug}"
+
+
+def _patient(snapshot: Snapshot) -> str:
+    """The patient's id, or why none stands there: nothing is said of the record before it was looked into."""
+    if snapshot.present is not None:
+        return snapshot.present.patient_id or "patient not on record"
+    return "patient not known" if snapshot.present_problem else "patient: reading"
 
 
 def link_lines(snapshot: Snapshot, width: int) -> Tone:

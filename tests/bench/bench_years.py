@@ -41,6 +41,7 @@ from itbpump.wire.messages import (
 )
 from tests.bench.__main__ import lines
 from tests.bench.figure import Figure
+from tests.configurations import configuration_of
 
 DAY_MS = 86_400_000
 UNITS_PER_NL = DAY_MS
@@ -81,29 +82,15 @@ def configuration() -> Configuration:
     def pattern(days: int, flows: tuple[int, ...]) -> Pattern:
         return Pattern(days=days, steps=tuple(Step(60 * hour, StepKind.RATE, flow, 0) for hour, flow in enumerate(flows)))
 
-    return Configuration(
-        layout=1,
-        drug="baclofen",
+    return configuration_of(
         concentration_ng_per_mL=NG_PER_ML,
         reservoir_set=True,
         reservoir_volume_nL=FILL_NL + RESIDUAL_NL,
         path_volume_nL=PATH_NL,
-        low_alarm_nL=6_500_000,
         empty_alarm_nL=RESIDUAL_NL,
-        week_offset_ms=0,
-        start=True,
         mode=Mode.FLEX,
         flow_nL_per_day=0,
-        periodic_pulses=0,
-        periodic_duration_min=0,
-        periodic_every_min=0,
         patterns=(pattern(0b0011111, WEEKDAY), pattern(0b1100000, WEEKEND)),
-        bridge_flow_nL_per_day=0,
-        bridge_pulses=0,
-        patient_pulses=0,
-        patient_duration_min=0,
-        patient_lockout_min=0,
-        patient_max_per_day=0,
     )
 
 

@@ -23,7 +23,6 @@ from itbpump.wire.messages import (
     BolusOrder,
     CommandKind,
     Commit,
-    Configuration,
     GetStatus,
     Mode,
     Outcome,
@@ -45,6 +44,7 @@ from itbpump.wire.messages import (
     encode_request,
 )
 from itbpump.wire.record import parse_header
+from tests.configurations import configuration_of
 
 __all__ = ["CLINICIAN", "CONFIGURATION", "DAY_MS", "PROGRAMMERS", "PUMP_ID", "Session", "Watch", "digest", "pump_of", "template"]
 
@@ -59,25 +59,12 @@ PROGRAMMERS = (
 )
 _PER_DAY_UNITS = 86_400_000
 _DAY_STEPS = (Step(0, StepKind.RATE, 90_000, 0), Step(360, StepKind.BOLUS, 20, 60), Step(1200, StepKind.RATE, 80_000, 0))
-CONFIGURATION = Configuration(
-    layout=1,
-    drug="baclofen",
-    concentration_ng_per_mL=2_000_000,
+CONFIGURATION = configuration_of(
     reservoir_set=True,
     reservoir_volume_nL=38_000_000,
-    path_volume_nL=316_000,
-    low_alarm_nL=6_500_000,
-    empty_alarm_nL=1_400_000,
-    week_offset_ms=0,
-    start=True,
     mode=Mode.FLEX,
     flow_nL_per_day=0,
-    periodic_pulses=0,
-    periodic_duration_min=0,
-    periodic_every_min=0,
     patterns=(Pattern(0b0011111, _DAY_STEPS), Pattern(0b1100000, _DAY_STEPS[:1])),
-    bridge_flow_nL_per_day=0,
-    bridge_pulses=0,
     patient_pulses=5,
     patient_duration_min=10,
     patient_lockout_min=360,

@@ -29,6 +29,7 @@ from itbpump.wire.messages import (
     encode_bolus_order,
     encode_configuration,
 )
+from tests.configurations import configuration_of
 
 WHO = SessionInfo(b"SYSTEMPR", Role.CLINICIAN)
 HOUR_MS, DAY_MS, WEEK_MS = 3_600_000, 86_400_000, 604_800_000
@@ -39,30 +40,12 @@ UNITS_PER_NL = 86_400_000
 def configuration(**changes: object) -> Configuration:
     """A continuous 0.3 mL/day of 500 mcg/mL in a P-40, changed as told."""
     fields: dict[str, object] = {
-        "layout": 1,
-        "drug": "baclofen",
         "concentration_ng_per_mL": CONCENTRATION,
         "reservoir_set": True,
         "reservoir_volume_nL": 38_000_000,
-        "path_volume_nL": 316_000,
-        "low_alarm_nL": 6_500_000,
-        "empty_alarm_nL": 1_400_000,
-        "week_offset_ms": 0,
-        "start": True,
-        "mode": Mode.CONTINUOUS,
         "flow_nL_per_day": 300_000,
-        "periodic_pulses": 0,
-        "periodic_duration_min": 0,
-        "periodic_every_min": 0,
-        "patterns": (),
-        "bridge_flow_nL_per_day": 0,
-        "bridge_pulses": 0,
-        "patient_pulses": 0,
-        "patient_duration_min": 0,
-        "patient_lockout_min": 0,
-        "patient_max_per_day": 0,
     }
-    return Configuration(**(fields | changes))  # type: ignore[arg-type]
+    return configuration_of(**(fields | changes))
 
 
 class Rig:

@@ -27,7 +27,6 @@ from itbpump.wire.messages import (
     BolusOrder,
     CommandKind,
     Commit,
-    Configuration,
     ConfigurationSlot,
     Error,
     ErrorCode,
@@ -52,6 +51,7 @@ from itbpump.wire.messages import (
     encode_bolus_order,
     encode_configuration,
 )
+from tests.configurations import configuration_of
 
 KEY, PROGRAMMER = bytes(range(32)), b"PROGID01"
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -61,29 +61,8 @@ MASS_24H_NG = 2_003_000
 FLOW_AT_DAILY_LIMIT = MASS_24H_NG * 1_000_000 // STRONG
 PATH_AND_MARGIN = (PATH_NL + MARGIN_NL) // PULSE_NL
 
-BASE = Configuration(
-    layout=1,
-    drug="baclofen",
-    concentration_ng_per_mL=STRONG,
-    reservoir_set=False,
-    reservoir_volume_nL=0,
-    path_volume_nL=PATH_NL,
-    low_alarm_nL=6_000_000,
-    empty_alarm_nL=RESIDUAL_NL,
-    week_offset_ms=0,
-    start=True,
-    mode=Mode.CONTINUOUS,
-    flow_nL_per_day=100_000,
-    periodic_pulses=0,
-    periodic_duration_min=0,
-    periodic_every_min=0,
-    patterns=(),
-    bridge_flow_nL_per_day=0,
-    bridge_pulses=0,
-    patient_pulses=0,
-    patient_duration_min=0,
-    patient_lockout_min=0,
-    patient_max_per_day=0,
+BASE = configuration_of(
+    concentration_ng_per_mL=STRONG, path_volume_nL=PATH_NL, low_alarm_nL=6_000_000, empty_alarm_nL=RESIDUAL_NL, flow_nL_per_day=100_000
 )
 
 

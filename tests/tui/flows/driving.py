@@ -151,6 +151,15 @@ class Desk:
         """Into whatever has the cursor, key by key."""
         await self.press(*words)
 
+    async def type_apart(self, words: str, ms: int) -> None:
+        """Into whatever has the cursor, keys `ms` apart; nothing else moves the clock, however long the machine takes."""
+        clock = self.bench.clock
+        usual, clock.step = clock.step, 0
+        for letter in words:
+            clock.now += ms
+            await self.press(letter)
+        clock.step = usual
+
     async def calm(self, *, workers: bool = True) -> None:
         """Until no page, widget or worker has anything left to do; what another thread brings later is waited for by `until`."""
         still = 0

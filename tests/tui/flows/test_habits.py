@@ -217,9 +217,7 @@ async def test_a_key_that_bounced_in_a_dose_field_is_flagged_and_the_review_refu
         await at.answer({**BOLUS, "dose": ""})
         at.page.query_one("#field-dose").focus()
         await at.calm()
-        at.bench.clock.step = 20
-        await at.type("11")
-        at.bench.clock.step = 200
+        await at.type_apart("11", ms=20)
         assert "CHECK" in at.text
         await at.press("f5")
         assert isinstance(at.page, FormPage)
@@ -234,8 +232,7 @@ async def test_slow_keys_other_keys_and_other_fields_are_not_flagged(field: str,
         await at.open("bolus")
         at.page.query_one(f"#field-{field}").focus()
         await at.calm()
-        at.bench.clock.step = step
-        await at.type(typed)
+        await at.type_apart(typed, ms=step)
         assert "CHECK" not in at.text
         assert at.page.query_one(f"#field-{field}", Input).value == typed
 
@@ -247,9 +244,7 @@ async def test_a_step_of_the_week_is_a_dose_too() -> None:
         await at.answer({**PATIENT, "concentration": "2000", "mode": "flex"})
         await at.press("f3", "a")
         await at.type("00:00 ")
-        at.bench.clock.step = 20
-        await at.type("88")
-        at.bench.clock.step = 200
+        await at.type_apart("88", ms=20)
         assert "CHECK" in at.seen
         await at.type(" mcg/h")
         await at.press("enter")

@@ -29,7 +29,6 @@ from itbpump.wire.messages import (
     Info,
     LogEntry,
     LogKind,
-    Mode,
     Reply,
     Request,
     Result,
@@ -40,6 +39,7 @@ from itbpump.wire.messages import (
     encode_bolus_order,
     encode_configuration,
 )
+from tests.configurations import configuration_of
 
 SERIAL = "SIM-0001"
 PROFILE = load_profile("P-40").firmware
@@ -47,25 +47,10 @@ P = PROFILE.pulse_volume_nL
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 A, B, CARD, WATCHER = b"PROGID_A", b"PROGID_B", b"EMERGENC", b"OBSERVER"
 
-BASE = Configuration(
-    layout=1,
-    drug="baclofen",
-    concentration_ng_per_mL=2_000_000,
+BASE = configuration_of(
     reservoir_set=True,
     reservoir_volume_nL=38_000_000,
-    path_volume_nL=316_000,
-    low_alarm_nL=6_500_000,
     empty_alarm_nL=2_000_000,
-    week_offset_ms=0,
-    start=True,
-    mode=Mode.CONTINUOUS,
-    flow_nL_per_day=100_000,
-    periodic_pulses=0,
-    periodic_duration_min=0,
-    periodic_every_min=0,
-    patterns=(),
-    bridge_flow_nL_per_day=0,
-    bridge_pulses=0,
     patient_pulses=10,
     patient_duration_min=10,
     patient_lockout_min=360,

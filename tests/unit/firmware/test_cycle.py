@@ -23,6 +23,7 @@ from firmware_sim.firmware.cycle import (
     periodic_anchor_ms,
 )
 from itbpump.wire.messages import Configuration, Mode, Pattern, Step, StepKind
+from tests.configurations import configuration_of
 
 PULSE_NL = 500
 MINIMUM_RATE = 6_000
@@ -33,29 +34,15 @@ WEEK_MIN = 7 * 1440
 def therapy(
     mode: Mode, *, flow: int = 0, periodic: tuple[int, int, int] = (0, 0, 0), patterns: tuple[Pattern, ...] = (), offset_ms: int = 0
 ) -> Configuration:
-    return Configuration(
-        layout=1,
-        drug="baclofen",
-        concentration_ng_per_mL=2_000_000,
-        reservoir_set=False,
-        reservoir_volume_nL=0,
-        path_volume_nL=316_000,
+    return configuration_of(
         low_alarm_nL=6_000_000,
-        empty_alarm_nL=1_400_000,
         week_offset_ms=offset_ms,
-        start=True,
         mode=mode,
         flow_nL_per_day=flow,
         periodic_pulses=periodic[0],
         periodic_duration_min=periodic[1],
         periodic_every_min=periodic[2],
         patterns=patterns,
-        bridge_flow_nL_per_day=0,
-        bridge_pulses=0,
-        patient_pulses=0,
-        patient_duration_min=0,
-        patient_lockout_min=0,
-        patient_max_per_day=0,
     )
 
 

@@ -26,6 +26,7 @@ from firmware_sim.firmware.limits import (
 )
 from firmware_sim.profiles import load_profile
 from itbpump.wire.messages import STAGED_BYTES, BolusKind, BolusOrder, Configuration, LimitCode, Mode, Pattern, Step, StepKind
+from tests.configurations import configuration_of
 
 P40 = load_profile("P-40").firmware
 V40 = load_profile("V-40").firmware
@@ -35,30 +36,7 @@ STRONG, WEAK = 2_000_000, 500_000
 PULSE_NG = PULSE_NL * STRONG // 1_000_000  # 1,000 ng
 DRUG = P40.drugs["baclofen"]
 
-BASE = Configuration(
-    layout=1,
-    drug="baclofen",
-    concentration_ng_per_mL=STRONG,
-    reservoir_set=False,
-    reservoir_volume_nL=0,
-    path_volume_nL=316_000,
-    low_alarm_nL=6_000_000,
-    empty_alarm_nL=1_400_000,
-    week_offset_ms=0,
-    start=True,
-    mode=Mode.CONTINUOUS,
-    flow_nL_per_day=100_000,
-    periodic_pulses=0,
-    periodic_duration_min=0,
-    periodic_every_min=0,
-    patterns=(),
-    bridge_flow_nL_per_day=0,
-    bridge_pulses=0,
-    patient_pulses=0,
-    patient_duration_min=0,
-    patient_lockout_min=0,
-    patient_max_per_day=0,
-)
+BASE = configuration_of(concentration_ng_per_mL=STRONG, low_alarm_nL=6_000_000)
 PRESENT = PresentState(
     now_ms=NOW,
     running=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from firmware_sim.firmware.cycle import CycleError
@@ -21,6 +20,7 @@ from itbpump.wire.messages import (
     decode_reply,
     encode_reply,
 )
+from tests.configurations import configuration_of
 
 P40 = load_profile("P-40").firmware
 DIGEST = bytes(range(32))
@@ -28,31 +28,7 @@ WORKDAYS, WEEKEND = 31, 96
 
 
 def configuration(**fields: object) -> Configuration:
-    base = Configuration(
-        layout=1,
-        drug="baclofen",
-        concentration_ng_per_mL=2_000_000,
-        reservoir_set=False,
-        reservoir_volume_nL=0,
-        path_volume_nL=316_000,
-        low_alarm_nL=6_000_000,
-        empty_alarm_nL=1_400_000,
-        week_offset_ms=123_456_789,
-        start=True,
-        mode=Mode.CONTINUOUS,
-        flow_nL_per_day=100_000,
-        periodic_pulses=0,
-        periodic_duration_min=0,
-        periodic_every_min=0,
-        patterns=(),
-        bridge_flow_nL_per_day=0,
-        bridge_pulses=0,
-        patient_pulses=0,
-        patient_duration_min=0,
-        patient_lockout_min=0,
-        patient_max_per_day=0,
-    )
-    return msgspec.structs.replace(base, **fields)
+    return configuration_of(**{"low_alarm_nL": 6_000_000, "week_offset_ms": 123_456_789, **fields})
 
 
 def read(staged: Configuration, anchor_ms: int = 0) -> ReadBack:

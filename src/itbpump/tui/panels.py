@@ -15,7 +15,7 @@ from itbpump.therapy_view import TherapyView
 from itbpump.tui.charts import fortnight, gauge, rate_chart
 from itbpump.tui.snapshot import LinkWord, Snapshot
 from itbpump.tui.told import told
-from itbpump.wire.messages import AlarmNumber, AlarmPriority, RunState
+from itbpump.wire.messages import AlarmPriority, RunState
 from itbpump.wording.days import WEEK_MS, week_text
 from itbpump.wording.layout import wrapped
 from itbpump.wording.log import uptime_text
@@ -94,7 +94,7 @@ def link_lines(snapshot: Snapshot, width: int) -> Tone:
         return Tone(state, tuple(wrapped(f"LINK {words}{why}", width)))
     running = view.status.run_state
     doing = f"{running.name} {view.status.mode.name.lower().replace('_', ' ')}" if running is RunState.RUNNING else running.name
-    if any(alarm.alarm == AlarmNumber.MOTOR_STALL for alarm in view.status.alarms):
+    if view.stalled:
         doing += ", MOTOR STANDS"
     gap = view.gap_s
     clock = f" · CLOCK {abs(gap):,} s {'behind' if gap < 0 else 'ahead'}" if gap is not None and abs(gap) > CLOCK_GAP_S else ""

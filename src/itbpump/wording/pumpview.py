@@ -53,6 +53,13 @@ class PumpView:
         """The pump's place in its week; None while it has no therapy."""
         return (self.status.uptime_ms + self.status.week_offset_ms) % WEEK_MS if self.therapy is not None else None
 
+    @property
+    def stalled(self) -> bool:
+        """The pump has found its motor standing: what it commands and counts does not reach the patient."""
+        from itbpump.wire.messages import AlarmNumber
+
+        return any(alarm.alarm == AlarmNumber.MOTOR_STALL for alarm in self.status.alarms)
+
     def at(self, uptime_ms: int) -> datetime:
         """When the pump's clock showed `uptime_ms`, by the pump's own label, or by the host's time where that is not set."""
         return (self.clock or self.host_now) - timedelta(milliseconds=self.status.uptime_ms - uptime_ms)

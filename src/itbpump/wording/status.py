@@ -88,14 +88,7 @@ def delivering_text(view: PumpView) -> str:
     from itbpump.therapy_view import DeliveryView
 
     text = str(DeliveryView.from_status(view.status, view.info.pulse_volume_nL))
-    return f"{text} commanded, but the motor stands: nothing comes" if _stands(view) else text
-
-
-def _stands(view: PumpView) -> bool:
-    """The pump has found its motor standing: what it commands and counts does not reach the patient."""
-    from itbpump.wire.messages import AlarmNumber
-
-    return any(alarm.alarm == AlarmNumber.MOTOR_STALL for alarm in view.status.alarms)
+    return f"{text} commanded, but the motor stands: nothing comes" if view.stalled else text
 
 
 def bolus_text(view: PumpView) -> str:
@@ -152,7 +145,7 @@ def dose_rows(view: PumpView) -> list[tuple[str, str]]:
     from itbpump.quantity import Duration
 
     now = view.status
-    rows = [(GIVEN_LATELY, given_lately_text(now.mass_24h_ng, stands=_stands(view)))]
+    rows = [(GIVEN_LATELY, given_lately_text(now.mass_24h_ng, stands=view.stalled))]
     if view.therapy is not None and view.therapy.patient is not None:
         lockout = f", next possible in {Duration(now.lockout_left_ms)}" if now.lockout_left_ms else ""
         rows.append(("Patient bolus", f"{view.therapy.patient}"))

@@ -193,7 +193,8 @@ def tap(home: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], di
         process.communicate(timeout=30)
 
 
-def test_a_tap_hands_everything_on_and_records_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_tap_hands_everything_on_and_records_it(tmp_path: Path, ends: signal.Signals) -> None:
     recording = tmp_path / "tap.pcapng"
     state = HostState.in_memory()
     with PumpProcess.start() as process:
@@ -206,7 +207,7 @@ def test_a_tap_hands_everything_on_and_records_it(tmp_path: Path) -> None:
                 assert isinstance(pump.bolus(Mass.parse("25 mcg"), Duration.parse("10m")), Applied)
                 status = pump.status()
                 assert (status.run_state, status.bolus_state) == (RunState.RUNNING, BolusState.RUNNING)
-            running.send_signal(signal.SIGINT)
+            running.send_signal(ends)
             _, said = running.communicate(timeout=30)
             assert running.returncode == 0, said
             assert "frames went by" in said

@@ -288,13 +288,16 @@ def serve(
     Raises EndpointError, StateFileError, ValueError (speed).
     """
     server = Server(device, link, bench, speed, state, announce, line=line)
-    with _ending_on_signals(server.stop):
+    with ending_on_signals(server.stop):
         server.run()
 
 
 @contextmanager
-def _ending_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Only the main thread may set signal handlers; elsewhere the owner of the thread calls `Server.stop`."""
+def ending_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """`stop` is called at SIGTERM, SIGINT or SIGHUP, also where a shell started the program with them ignored.
+
+    Only the main thread may set signal handlers; elsewhere its owner has to call `stop`.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

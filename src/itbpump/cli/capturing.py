@@ -13,6 +13,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -72,12 +73,12 @@ def capture(
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Also write FILE.jsonl: a line of JSON per frame.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
-    """Sit between any programmer and the pump at URL, hand bytes both ways, and record them until Ctrl-C.
+    """Sit between any programmer and the pump at URL, hand bytes both ways, and record them until Ctrl-C (or a polite kill).
 
     The programmer opens the serial device that this prints instead of the pump's. What this computer itself does is recorded more
     simply: itbpump --capture FILE.pcapng status URL.
     """
-    from firmware_sim.endpoints import PtyLink
+    from firmware_sim.endpoints import PtyLink, ending_on_signals
     from itbpump.transport import open_transport
     from itbpump.transport.capture import Recorder, line_of
     from itbpump.transport.tap import forward
@@ -96,11 +97,14 @@ def capture(
         recorder = Recorder(line, files, None, _own_key)
         try:
             _announce(out, near.url, url, files)
-            started = time.monotonic()
-            if near.channel is not None:
-                forward(near.channel, far, recorder, shift_us, lambda: lasting_ms < (time.monotonic() - started) * 1_000)
-        except KeyboardInterrupt:
-            out.note("Ended.")
+            started, asked_to_end = time.monotonic(), Event()
+
+            def over() -> bool:
+                return asked_to_end.is_set() or lasting_ms < (time.monotonic() - started) * 1_000
+
+            with ending_on_signals(asked_to_end.set):
+                if near.channel is not None:
+                    forward(near.channel, far, recorder, shift_us, over)
         finally:
             recorder.close()
     finally:

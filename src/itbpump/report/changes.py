@@ -13,7 +13,6 @@ from itbpump.report.words import instant_text, milli
 from itbpump.safety import Finding, Override
 from itbpump.wording.layout import screen_amount, spelled_out
 from itbpump.wording.refilling import signed
-from itbpump.wording.review import row_label
 
 __all__ = ["change_section"]
 
@@ -30,7 +29,7 @@ def _blocks(change: Change) -> Iterator[Block]:
     if change.refill is not None:
         yield Facts(tuple(refill_rows(change.refill)), "Refill: expected against aspirated")
     if change.table:
-        rows = tuple((row_label(row), row.old, row.new, row.changed) for row in change.table)
+        rows = tuple((row.label, row.old, row.new, row.changed) for row in change.table)
         yield Compared(rows, "Old against new; a changed row says CHANGED")
     rounded = [item for item in change.achievable if item.difference_percent != "0"]
     if rounded:

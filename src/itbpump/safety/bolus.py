@@ -30,7 +30,10 @@ from itbpump.wire.messages import RunState
 if TYPE_CHECKING:
     from itbpump.wire.messages import Configuration
 
-__all__ = ["RULES", "BolusContext", "bolus_review", "configured", "review_bolus"]
+__all__ = ["GIVEN_LATELY", "RULES", "BolusContext", "bolus_review", "configured", "review_bolus"]
+
+GIVEN_LATELY = "given at most in 24-25 h"
+"""Row of a review: the pump keeps its sum by whole hours, so it may hold up to an hour more than 24 (SPEC.md, section 8)."""
 
 HARD, SECOND, SOFT, INFO = Severity.HARD, Severity.SECOND, Severity.SOFT, Severity.INFO
 
@@ -292,5 +295,5 @@ def _rows(c: BolusContext) -> Iterator[Row]:
     yield Row(
         "achievable", "", f"{c.given} in {c.pulses:,} {'pulse' if c.pulses == 1 else 'pulses'} at {c.view.concentration}", changed=False
     )
-    yield Row("given in the last 24 h", str(given), "", changed=False)
+    yield Row(GIVEN_LATELY, str(given), "", changed=False)
     yield Row("highest 24 h", str(c.view.highest_24h_exact.rounded()), str(c.highest_24h.rounded()), changed=True)

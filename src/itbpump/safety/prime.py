@@ -15,8 +15,8 @@ from itbpump.drugs import DrugLibrary, load_library
 from itbpump.errors import ConfigurationError
 from itbpump.profiles import PumpProfile
 from itbpump.quantity import MS_PER_HOUR, Duration, Mass, Volume, mass_of_pulses, mass_of_volume
+from itbpump.safety.bolus import GIVEN_LATELY, BolusContext, bolus_review, configured
 from itbpump.safety.bolus import RULES as BOLUS_RULES
-from itbpump.safety.bolus import BolusContext, bolus_review, configured
 from itbpump.safety.model import Hit, Review, Row, RuleSet, Severity
 from itbpump.safety.rules_catheter import tubing_hits
 from itbpump.safety.rules_present import state_words
@@ -151,5 +151,5 @@ def _rows(c: PrimeContext) -> Iterator[Row]:
     yield Row("prime", "none", f"{c.volume} over {c.over}, {fills}", changed=True)
     yield Row("drug in it", "", f"{given} at {c.view.concentration}", changed=False)
     yield Row("path the pump stores", str(c.view.path), str(c.rx.catheter.path), changed=c.view.path != c.rx.catheter.path)
-    yield Row("given in the last 24 h", str(Mass(c.present.mass_24h_ng)), "", changed=False)
+    yield Row(GIVEN_LATELY, str(Mass(c.present.mass_24h_ng)), "", changed=False)
     yield Row("highest 24 h", str(c.view.highest_24h_exact.rounded()), str(c.highest_24h.rounded()), changed=True)

@@ -18,7 +18,6 @@ __all__ = [
     "override_lines",
     "review_head_lines",
     "review_lines",
-    "row_label",
     "total_lines",
     "verdict_lines",
 ]
@@ -41,10 +40,6 @@ _HEADINGS = {
 
 
 _UNVERIFIED = "unverified"
-
-
-_LABELS = {"given in the last 24 h": "given at most in 24-25 h"}
-"""Labels of a review's rows that say more than the pump knows: its sum may cover whole hours (`status.GIVEN_LATELY`)."""
 
 
 _HASH_SHOWN = 12
@@ -99,14 +94,9 @@ def _table_lines(table: Sequence[Row], width: int = WIDTH) -> Iterator[str]:
     """Old against new; what speaks of the new alone follows in lines of its own, where anything is known of the old."""
     known = any(row.old for row in table)
     compared = [row for row in table if row.old or row.changed or not known]
-    yield from old_against_new([(row_label(row), row.old or ("–" if known else ""), row.new, row.changed) for row in compared], width=width)
-    alone = [(row_label(row), row.new) for row in table if known and not (row.old or row.changed)]
+    yield from old_against_new([(row.label, row.old or ("–" if known else ""), row.new, row.changed) for row in compared], width=width)
+    alone = [(row.label, row.new) for row in table if known and not (row.old or row.changed)]
     yield from rows(alone, indent="  ", width=width)
-
-
-def row_label(row: Row) -> str:
-    """The label of a review's row, as people read it."""
-    return _LABELS.get(row.label, row.label)
 
 
 def _achievable_lines(review: Review, width: int = WIDTH) -> Iterator[str]:

@@ -17,7 +17,7 @@ from itbpump.tui.plain.dialogue import Back, Dialogue, Left, said
 from itbpump.tui.plain.forms import ask_field
 from itbpump.tui.plain.menu import Item, choose
 from itbpump.wording.layout import spelled_out
-from itbpump.wording.review import library_lines, override_lines, row_label, total_lines, verdict_lines
+from itbpump.wording.review import library_lines, override_lines, total_lines, verdict_lines
 from itbpump.wording.status import result_text
 from itbpump.workflow import consent
 from itbpump.workflow.consent import Consent, NotConsented
@@ -102,8 +102,8 @@ def _show(dialogue: Dialogue, review: Review, total: list[str]) -> None:
 
 def _row_text(row: Row) -> str:
     if row.changed:
-        return f"CHANGED {row_label(row)}: now {row.old or 'none'}; new {row.new or 'none'}."
-    return f"{row_label(row)}: {row.new or row.old or 'none'}."
+        return f"CHANGED {row.label}: now {row.old or 'none'}; new {row.new or 'none'}."
+    return f"{row.label}: {row.new or row.old or 'none'}."
 
 
 def _finding_text(finding: Finding) -> str:

@@ -25,6 +25,13 @@ _UNIT_HINTS = {
     "mg per ml": "mg/mL",
 }  # fmt: skip
 
+# Rates in mg are not read, as a day's dose is compared with others in mcg; the message does the sum. Keys in lower case.
+_MG_RATES = {
+    unit: per
+    for per, units in {"mcg/day": ("mg/day", "mg/d", "mg/24h", "mg per day"), "mcg/h": ("mg/h", "mg/hr", "mg/hour", "mg per hour")}.items()
+    for unit in units
+}
+
 
 def exact(value: Exact) -> Exact:
     """The same value, as `int` where it is whole. A `bool`, `float` or negative number is a programming error (TypeError, ValueError)."""
@@ -80,7 +87,7 @@ class Amount:
     @classmethod
     def parse(cls, text: object) -> Self:
         """Read `38 mL`. QuantityError, with a message that teaches, for anything else."""
-        amount = parse_amount(text)
+        amount = parse_amount(text, cls)
         if not isinstance(amount, cls):
             units = " or ".join(cls.UNITS)
             raise QuantityError(text, f"this is {amount.NOUN}, but {cls.NOUN} is needed", f"write it in {units}")
@@ -215,8 +222,11 @@ _ON_SCREEN: dict[str, tuple[str, int]] = {
 }  # fmt: skip
 
 
-def parse_amount(text: object) -> Amount:
-    """Read an amount of any kind by its unit. QuantityError with a message that teaches for anything malformed."""
+def parse_amount(text: object, wanted: type[Amount] | None = None) -> Amount:
+    """Read an amount of any kind by its unit. QuantityError with a message that teaches for anything malformed.
+
+    `wanted`: the kind that is needed, for the message where the unit does not tell one; another kind is read all the same.
+    """
     if not isinstance(text, str):
         raise QuantityError(text, "an amount is text with its unit", 'write it in quotes, such as "38 mL"')
     tidy = " ".join(text.split())
@@ -229,7 +239,7 @@ def parse_amount(text: object) -> Amount:
     digits, places = _read_number(text, number, unit)
     cls = _CLASS_OF_UNIT.get(unit)
     if cls is None:
-        raise _unit_error(text, number, unit)
+        raise _unit_error(text, number, unit, tuple((wanted or Amount).UNITS))
     value, finer = divmod(digits * cls.UNITS[unit], 10**places)
     if finer:
         # An hour's share of a base unit has no ending decimal; of three it has.
@@ -274,9 +284,11 @@ def _number_problem(number: str, unit: str) -> tuple[str, str]:
     return "more than 6 digits after the point", "write fewer digits"
 
 
-def _unit_error(text: str, number: str, unit: str) -> QuantityError:
+def _unit_error(text: str, number: str, unit: str, wanted: tuple[str, ...]) -> QuantityError:
+    """`wanted`: units of the kind that is needed; empty where any will do."""
     if not unit:
-        return QuantityError(text, "the unit is missing", f'write it after the number, such as "{number} mL" or "{number} mcg/day"')
+        such = " or ".join(f'"{number} {one}"' for one in wanted[:1] or ("mL", "mcg/day"))
+        return QuantityError(text, "the unit is missing", f"write it after the number, such as {such}")
     if re.match(r"[eE][0-9+-]", unit):
         return QuantityError(text, "an exponent is not allowed", "write all digits of the number")
     micro = re.sub("[\u00b5\u03bcu]g", "mcg", unit.lower())
@@ -284,4 +296,7 @@ def _unit_error(text: str, number: str, unit: str) -> QuantityError:
     if plain is not None:
         why = " (\u00b5g and ug are misread as mg)" if micro != unit.lower() else ""
         return QuantityError(text, f"the unit {unit!r} is not used here{why}", f'write "{number} {plain}"')
-    return QuantityError(text, f"the unit {unit!r} is not known", f"use one of {', '.join(_CLASS_OF_UNIT)}")
+    if micro in _MG_RATES:
+        in_mcg = number_text(Fraction(number) * 1_000)
+        return QuantityError(text, f"the unit {unit!r} is not used here", f'write "{in_mcg} {_MG_RATES[micro]}"')
+    return QuantityError(text, f"the unit {unit!r} is not known", f"use one of {', '.join(wanted or _CLASS_OF_UNIT)}")

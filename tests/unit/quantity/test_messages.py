@@ -78,12 +78,29 @@ def refusal(read: Callable[[object], object], text: object) -> tuple[str, str]:
         ("40 MCG", "the unit 'MCG' is not used here", 'write "40 mcg"'),
         ("40 Micrograms", "the unit 'Micrograms' is not used here", 'write "40 mcg"'),
         ("40 units", "the unit 'units' is not known", ALL_UNITS),
+        ("0.1 mg/day", "the unit 'mg/day' is not used here", 'write "100 mcg/day"'),
+        ("0.00005 mg/24h", "the unit 'mg/24h' is not used here", 'write "0.05 mcg/day"'),
+        ("1.25 MG/hour", "the unit 'MG/hour' is not used here", 'write "1250 mcg/h"'),
         ("0.0005 mcg", "finer than 0.001 mcg, the smallest step of a dose", "write fewer digits after the point"),
         ("0.0001 mcg/h", "finer than 0.000125 mcg/h, the smallest step of a dose rate", "write fewer digits after the point"),
     ],
 )
 def test_a_refused_amount_says_what_is_wrong_and_what_to_write(text: object, problem: str, action: str) -> None:
     assert refusal(parse_amount, text) == (problem, action)
+
+
+@pytest.mark.sr("SR-16")
+@pytest.mark.parametrize(
+    ("kind", "text", "problem", "action"),
+    [
+        (MassRate, "100", "the unit is missing", 'write it after the number, such as "100 mcg/day"'),
+        (Volume, "18", "the unit is missing", 'write it after the number, such as "18 mL"'),
+        (Concentration, "2000", "the unit is missing", 'write it after the number, such as "2000 mcg/mL"'),
+        (Mass, "50 units", "the unit 'units' is not known", "use one of mcg, mg"),
+    ],
+)
+def test_a_field_that_knows_what_it_needs_says_so(kind: type[Volume], text: str, problem: str, action: str) -> None:
+    assert refusal(kind.parse, text) == (problem, action)
 
 
 @pytest.mark.sr("SR-16")

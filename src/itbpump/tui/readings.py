@@ -5,9 +5,11 @@ Not here: when to read what (`readerlogic`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from itbpump.link.errors import PumpRefused, SessionLost
 from itbpump.link.transaction import UnexpectedReply
@@ -85,18 +87,25 @@ def newer_page(pump: Pump, mirror: LogMirror, next_seq: int) -> None:
 def older_page(pump: Pump, mirror: LogMirror) -> None:
     """Read the page before the mirror's oldest entry; where the pump has lost what came before, say so in the mirror and end there."""
     from_seq = max(0, mirror.first - PAGE_ENTRIES)
-    raw = list(islice(pump.log(from_seq), mirror.first - from_seq))
-    lost = raw[0] if raw and raw[0].kind is LogKind.GAP else None
-    entries = [entry for entry in raw if entry.seq < mirror.first and entry is not lost]
-    if lost is not None:
+    entries = _before(mirror.first, islice(pump.log(from_seq), mirror.first - from_seq))
+    if entries and entries[0].kind is LogKind.GAP:
         oldest = next(pump.log(0), None)
-        if oldest is not None and oldest.kind is LogKind.GAP and oldest.seq >= lost.seq:
-            mirror.prepend(entries, from_seq)
+        if oldest is not None and oldest.kind is LogKind.GAP and oldest.seq >= entries[0].seq:
+            mirror.prepend(entries[1:], from_seq)
             mirror.close_gap()
             return
-        if lost.seq < mirror.first:
-            entries.insert(0, lost)
     mirror.prepend(entries, from_seq)
+
+
+def _before(seq: int, entries: Iterable[LogEntry]) -> list[LogEntry]:
+    """The entries below `seq`; of a gap that reaches over it the part that is below."""
+    found = []
+    for entry in entries:
+        if entry.seq < seq:
+            found.append(entry)
+        elif entry.kind is LogKind.GAP and entry.b < seq:
+            found.append(replace(entry, seq=seq - 1, a=seq - entry.b))
+    return found
 
 
 def _page(pump: Pump, from_seq: int, end_seq: int) -> list[LogEntry]:

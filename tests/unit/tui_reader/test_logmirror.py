@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from itbpump.pump import Pump
@@ -75,6 +75,7 @@ def mirror_all(mirror: LogMirror, ring: RingPump) -> None:
 @given(
     st.lists(st.tuples(st.sampled_from(["write", "newer", "older"]), st.integers(1, 90)), max_size=40), st.frozensets(st.integers(0, 400))
 )
+@example([("write", 149)], frozenset({101, 102})).via("a gap over the place where two pages meet")
 def test_it_holds_what_the_pump_holds_and_gaps_tell_the_rest(turns: list[tuple[str, int]], damaged: frozenset[int]) -> None:
     ring, mirror = RingPump(next_seq=3, damaged=damaged), LogMirror()
     views: list[tuple[LogView, tuple[LogEntry, ...]]] = []

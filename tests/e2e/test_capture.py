@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from typer.testing import CliRunner
 
 from itbpump.cli.main import app
 from itbpump.hoststate import HostState
@@ -25,6 +24,7 @@ from itbpump.transport.replay import ReplayTransport
 from itbpump.wire.capture import Watch, parse_key_log
 from itbpump.wire.messages import FIELDS, BolusState, RunState
 from itbpump.wire.pcapng import Packet, Way, decode
+from tests.command_line import CliRunner
 from tests.e2e.process import HOST_CLOCK_S, START, PumpProcess, flex, join, pair
 from tests.unit.cli.ismp import faults
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from itbpump.cli.main import app
 from itbpump.cli.process import PumpProcess
+from tests.command_line import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 FLEX = str(ROOT / "examples" / "flex-weekday-weekend.toml")

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from itbpump import packaged
 from itbpump.cli import demo
 from itbpump.cli.main import app
 from itbpump.errors import DataError
 from itbpump.wording.layout import WIDTH
+from tests.command_line import CliRunner
 from tests.unit.cli.ismp import faults
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 import time_machine
-from typer.testing import CliRunner, Result
 
 from itbpump.transport.sim import SimTransport
+from tests.command_line import CliRunner, Result
 from tests.postgres import PostgresServer, postgres_server
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "flex-weekday-weekend.toml"

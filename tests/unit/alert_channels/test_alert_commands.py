@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from itbpump.alerts import command
 from itbpump.alerts.command import COMMANDS, alerts_app
@@ -23,6 +22,7 @@ from itbpump.alerts.source import RegistrySource, contact_of, watched_of
 from itbpump.cli.guard import GuardedCommand
 from itbpump.registry.model import ContactRow, DateRow, PumpRow
 from itbpump.registry.store import Registry
+from tests.command_line import CliRunner
 from tests.unit.alert_channels.samples import NOW, dates, watched
 from tests.unit.alert_channels.test_doctor import machine
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from itbpump.alerts.doctor import ANSWERS
 from itbpump.cli import doctoring
@@ -23,6 +22,7 @@ from itbpump.cli.doctoring import CHECKS, EXTRAS, NOTE, OK, WRONG, Machine, Row,
 from itbpump.cli.guard import GuardedCommand
 from itbpump.hoststate import HostState, default_path
 from itbpump.workflow.settings import KEYS, parse_settings
+from tests.command_line import CliRunner
 from tests.unit.alert_channels.samples import NOW
 
 RUNNER = CliRunner()

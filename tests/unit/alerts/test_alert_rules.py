@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itbpump.alerts.model import AlertKind, RefillDates, Stage, WatchedPump
-from itbpump.alerts.policy import Mute, load_policy
+from itbpump.alerts.policy import Mute, load_policy, policy_of
 from itbpump.alerts.rules import Finding, alarm_texts, fingerprint, judge
 from tests.unit.alerts.alert_rig import FAR, NOW, TODAY, dates, days, pump
 
@@ -36,6 +36,8 @@ RAISED: dict[str, tuple[dict[str, Any], Stage]] = {
     "silent": ({"last_seen": NOW - timedelta(days=187)}, Stage.DUE),
     "clock-ahead": ({"last_seen": NOW + 2 * HOUR}, Stage.DUE),
     "left-stopped": ({"run_state": "stopped", "stopped_since": NOW - 25 * HOUR}, Stage.CRITICAL),
+    "minimum-rate": ({"mode": "minimum_rate", "stopped_since": NOW - 25 * HOUR}, Stage.CRITICAL),
+    "retired-pump": ({"retired_on": NOW - timedelta(days=40)}, Stage.DUE),
     "date-moved": ({"previous_refill_by": FAR + timedelta(days=20), "moved_because": "daily dose raised by 20 %"}, Stage.DUE),
     "pump-alarm": ({"alarms": ("low-reservoir",)}, Stage.OVERDUE),
 }
@@ -51,6 +53,8 @@ QUIET: dict[str, dict[str, Any]] = {
     "silent": {"last_seen": NOW - timedelta(days=186)},
     "clock-ahead": {"last_seen": NOW + 0.5 * HOUR},
     "left-stopped": {"run_state": "stopped", "stopped_since": NOW - 0.5 * HOUR},
+    "minimum-rate": {"mode": "minimum_rate", "stopped_since": NOW - 0.5 * HOUR},
+    "retired-pump": {},
     "date-moved": {"previous_refill_by": FAR},
     "pump-alarm": {"alarms": ()},
 }
@@ -120,6 +124,49 @@ def test_a_stopped_pump_has_no_refill_date_and_is_not_asked_for_one() -> None:
     rules = found(pump(dates=dates(None), run_state="safe", stopped_since=NOW - 2 * HOUR))
     assert set(rules) == {"left-stopped"}
     assert rules["left-stopped"].alert.stage is Stage.OVERDUE
+
+
+# What a pump last said, for so many hours: who is told of it. A therapy is told of by its dates alone.
+WITHDRAWAL = [
+    ("running", "minimum_rate", 0.5, None, None),
+    ("running", "minimum_rate", 1, "minimum-rate", Stage.OVERDUE),
+    ("running", "minimum_rate", 24, "minimum-rate", Stage.CRITICAL),
+    ("safe", "minimum_rate", 1, "left-stopped", Stage.OVERDUE),
+    ("safe", "minimum_rate", 24, "left-stopped", Stage.CRITICAL),
+    ("stopped", "minimum_rate", 24, "left-stopped", Stage.CRITICAL),
+    ("unconfigured", "stopped", 24, "left-stopped", Stage.CRITICAL),
+    ("running", "continuous", 24, None, None),
+    ("running", "flex", 24, None, None),
+    ("running", "periodic_bolus", 24, None, None),
+]
+
+
+@pytest.mark.sr("SR-40")
+@pytest.mark.parametrize(("run_state", "mode", "hours", "rule", "stage"), WITHDRAWAL)
+def test_whatever_gives_no_therapy_is_told_by_one_rule(run_state: str, mode: str, hours: float, rule: str | None, stage: Stage) -> None:
+    rules = found(pump(run_state=run_state, mode=mode, stopped_since=NOW - hours * HOUR))
+    told = {name: finding.alert.stage for name, finding in rules.items() if finding.alert.kind is AlertKind.LEFT_STOPPED}
+    assert told == ({} if rule is None else {rule: stage})
+
+
+@pytest.mark.sr("SR-40")
+def test_a_clinic_may_have_the_minimum_rate_told_later_and_not_before_overdue() -> None:
+    policy = policy_of("[leads]\nminimum_overdue_h = 48\nminimum_critical_h = 8760", "clinic.toml")
+    for hours, stage in ((47, None), (48, Stage.OVERDUE), (8759, Stage.OVERDUE), (8760, Stage.CRITICAL)):
+        findings = judge(pump(mode="minimum_rate", stopped_since=NOW - hours * HOUR), NOW, policy)
+        assert next((each.alert.stage for each in findings if each.rule == "minimum-rate"), None) is stage
+
+
+@pytest.mark.sr("SR-40")
+def test_of_a_retired_pump_only_that_it_was_read_is_told_and_each_day_anew() -> None:
+    retired = pump(retired_on=NOW - timedelta(days=40), alarms=("motor-stall",), run_state="stopped", dates=None)
+    (first,) = judge(retired, NOW, POLICY)
+    assert (first.rule, first.alert.stage, first.muted_by) == ("retired-pump", Stage.DUE, "")
+    assert first.alert.title == "Retired pump was read on 14 Jul 2026"
+    assert "registry assign" in first.alert.lines[1]
+    (same,) = judge(replace(retired, last_seen=NOW - timedelta(days=20, hours=-1)), NOW, POLICY)
+    (later,) = judge(replace(retired, last_seen=NOW), NOW, POLICY)
+    assert same.alert.key == first.alert.key != later.alert.key
 
 
 def test_a_stop_of_unknown_age_is_critical() -> None:
@@ -234,6 +281,7 @@ PUMPS = st.builds(
     alarms=st.lists(st.sampled_from(["low-reservoir", "empty-reservoir", "motor-stall", "alarm-9"]), max_size=4).map(tuple),
     calibration_ppm=st.one_of(st.none(), st.integers(-200_000, 2_000_000)), calibration_drifts=st.booleans(),
     discrepancy_nL=st.one_of(st.none(), st.integers(-40_000_000, 40_000_000)), discrepancy_open=st.booleans(),
+    mode=st.sampled_from(["", "continuous", "minimum_rate", "new"]), retired_on=MOMENT,
 )  # fmt: skip
 
 
@@ -249,6 +297,10 @@ def test_any_pump_there_is_gets_an_answer(watched: WatchedPump) -> None:
         if finding.muted_by:
             assert not finding.alert.is_critical
             assert not by[finding.muted_by].muted_by
+    if watched.retired_on is not None:
+        assert {finding.rule for finding in findings} <= {"retired-pump"}
+        assert bool(findings) == (watched.last_seen is not None)
+        return
     if watched.dates is None and watched.run_state in {"running", "unknown"}:
         assert "refill-unknown" in {finding.rule for finding in findings}
     if watched.run_state not in {"running", "unknown"} and watched.stopped_since is None and watched.last_seen is None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+
+from tests.command_line import CliRunner
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from itbpump.cli import forecasting
 from itbpump.cli.guard import GuardedCommand
+from tests.command_line import CliRunner
 
 DAY_MS = 86_400_000
 

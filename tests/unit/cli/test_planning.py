@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from itbpump.safety import review
 from itbpump.therapy import load_prescription
+from tests.command_line import CliRunner
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 CONTINUOUS, FLEX, STOPPED = (str(EXAMPLES / f"{name}.toml") for name in ("continuous", "flex-weekday-weekend", "stopped"))

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from itbpump.cli import exporting
 from itbpump.cli.guard import GuardedCommand
 from itbpump.report import fhir
+from tests.command_line import CliRunner
 from tests.unit.cli.conftest import Told
 
 URL = "sim://P-40?fill=38mL&seed=1"

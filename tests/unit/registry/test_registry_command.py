@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from itbpump.cli.registering import app
+from tests.command_line import CliRunner, Result
 
 Run = Callable[..., Result]
 

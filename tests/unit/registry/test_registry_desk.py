@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from itbpump.cli.registering import app
 from itbpump.quantity import Volume
 from itbpump.refill import Discrepancy, Refill
 from itbpump.registry.store import Registry
+from tests.command_line import CliRunner, Result
 from tests.unit.registry.clinic import BY, DAY_MS, NOW, dates, fill_entry, view
 
 SERIAL = "SIM-0001"

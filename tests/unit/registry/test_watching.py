@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from itbpump.alerts.rules import Finding, judge
 from itbpump.alerts.source import watched_of
 from itbpump.hoststate import Intent
 from itbpump.present import PresentPump
+from itbpump.registry.errors import Contradiction
 from itbpump.registry.importing import Plan
 from itbpump.registry.store import Registry
 from itbpump.registry.taking_in import take_in
 from itbpump.wire.messages import CommandKind, LogEntry, LogKind, Mode, RunState
-from tests.unit.registry.clinic import BY, DAY_MS, NOW, dates, fill_entry, status, view
+from tests.unit.registry.clinic import BY, DAY_MS, NOW, View, dates, fill_entry, info, status, view
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 POLICY = load_policy()
@@ -84,6 +86,78 @@ def test_a_stop_that_became_a_safe_state_keeps_its_beginning(registry: Registry)
     registry.record_reading(view(NOW + DAY, run_state=RunState.SAFE, uptime_ms=101 * DAY_MS), by=BY)
     (pump,) = registry.watched()
     assert pump.stopped_since == NOW - DAY
+
+
+@pytest.mark.sr("SR-40")
+def test_since_when_a_pump_is_at_the_minimum_rate_is_the_commit_that_put_it_there(registry: Registry) -> None:
+    registry.record_reading(view(), by=BY)
+    assert "minimum-rate" not in findings(registry)
+    at_minimum = {"mode": Mode.MINIMUM_RATE, "last_change_ms": 101 * DAY_MS, "digest": bytes([2]) * 32}
+    registry.record_reading(view(NOW + 2 * DAY, uptime_ms=102 * DAY_MS, **at_minimum), by=BY)
+    (pump,) = registry.watched()
+    assert (pump.run_state, pump.mode, pump.stopped_since) == ("running", "minimum_rate", NOW + DAY)
+    assert findings(registry, NOW + 2 * DAY)["minimum-rate"].alert.stage is Stage.CRITICAL
+    refilled = at_minimum | {"last_change_ms": 103 * DAY_MS}
+    registry.record_reading(view(NOW + 4 * DAY, uptime_ms=104 * DAY_MS, **refilled), by=BY)
+    (pump,) = registry.watched()
+    assert pump.stopped_since == NOW + DAY, "a refill begins no therapy"
+    registry.record_reading(view(NOW + 5 * DAY, uptime_ms=105 * DAY_MS), by=BY)
+    (pump,) = registry.watched()
+    assert pump.stopped_since is None
+    assert "minimum-rate" not in findings(registry, NOW + 9 * DAY)
+
+
+@pytest.mark.sr("SR-40")
+def test_a_stop_that_became_the_minimum_rate_keeps_its_beginning(registry: Registry) -> None:
+    registry.record_reading(view(run_state=RunState.STOPPED, last_change_kind=CommandKind.STOP, last_change_ms=99 * DAY_MS), by=BY)
+    registry.record_reading(view(NOW + DAY, mode=Mode.MINIMUM_RATE, uptime_ms=101 * DAY_MS, last_change_ms=100 * DAY_MS), by=BY)
+    (pump,) = registry.watched()
+    assert pump.stopped_since == NOW - DAY
+
+
+def test_the_minimum_rate_is_dated_by_the_log_before_the_last_change(registry: Registry) -> None:
+    """A bolus after it is the last change, so that the status alone does not tell."""
+    now = status(mode=Mode.MINIMUM_RATE, last_change_ms=99 * DAY_MS, last_change_kind=CommandKind.BOLUS)
+    entry = LogEntry(seq=1, uptime_ms=97 * DAY_MS, wall_s=0, kind=LogKind.COMMITTED, a=1, b=CommandKind.CONFIGURE << 32)
+    registry.record_reading(View(info(), now, NOW), PresentPump.from_status(now, None, NOW, (entry,)), (entry,), by=BY)
+    (pump,) = registry.watched()
+    assert pump.stopped_since == NOW - 3 * DAY
+
+
+# ------------------------------------------------------------------------------------------------ retired pumps that answer
+@pytest.mark.sr("SR-40")
+def test_a_retired_pump_that_is_read_again_is_told_until_it_is_assigned(registry: Registry) -> None:
+    registry.record_reading(view(), dates=dates(NOW, 60), by=BY)
+    registry.assign("SIM-0001", "P-0042", at=NOW, by=BY)
+    registry.retire("SIM-0001", "explanted", at=NOW + DAY, by=BY)
+    late = view(NOW + HOUR, uptime_ms=100 * DAY_MS + 1)  # kept on a workstation since before it was retired
+    registry.record_reading(late, by=BY)
+    assert list(registry.watched()) == []
+    again = view(NOW + 2 * DAY, uptime_ms=102 * DAY_MS)
+    present = replace(PresentPump.from_status(again.status, None, again.host_now), patient_id="P-0042")
+    registry.record_reading(again, present, dates=dates(NOW + 2 * DAY, 50), by=BY)
+    found = findings(registry, NOW + 3 * DAY)
+    assert set(found) == {"retired-pump"}
+    assert "25 Nov 2026" in found["retired-pump"].alert.title
+    (pump,) = registry.watched()
+    assert (pump.dates, pump.patient_id) == (None, ""), "no date is published, and whose it is now nobody has said"
+    assert registry.pumps() == ()
+    registry.assign("SIM-0001", "P-0042", at=NOW + 3 * DAY, by=BY)
+    assert set(findings(registry, NOW + 3 * DAY)) == {"refill-date"}
+    assert [row.retired_because for row in registry.pumps()] == [""]
+    assert registry.verify() == ()
+
+
+@pytest.mark.sr("SR-40")
+def test_a_retired_pump_that_was_read_may_be_retired_again_and_is_quiet_then(registry: Registry) -> None:
+    registry.record_reading(view(), by=BY)
+    registry.retire("SIM-0001", "explanted", at=NOW, by=BY)
+    with pytest.raises(Contradiction, match="retired already"):
+        registry.retire("SIM-0001", "explanted", at=NOW + DAY, by=BY)
+    registry.record_reading(view(NOW + DAY, uptime_ms=101 * DAY_MS), by=BY)
+    assert set(findings(registry, NOW + DAY)) == {"retired-pump"}
+    registry.retire("SIM-0001", "read on the bench after explantation", at=NOW + 2 * DAY, by=BY)
+    assert list(registry.watched()) == []
 
 
 # ------------------------------------------------------------------------------------------------ why a date moved

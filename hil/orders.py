@@ -6,19 +6,16 @@ how far they have come. Not here: bytes that are no messages (`pump.line()`).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from hil.commands import bolus_payload, commit_of, fragments
 from itbpump.hil.fixtures import PumpUnderTest
 from itbpump.wire.messages import (
-    FRAGMENT_BYTES,
     BolusKind,
-    BolusOrder,
     CommandKind,
     CommandResult,
-    Commit,
     Configuration,
     Error,
     ErrorCode,
@@ -29,9 +26,7 @@ from itbpump.wire.messages import (
     Reply,
     Request,
     Result,
-    Stage,
     Staged,
-    encode_bolus_order,
     encode_configuration,
 )
 
@@ -79,8 +74,8 @@ class Orders:
         """All fragments, or up to the first refusal; the id and the last reply. By default a new id on the present revision."""
         number = self.next_id() if cmd_id is None else cmd_id
         revision = self._pump.status().revision if base is None else base
-        for offset in range(0, len(payload), FRAGMENT_BYTES):
-            reply = self.send(Stage(number, kind, revision, len(payload), offset, payload[offset : offset + FRAGMENT_BYTES]))
+        for fragment in fragments(number, kind, revision, payload):
+            reply = self.send(fragment)
             if not isinstance(reply, Staged) or reply.complete:
                 return number, reply
         raise AssertionError(f"the pump took all {len(payload)} bytes and does not call them complete")
@@ -88,7 +83,7 @@ class Orders:
     def commit(self, cmd_id: int, payload: bytes, base: int | None = None) -> Reply:
         """Commit what was staged under this id."""
         revision = self._pump.status().revision if base is None else base
-        return self.send(Commit(cmd_id, hashlib.sha256(payload).digest(), revision))
+        return self.send(commit_of(cmd_id, revision, payload))
 
     def give(self, kind: CommandKind, payload: bytes) -> Reply:
         """Stage and commit: the refusal of either, or the result."""
@@ -106,7 +101,7 @@ class Orders:
     def bolus_payload(self, pulses: int, duration_s: int, kind: BolusKind = BolusKind.SINGLE, counter: int | None = None) -> bytes:
         """The bytes of a bolus order."""
         start = self._pump.status().bolus_counter if counter is None else counter
-        return encode_bolus_order(BolusOrder(layout=1, kind=kind, from_counter=start, to_counter=start + pulses, duration_s=duration_s))
+        return bolus_payload(start, pulses, duration_s, kind)
 
     def result_of(self, cmd_id: int) -> CommandResult:
         """What the pump knows of a command of this programmer; over a new session where a reset has ended the old one."""

@@ -14,7 +14,7 @@ from itbpump.quantity import Mass
 from itbpump.schedule import UNITS_PER_NL, Schedule, schedule_of_prescription
 from itbpump.therapy import load_prescription
 
-__all__ = ["DAY_MS", "Programme", "dose_of", "start"]
+__all__ = ["DAY_MS", "Programme", "dose_of", "patient_button", "start"]
 
 DAY_MS = 86_400_000
 
@@ -57,3 +57,16 @@ def dose_of(pump: PumpUnderTest, pulses_per_day: int) -> str:
     """The dose per day that asks this pump for so many pulses, so that one figure suits pumps of any pulse."""
     ng_per_mL = load_prescription(pump.rx()).drug.concentration.ng_per_mL
     return f"{Mass(pulses_per_day * pump.info.pulse_volume_nL * ng_per_mL // 1_000_000).text()}/day"
+
+
+def patient_button(dose_per_day: str) -> str:
+    """A continuous therapy with a patient's button: 5 mcg over 10 min, 6 h apart, 3 in a day; as `pump.rx` takes it."""
+    return f"""
+mode = "continuous"
+dose = "{dose_per_day}"
+[therapy.patient_bolus]
+dose = "5 mcg"
+over = "10m"
+lockout = "6h"
+max_per_day = 3
+"""

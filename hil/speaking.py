@@ -6,23 +6,20 @@ ids are its own, so that a test can bend each of them. Frames are resent like an
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from hil.commands import bolus_payload, commit_of, fragments
 from itbpump.hil.fixtures import PumpUnderTest
 from itbpump.link.errors import NoReply
 from itbpump.transport.base import Transport
 from itbpump.wire import keys
 from itbpump.wire.frame import FrameSplitter, encode_frame
 from itbpump.wire.messages import (
-    FRAGMENT_BYTES,
     PROTOCOL_VERSION,
     SUITE,
-    BolusKind,
-    BolusOrder,
     CommandKind,
     Commit,
     Error,
@@ -39,7 +36,6 @@ from itbpump.wire.messages import (
     Staged,
     Status,
     decode_reply,
-    encode_bolus_order,
     encode_request,
 )
 from itbpump.wire.record import Sealer, clear_body, clear_content, parse_header
@@ -65,14 +61,10 @@ def types(bodies: list[bytes]) -> list[RecordType]:
     return [parse_header(body).rtype for body in bodies]
 
 
-def digest_of(payload: bytes) -> bytes:
-    """As Commit tells it."""
-    return hashlib.sha256(payload).digest()
-
-
 @dataclass
 class Speaker:
-    """One programmer on one line. `said` holds the body of each command record that it sent, `heard` each body that came."""
+    """One programmer on one line. `said` holds the body of each command record that it sent, `heard` each body that came; `changed_ms`
+    is the pump's uptime at the last command that it had applied."""
 
     line: Transport
     programmer_id: bytes
@@ -83,6 +75,7 @@ class Speaker:
     pump_id: bytes = b""
     counter: int = -1
     cmd_id: int = 0
+    changed_ms: int = 0
     _reply_counter: int = -1
     _splitter: FrameSplitter = field(default_factory=FrameSplitter)
     _keys: keys.SessionKeys | None = None
@@ -118,12 +111,6 @@ class Speaker:
                     sent += 1
                 next_ms = self.line.now_ms() + RESEND_MS
         raise NoReply(what, wait_ms, sent)
-
-    def let_pass(self, ms: int) -> None:
-        """Let time pass on the line's clock, listening."""
-        end_ms = self.line.now_ms() + ms
-        while (left_ms := end_ms - self.line.now_ms()) > 0:
-            self.listen(left_ms)
 
     # ------------------------------------------------------------------------------------------------ handshake
     def greet(self) -> keys.HelloReply:
@@ -230,11 +217,11 @@ class Speaker:
 
     def stage(self, kind: CommandKind, payload: bytes, cmd_id: int | None = None, base: int | None = None) -> Commit:
         """Stage a payload to its end; the Commit that belongs to it. AssertionError when a fragment is refused."""
-        commit = Commit(self.next_id() if cmd_id is None else cmd_id, digest_of(payload), self.status().revision if base is None else base)
-        for offset in range(0, len(payload), FRAGMENT_BYTES):
-            part = payload[offset : offset + FRAGMENT_BYTES]
-            self.ask(Stage(commit.cmd_id, kind, commit.base_revision, len(payload), offset, part), Staged)
-        return commit
+        number = self.next_id() if cmd_id is None else cmd_id
+        revision = self.status().revision if base is None else base
+        for fragment in fragments(number, kind, revision, payload):
+            self.ask(fragment, Staged)
+        return commit_of(number, revision, payload)
 
     def stage_refused(self, kind: CommandKind, payload: bytes) -> Error:
         """The Error with which the pump refuses a payload of one fragment."""
@@ -245,6 +232,7 @@ class Speaker:
         """A command that must be applied."""
         result = self.ask(request, Result)
         assert result.result.outcome is Outcome.APPLIED, told(result)
+        self.changed_ms = result.result.uptime_ms
         return result
 
     def refused(self, request: Request, code: ErrorCode) -> Result:
@@ -274,7 +262,6 @@ def name_of(code: int) -> str:
     return ErrorCode(code).name.lower() if code in set(ErrorCode) else f"code {code}"
 
 
-def small_bolus(speaker: Speaker, pulses: int = 4) -> bytes:
-    """A single bolus over 10 min from the present counter, as it is staged."""
-    counter = speaker.status().bolus_counter
-    return encode_bolus_order(BolusOrder(1, BolusKind.SINGLE, counter, counter + pulses, 600))
+def small_bolus(speaker: Speaker, pulses: int = 4, seconds: int = 600) -> bytes:
+    """A single bolus from the present counter, as it is staged."""
+    return bolus_payload(speaker.status().bolus_counter, pulses, seconds)

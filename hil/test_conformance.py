@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from hil.speaking import VECTORS, Speaker, digest_of, name_of, small_bolus, told, types
+from hil.commands import digest_of
+from hil.speaking import VECTORS, Speaker, name_of, small_bolus, told, types
 from itbpump.hil.fixtures import Clock, Measure, PumpUnderTest
 from itbpump.wire import messages
 from itbpump.wire.frame import decode_frame, encode_frame

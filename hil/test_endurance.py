@@ -14,7 +14,7 @@ from fractions import Fraction
 import pytest
 
 from hil.limits import limit, pump_limit
-from hil.programme import DAY_MS, Programme, start
+from hil.programme import DAY_MS, Programme, patient_button, start
 from itbpump.hil.fixtures import Clock, Measure, Plant, Power, PumpUnderTest
 from itbpump.quantity import Volume
 from itbpump.wire.messages import AlarmNumber, RunState
@@ -35,15 +35,6 @@ steps = [
 [[therapy.pattern]]
 days = ["sat", "sun"]
 steps = [{ at = "00:00", rate = "9 mcg/h" }]
-"""
-PATIENT = """
-mode = "continuous"
-dose = "200 mcg/day"
-[therapy.patient_bolus]
-dose = "5 mcg"
-over = "10m"
-lockout = "6h"
-max_per_day = 3
 """
 
 
@@ -113,7 +104,7 @@ def test_years_of_boluses_and_resets(
 ) -> None:
     """Three years more: in each month a patient's request and a reset, in each quarter a clinician's bolus that a reset may break off."""
     rng = random.Random(hil_seed)
-    start(pump, clock, PATIENT)
+    start(pump, clock, patient_button("200 mcg/day"))
     pulse_nL = pump.info.pulse_volume_nL
     resets = requests = 0
     doubt: list[int] = []

@@ -13,9 +13,11 @@ from itertools import pairwise
 import pytest
 
 from hil.orders import Orders, applied, refusal
+from hil.programme import patient_button
 from itbpump.hil.fixtures import Clock, Measure, Plant, Power, PumpUnderTest
 from itbpump.profiles import load_profile
 from itbpump.wire.messages import (
+    STAGED_LIFE_MS,
     BolusKind,
     BolusState,
     CommandKind,
@@ -34,15 +36,6 @@ from itbpump.wire.messages import Pattern as DayPattern
 from itbpump.wire.messages import Step as DayStep
 
 THERAPY = "200 mcg/day"
-PATIENT = """[therapy]
-mode = "continuous"
-dose = "200 mcg/day"
-[therapy.patient_bolus]
-dose = "5 mcg"
-over = "10m"
-lockout = "6h"
-max_per_day = 3
-"""
 LOCKOUT_H, MOST_A_DAY, PATIENT_NG = 6, 3, 5_000
 BOLUS_MAX_NG = 100_000  # the largest screening dose of the label; itbpump/drugs/baclofen.toml, bolus.hard
 DAY_MAX_NG = 2_003_000  # the top of the spinal maintenance range; itbpump/drugs/baclofen.toml
@@ -280,12 +273,12 @@ def test_bolus_is_deducted_from_the_reservoir(kind: BolusKind, pump: PumpUnderTe
 
 # ------------------------------------------------------------------------------------------------------ staged data
 @pytest.mark.sr("SR-46")
-def test_staged_data_expire_and_never_run(pump: PumpUnderTest, orders: Orders) -> None:
-    """60 s of the link's own time, which no rig scales: over a wire this test takes a minute."""
+def test_staged_data_expire_and_never_run(pump: PumpUnderTest, orders: Orders, clock: Clock) -> None:
+    """60 s of the link's own time, which no rig scales: on hardware this test takes a minute."""
     payload = orders.bolus_payload(20, 600)
     cmd_id, reply = orders.stage(CommandKind.BOLUS, payload)
     assert isinstance(reply, Staged)
-    pump.session().session.listen(61_000)
+    clock.wait_on_line(STAGED_LIFE_MS + 1_000)
     assert refusal(orders.commit(cmd_id, payload)) == (ErrorCode.NOT_STAGED, 0)
     assert pump.status().bolus_state is BolusState.IDLE
 
@@ -363,7 +356,7 @@ def test_commit_names_what_was_staged(pump: PumpUnderTest, orders: Orders) -> No
 @pytest.fixture
 def with_button(pump: PumpUnderTest) -> PumpUnderTest:
     """A pump whose patient may have 5 mcg over 10 min, every 6 h, three times a day."""
-    pump.program(pump.rx(PATIENT))
+    pump.program(pump.rx(patient_button(THERAPY)))
     return pump
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from hil.speaking import Speaker, digest_of, small_bolus, told
-from itbpump.hil.fixtures import PumpUnderTest
+from hil.commands import commit_of
+from hil.speaking import Speaker, small_bolus, told
+from itbpump.hil.fixtures import Clock, PumpUnderTest
 from itbpump.wire import messages
-from itbpump.wire.messages import CommandKind, Commit, Error, ErrorCode, Reply, Stage, Staged, encode_request
+from itbpump.wire.messages import CommandKind, Error, ErrorCode, Reply, Stage, Staged, encode_request
 
 DAY = "200 mcg/day"
 LATER_WALL_S = 1_795_400_000
@@ -53,7 +54,7 @@ def test_fragments_may_repeat_and_overlap_but_leave_no_hole(speaker: Speaker) ->
     last = stage(5, payload[5:])
     assert isinstance(last, Staged)
     assert (last.complete, last.received) == (True, len(payload))
-    speaker.applied(Commit(cmd_id, digest_of(payload), revision))
+    speaker.applied(commit_of(cmd_id, revision, payload))
 
 
 @pytest.mark.sr("SR-45")
@@ -70,9 +71,12 @@ def test_a_commit_must_fit_what_was_staged_and_what_is_in_force(speaker: Speaker
 
 
 @pytest.mark.sr("SR-46")
-def test_what_is_staged_dies_after_a_minute(speaker: Speaker) -> None:
+def test_what_is_staged_dies_after_a_minute(speaker: Speaker, clock: Clock) -> None:
     commit = speaker.stage(CommandKind.BOLUS, small_bolus(speaker))
-    speaker.let_pass(messages.STAGED_LIFE_MS + 1_000)
+    clock.wait_on_line(messages.STAGED_LIFE_MS - 5_000)
+    # It lives still, and reading it back keeps it no longer.
+    assert isinstance(speaker.ask_bytes_of(messages.GetReadBack(commit.cmd_id)), messages.ReadBack)
+    clock.wait_on_line(6_000)
     assert speaker.ask(commit, Error).code == ErrorCode.NOT_STAGED
     assert speaker.status().bolus_left_ms == 0
 

@@ -12,6 +12,7 @@ from itertools import product
 import pytest
 
 from hil.orders import Orders, applied, refusal
+from hil.programme import patient_button
 from itbpump.configuration import wire_configuration
 from itbpump.hil.fixtures import Clock, Plant, Power, PumpUnderTest
 from itbpump.profiles import load_profile
@@ -35,15 +36,6 @@ from itbpump.wire.messages import (
 
 pytestmark = pytest.mark.needs("virtual-time", "plant-pulses")
 THERAPY = "400 mcg/day"
-WITH_BUTTON = """[therapy]
-mode = "continuous"
-dose = "400 mcg/day"
-[therapy.patient_bolus]
-dose = "5 mcg"
-over = "10m"
-lockout = "6h"
-max_per_day = 3
-"""
 
 # What a pump is doing, as status tells it: run state, mode, and the bolus if one is under way.
 Doing = tuple[RunState, Mode, BolusKind | None]
@@ -68,7 +60,7 @@ def _unconfigured(_pump: PumpUnderTest) -> None:
 
 
 def _running(pump: PumpUnderTest) -> None:
-    pump.program(pump.rx(WITH_BUTTON))
+    pump.program(pump.rx(patient_button(THERAPY)))
 
 
 def _stopped(pump: PumpUnderTest) -> None:

@@ -1,9 +1,10 @@
 """For firmware that does not speak itbp1: a class of yours between tests and pump, in targets.toml `adapter = "module:Class"`.
 
 It answers in the companion's own values (`Info`, `Status`, `LogEntry`), so that a test that uses only `pump.info`, `.status`, `.program`,
-`.bolus`, `.stop` and `.log` runs on both. Tests that need the companion's session, or bytes of itbp1, are skipped with the reason. A
-method raises NotAsOrdered where the pump refuses, RigError where it cannot be reached. `info_of` and `status_of` fill in what a pump does
-not tell.
+`.bolus`, `.stop`, `.log` and `.to` runs on both. Tests that need the companion's session, or bytes of itbp1, are skipped with the reason. A
+method raises NotAsOrdered where the pump refuses, RigError where it cannot be reached. `info_of`, `status_of` and `alarm_of` fill in what
+a pump does not tell. How the pump is brought to sound an alarm, and out of it, only its adapter knows: `raise_alarm` and `end_alarm`;
+where they are not written, tests that need them are skipped.
 """
 
 from __future__ import annotations
@@ -13,16 +14,30 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from itbpump.hil.errors import TargetsError
+from itbpump.hil.errors import NotDeclared, TargetsError
 from itbpump.profiles import load_profile
-from itbpump.wire.messages import BolusKind, BolusState, CommandKind, Info, LogEntry, Mode, Role, RunState, Status
+from itbpump.wire.messages import (
+    AlarmNumber,
+    AlarmPriority,
+    AlarmState,
+    BolusKind,
+    BolusState,
+    CommandKind,
+    Info,
+    LogEntry,
+    Mode,
+    Role,
+    RunState,
+    Status,
+)
 
 if TYPE_CHECKING:
+    from itbpump.hil.clock import Clock
     from itbpump.hil.targets import Target
     from itbpump.quantity import Duration, Mass
     from itbpump.therapy import Prescription
 
-__all__ = ["Adapter", "info_of", "load_adapter", "status_of"]
+__all__ = ["Adapter", "alarm_of", "info_of", "load_adapter", "status_of"]
 
 
 class Adapter(ABC):
@@ -54,6 +69,17 @@ class Adapter(ABC):
     @abstractmethod
     def log(self) -> Iterable[LogEntry]:
         """Its log, oldest first; empty where it keeps none."""
+
+    def raise_alarm(self, clock: Clock) -> None:
+        """From a therapy that runs, have the pump sound an alarm, whichever it can be brought to without harm, for `pump.to("alarm")`.
+
+        Return when it sounds; `clock` lets time pass until then. By default NotDeclared.
+        """
+        raise NotDeclared(self.target.name, self.target.adapter, "raise an alarm", "raise_alarm")
+
+    def end_alarm(self, clock: Clock) -> None:
+        """Have it end that alarm, for `pump.to("idle")` and `"infusing"` from there. By default NotDeclared."""
+        raise NotDeclared(self.target.name, self.target.adapter, "end an alarm", "end_alarm")
 
     def lost_power(self) -> None:  # noqa: B027 -- not every protocol has a connection
         """The supply was cut: a connection that was open is over. By default nothing."""
@@ -93,6 +119,11 @@ def info_of(profile: str, *, serial: str, firmware: str) -> Info:
         constants_hash=bytes(32),
         **figures.constants,
     )
+
+
+def alarm_of(number: AlarmNumber, *, since_ms: int = 0, priority: AlarmPriority = AlarmPriority.CRITICAL) -> AlarmState:
+    """One alarm that sounds, for `status_of(…, alarms=(…,))`; `since_ms` is pump uptime."""
+    return AlarmState(alarm=number, priority=priority, since_ms=since_ms, silenced_until_ms=0)
 
 
 def status_of(*, uptime_ms: int, running: bool, flow_nL_per_day: int, reservoir_nL: int, **known: object) -> Status:

@@ -73,6 +73,16 @@ class Clock:
             self._station.note_bench(f"wait {ms} ms")
             self._wait(ms)
 
+    def wait_on_line(self, how_long: str | int) -> None:
+        """Let time pass on the line too, by which time-outs, back-offs, idle sessions and what is staged go; it is never scaled.
+
+        At once where the kit can move it; on hardware it is waited for. What the pump says meanwhile can be read afterwards.
+        """
+        ms = duration_ms(how_long)
+        self._station.note_bench(f"wait {ms} ms on the line")
+        if not self._station.rig.skip_line_time(ms):
+            self._sleep_for(ms)
+
     def until(self, predicate: Callable[[], T], within: str | int = "5m", step: str | int = "10s", what: str = "") -> T:
         """Let time pass in steps until `predicate()` is true, and give back what it said. HilTimeout after `within` of pump time.
 
@@ -88,13 +98,16 @@ class Clock:
             left_ms -= min(step_ms, left_ms)
         return found
 
+    def _sleep_for(self, ms: int) -> None:
+        end_s = self._monotonic_s() + ms / 1_000
+        while (left_s := end_s - self._monotonic_s()) > 0:
+            self._sleep(left_s)
+
     def _wait(self, ms: int) -> None:
         """Until the pump's uptime has gained `ms`; of a pump without power, or that cannot be asked, as long as that takes on the wall."""
         speed = self._station.rig.speed or 1
         if self._station.rig.bench is None and not self._station.power_is_on():
-            end_s = self._monotonic_s() + ms / 1_000
-            while (left_s := end_s - self._monotonic_s()) > 0:
-                self._sleep(left_s)
+            self._sleep_for(ms)
             return
         give_up_s = self._monotonic_s() + _PATIENCE * float(ms / speed) / 1_000 + _PATIENCE_S
         look_s = _LOOK_DEVICE_S if self._station.rig.bench is None else _LOOK_S

@@ -10,6 +10,7 @@
         │   ├── PowerError, BalanceError   a driver has failed
         │   └── RigBroken                  it failed earlier; `first_cause` says how
         ├── MissingCapability              the test asks for what this rig lacks, and has no `needs` marker
+        ├── NotDeclared                    an adapter does not say how; the test is skipped with its text
         ├── HilTimeout (TimeoutError)      something awaited did not come
         └── MeasurementError (TypeError, ValueError)   a figure that is not exact, or makes no sense
     AssertionError
@@ -32,6 +33,7 @@ __all__ = [
     "MeasurementError",
     "MissingCapability",
     "NotAsOrdered",
+    "NotDeclared",
     "OutsideLimits",
     "PowerError",
     "RigBroken",
@@ -96,6 +98,17 @@ class MissingCapability(HilError):
         )
         self.rig = rig
         self.capability = capability
+
+
+class NotDeclared(HilError):
+    """The adapter of a rig has no method of its own for what a test wants; `method` is the one to write."""
+
+    def __init__(self, rig: str, adapter: str, what: str, method: str) -> None:
+        super().__init__(
+            f"rig {rig}: {adapter} does not say how to {what}; give it a method {method}(self, clock), see itbpump.hil.adapter"
+        )
+        self.rig = rig
+        self.method = method
 
 
 class HilTimeout(HilError, TimeoutError):

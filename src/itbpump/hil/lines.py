@@ -1,4 +1,4 @@
-"""What stands between a test and the line: a watcher that notes every frame, and a lease of a line in this process.
+"""What stands between a test and the line: a watcher that notes every frame, a lease of a line in this process, a clock that runs ahead.
 
 Not here: faults (`link_faults`, in front of any line), reading the frames (`recording`).
 """
@@ -13,7 +13,7 @@ from itbpump.transport.base import PortClosedError, Transport
 if TYPE_CHECKING:
     from itbpump.transport.sim import SimTransport
 
-__all__ = ["Leased", "Watched"]
+__all__ = ["Ahead", "Leased", "Watched"]
 
 Seen = Callable[[bool, bytes, int], None]
 
@@ -42,6 +42,32 @@ class Watched:
         """See Transport. Noted before it is sent: what is not sent to its end has been tried."""
         self._seen(True, data, self.inner.now_ms())
         self.inner.write(data, deadline_ms)
+
+    def close(self) -> None:
+        """See Transport."""
+        self.inner.close()
+
+
+class Ahead:
+    """A Transport whose clock is `ahead_ms()` before that of the inner one: the time that a rig has skipped in place of waiting."""
+
+    def __init__(self, inner: Transport, ahead_ms: Callable[[], int]) -> None:
+        self.inner = inner
+        self.url = inner.url
+        self.simulated = inner.simulated
+        self._ahead_ms = ahead_ms
+
+    def now_ms(self) -> int:
+        """See Transport."""
+        return self.inner.now_ms() + self._ahead_ms()
+
+    def read(self, max_wait_ms: int) -> bytes:
+        """See Transport."""
+        return self.inner.read(max_wait_ms)
+
+    def write(self, data: bytes, deadline_ms: int | None = None) -> None:
+        """See Transport."""
+        self.inner.write(data, None if deadline_ms is None else deadline_ms - self._ahead_ms())
 
     def close(self) -> None:
         """See Transport."""

@@ -51,6 +51,10 @@ class RackProcess:
             raise RigError(self._rig, f"the simulator refuses {pump!r}: {told['error']}", "correct the rig's description")
         return Served(told["link"], told["bench"], told["serial"])
 
+    def later(self, ms: int) -> None:
+        """Its clock goes on by so much at once. RigError as `serve`."""
+        self._ask({"later_ms": ms})
+
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         process = self._process
         if process.stdin is None or process.stdout is None:

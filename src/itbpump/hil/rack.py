@@ -2,6 +2,8 @@
 
 One line of JSON in asks for a pump, `{"pump": "sim://…", "link": "pty" | "tcp", "speed": "manual"}`; one line out tells where it is,
 `{"link": …, "bench": …, "serial": …}`, or `{"error": …}`. The next request ends the pump before, so that a fresh one costs no new process.
+`{"later_ms": 61000}` is answered with itself: the clock of the process, which the line's time-outs go by, has gone on by so much, as if
+everybody had waited; the server sees it in its next turn, which any call of the bench brings about.
 It ends with its input: however the parent dies, no pump outlives it. The pump itself is made as `sim://` makes it, with every parameter of
 the address; what an address cannot have here is a state file.
 """
@@ -11,6 +13,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from queue import SimpleQueue
 from typing import Any, TextIO
 
@@ -30,11 +33,17 @@ class _Rack:
         self._waiting: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self._serving: Server | None = None
         self._lock = threading.Lock()
+        self._ahead_ns = 0
         threading.Thread(target=self._read, args=(requests,), daemon=True).start()
 
     def _read(self, requests: TextIO) -> None:
         for line in requests:
-            self._next(json.loads(line))
+            request = json.loads(line)
+            if "later_ms" in request:
+                self._ahead_ns += int(request["later_ms"]) * 1_000_000
+                self._tell(request)  # nothing else is being answered: whoever asks waits for each answer
+            else:
+                self._next(request)
         self._next(None)
 
     def _next(self, request: dict[str, Any] | None) -> None:
@@ -42,6 +51,9 @@ class _Rack:
             self._waiting.put(request)
             if self._serving is not None:
                 self._serving.stop()
+
+    def _monotonic_ns(self) -> int:
+        return time.monotonic_ns() + self._ahead_ns
 
     def run(self) -> None:
         """Serve one pump after the other until the input ends."""
@@ -59,7 +71,7 @@ class _Rack:
             self._tell({"link": ready.link, "bench": ready.bench, "serial": pump.serial})
 
         link = TcpLink("127.0.0.1:0") if request["link"] == "tcp" else PtyLink()
-        server = Server(pump, link, "127.0.0.1:0", request["speed"], None, announce, line=line)
+        server = Server(pump, link, "127.0.0.1:0", request["speed"], None, announce, self._monotonic_ns, line=line)
         with self._lock:
             if not self._waiting.empty():
                 return

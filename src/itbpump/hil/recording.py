@@ -1,14 +1,14 @@
 """What is kept of one test: frames, events, the pump's log, measurements; made into a `TestRecord` when it has ended.
 
 Times in it are the link's and the pump's, never the wall's, and no path of this machine is: with equal seeds a pump in virtual time gives
-equal records. Of a long test the first and the last frames are kept, and an event says how many are missing. Not here: outcomes
-(`outcomes`), the whole run (`gathering`), files (`report`).
+equal records. All frames of a test that did not pass are kept, up to a bound for tests that run for days; of one that passed the last
+ones. An event says how many are missing. Not here: outcomes (`outcomes`), the whole run (`gathering`), files (`report`).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,9 +18,10 @@ from itbpump.wire.capture import Cutter, Watch
 from itbpump.wire.pcapng import Way
 from itbpump.wire.shown import frame_text
 
-__all__ = ["FRAMES_KEPT", "Journal", "LineLog"]
+__all__ = ["FRAMES_KEPT", "FRAMES_OF_PASSED", "Journal", "LineLog"]
 
-FRAMES_KEPT = 2_000  # as many again at the end: some hours of a busy line, a few MB at most
+FRAMES_KEPT = 20_000  # and as many again at the end: a day of a line that is polled each 5 s
+FRAMES_OF_PASSED = 32  # the last 16 exchanges: nobody looks for a cause there, and a run has hundreds of such tests
 EVENTS_KEPT = 5_000
 
 KeyOf = Callable[[bytes], bytes | None]
@@ -53,6 +54,7 @@ class Journal:
         self.pump_log: tuple[str, ...] = ()
         self._events: list[Event] = []
         self._events_lost = 0
+        self._missing: tuple[str, ...] = ()
         self._first: list[_Piece] = []
         self._last: deque[_Piece] = deque(maxlen=FRAMES_KEPT)
         self._pieces = 0
@@ -85,27 +87,35 @@ class Journal:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """In the order in which they were noted; the last says what is missing."""
+        """In the order in which they were noted; the last say what is missing."""
         told = list(self._events)
-        missing = self._pieces - 2 * FRAMES_KEPT
-        if missing > 0:
-            told.append(Event(None, "rig", f"{missing} frames between the first {FRAMES_KEPT} and the last {FRAMES_KEPT} were not kept"))
+        told += [Event(None, "rig", text) for text in self._missing]
         if self._events_lost:
             told.append(Event(None, "rig", f"{self._events_lost} later events were not kept"))
         return tuple(told)
 
-    def settle(self) -> None:
+    def settle(self, *, passed: bool = False) -> None:
         """The test is over: make frames of what went over the line, while the keys of its sessions are at hand."""
-        self.frames = self._made_frames(read=self._read_frames)
+        pieces = [*self._first, *self._last]
+        shown = min(len(pieces), FRAMES_OF_PASSED) if passed else len(pieces)
+        self.frames = self._made_frames(pieces, shown)
+        missing = self._pieces - shown
+        if missing and passed:
+            self._missing = (f"{missing} frames before the last {shown} were not kept: the test passed",)
+        elif missing:
+            self._missing = (f"{missing} frames between the first {FRAMES_KEPT} and the last {FRAMES_KEPT} were not kept",)
         self._first.clear()
         self._last.clear()
 
-    def _made_frames(self, *, read: bool) -> tuple[Frame, ...]:
+    def _made_frames(self, pieces: Sequence[_Piece], count: int) -> tuple[Frame, ...]:
+        """The last `count`; those before are looked at too, for the handshakes that open the later ones."""
         watches: dict[int, Watch] = {}
-        found = []
-        for piece in (*self._first, *self._last):
-            watch = watches.setdefault(id(piece.line), Watch(piece.line.key_of)) if read else None
-            found.append(Frame(piece.at_ms, piece.to_pump, piece.data.hex(), "" if watch is None else _what(watch, piece)))
+        found, left_out = [], len(pieces) - count
+        for number, piece in enumerate(pieces):
+            watch = watches.setdefault(id(piece.line), Watch(piece.line.key_of)) if self._read_frames else None
+            what = "" if watch is None else _what(watch, piece)
+            if number >= left_out:
+                found.append(Frame(piece.at_ms, piece.to_pump, piece.data.hex(), what))
         return tuple(found)
 
 

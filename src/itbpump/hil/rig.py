@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from itbpump.hil.benches import Bench, InProcessBench, PortBench
 from itbpump.hil.errors import RigError
-from itbpump.hil.lines import Leased
+from itbpump.hil.lines import Ahead, Leased
 from itbpump.hil.model import Capability
 from itbpump.hil.processes import RackProcess
 from itbpump.hil.targets import Target
@@ -19,6 +19,8 @@ from itbpump.transport import Transport, open_transport
 from itbpump.transport.base import TransportError
 
 __all__ = ["DeviceRig", "MemoryRig", "ProcessRig", "Rig", "open_rig"]
+
+_DAY_MS = 86_400_000
 
 
 class Rig(ABC):
@@ -61,6 +63,10 @@ class Rig(ABC):
         """The pump's monotonic clock by the bench; None without one."""
         return None if self.bench is None else int(self.bench.call("time")["uptime_ms"])
 
+    def skip_line_time(self, ms: int) -> bool:
+        """Have so much time pass at both ends of the line at once; False where only waiting does that. Pump time goes along."""
+        return False
+
     @abstractmethod
     def close(self) -> None:
         """Give everything back. Harmless when repeated."""
@@ -96,6 +102,12 @@ class MemoryRig(Rig):
         self._drop_lease()
         self._lease = Leased(self._line)
         return self._lease
+
+    def skip_line_time(self, ms: int) -> bool:
+        """See Rig."""
+        if self._line.manual:
+            self._line.advance(ms)
+        return self._line.manual
 
     def _drop_lease(self) -> None:
         if self._lease is not None:
@@ -135,6 +147,7 @@ class ProcessRig(_WithPort):
     def __init__(self, target: Target) -> None:
         super().__init__(target)
         self._rack = RackProcess(target.name)
+        self._skipped_ms = 0
         try:
             self.fresh()
         except BaseException:
@@ -156,7 +169,19 @@ class ProcessRig(_WithPort):
 
     def open_line(self) -> Transport:
         """See Rig."""
-        return self._open(self._served.link)
+        return Ahead(self._open(self._served.link), lambda: self._skipped_ms)
+
+    def skip_line_time(self, ms: int) -> bool:
+        """See Rig. In scaled time the pump's goes on by so much times the speed, as in a wait."""
+        if self.bench is None:
+            return False
+        if self.speed is None:
+            self.bench.call("advance", for_=ms)
+        self._rack.later(ms)
+        self._skipped_ms += ms
+        for _ in range(1 + int(ms * (self.speed or 0)) // _DAY_MS):
+            self.bench.call("time")  # a turn of the server, which lets what is over end; in scaled time it takes up to a day in each
+        return True
 
     def close(self) -> None:
         """See Rig."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from itbpump.hil.adapter import Adapter, load_adapter
 from itbpump.hil.balance import balance_of
@@ -179,9 +179,13 @@ class Station:
     def require_itbp1(self, what: str) -> None:
         """Skips the test where an adapter speaks."""
         if self.target.adapter:
-            import pytest  # noqa: PLC0415 -- nobody but a test comes here
+            self.skip(f"rig {self.target.name} speaks through {self.target.adapter}: it lacks {what}")
 
-            pytest.skip(f"rig {self.target.name} speaks through {self.target.adapter}: it lacks {what}")
+    def skip(self, why: str) -> NoReturn:
+        """Skip the test."""
+        import pytest  # noqa: PLC0415 -- nobody but a test comes here
+
+        pytest.skip(why)
 
     def programmer(self, name: str, role: Role = Role.CLINICIAN) -> Programmer:
         """By name; a new one is paired by the bench. On hardware there is only the first."""

@@ -2,14 +2,15 @@
 
 The state it is in is read, not remembered. What fails on the way breaks the pump's place on the rig: it stays broken with its first cause,
 so that a fault met once is told once, and every later test says that the rig was not fit. A fresh pump is a fresh place.
-Not here: states of the link, and alarms other than one that every pump can be brought to (low reservoir).
+Not here: states of the link, and alarms other than one that every pump can be brought to (low reservoir); behind an adapter, the one
+that the adapter can bring about.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from itbpump.hil.errors import MeasurementError, NotAsOrdered, RigBroken
+from itbpump.hil.errors import MeasurementError, NotAsOrdered, NotDeclared, RigBroken
 from itbpump.hil.model import Capability
 from itbpump.profiles import load_profile
 from itbpump.quantity import Duration, Mass, Volume
@@ -47,12 +48,17 @@ class Strategy:
         return "infusing" if status.run_state is RunState.RUNNING else "idle"
 
     def to(self, wanted: str) -> None:
-        """See PumpUnderTest.to. Raises RigBroken; what fails now is raised as it is, and breaks it for later."""
+        """See PumpUnderTest.to. Raises RigBroken; what fails now is raised as it is, and breaks it for later.
+
+        What an adapter does not know how to do skips the test, and breaks nothing.
+        """
         if wanted not in STATES:
             raise MeasurementError(f"{wanted!r} is no state to bring a pump into; there are {', '.join(STATES)}")
         self.require_whole()
         try:
             self._bring(wanted)
+        except NotDeclared as lacking:
+            self._station.skip(str(lacking))
         except Exception as error:
             self.broken = f"on the way to {wanted!r}: {error}"
             self._station.note("rig broken " + self.broken, by="rig")
@@ -88,7 +94,9 @@ class Strategy:
     def _end_alarm(self) -> None:
         """Told of enough in the reservoir, a pump ends the alarm that this strategy brings about."""
         station = self._station
-        station.require_itbp1("a refill that ends an alarm")
+        if station.adapter is not None:
+            station.adapter.end_alarm(station.clock)
+            return
         if station.pump.status().bolus_left_ms:
             station.pump.stop_bolus()
         residual = load_profile(station.pump.info.profile).residual
@@ -96,11 +104,13 @@ class Strategy:
         station.pump.refill(filled=filled, aspirated=Volume(0))
 
     def _alarm(self, now: str) -> None:
-        """A low reservoir: said to hold a little more than the alarm volume, and then given from."""
+        """A low reservoir: said to hold a little more than the alarm volume, and then given from; or what the adapter knows."""
         station, pump = self._station, self._station.pump
-        station.require_itbp1("a low reservoir that it is told of")
         if now == "idle":
             self._infusing(now)
+        if station.adapter is not None:
+            station.adapter.raise_alarm(station.clock)
+            return
         profile = load_profile(pump.info.profile)
         pulse_nL = profile.pulse_volume.nL
         above = Volume(pump.status().low_alarm_nL + _PULSES_ABOVE * pulse_nL - profile.residual.nL)

@@ -100,7 +100,7 @@ def target_named(asked: str, rigs: Mapping[str, Target], where: str) -> Target:
     if _URL.match(asked):
         return _of_address(asked)
     near = difflib.get_close_matches(asked, rigs, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(rigs)}"
+    hint = f"did you mean {near[0]}?" if near else f"rigs are {', '.join(rigs)}, and those that a targets.toml beside the tests describes."
     raise TargetsError("--pump", f"{asked!r} is neither a rig of {where} nor an address", f"{hint} An address is such as {DEFAULT_PUMP}")
 
 

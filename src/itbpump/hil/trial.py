@@ -53,6 +53,7 @@ class Trial:
         self.journal = Journal(seed_of_test(run.settings.seed, self.test), read_frames=run.settings.report is not None)
         self.outcome = Outcome.PASS
         self.cause = ""
+        self.passed = False
         self.met: Callable[[BaseException], None] = lambda _error: None
         self._seconds = Decimal(0)
         self._paths = ((str(item.config.rootpath), "."), (str(Path(tempfile.gettempdir()).resolve()), "<tmp>"))
@@ -86,6 +87,8 @@ class Trial:
         self._seconds += Decimal(f"{seconds:.3f}")
         if error is not None:
             self.met(error)
+        elif phase == "call":
+            self.passed = True  # so far: what is begun again afterwards may still fail
         if error is None or self.outcome is not Outcome.PASS:
             return
         if isinstance(error, pytest.skip.Exception):
@@ -145,10 +148,12 @@ class Place:
         self.target = target
         self._key_file = key_file
         self._station: Station | None = None
+        self._trial: Trial | None = None
         self._broken = ""
 
     def begin(self, trial: Trial) -> Station:
         """The rig, opened and reset for a test. Raises RigBroken, and what opening or resetting raises, which breaks it."""
+        self._trial = trial
         if self._broken:
             raise RigBroken(self.target.name, self._broken)
         try:
@@ -164,15 +169,17 @@ class Place:
 
     def finish(self) -> None:
         """After a test. A rig that fails here is broken."""
+        station, passed = self._station, self._trial is not None and self._trial.passed
         try:
-            if self._station is not None and not self._broken:
-                self._station.finish()
+            if station is not None and not self._broken:
+                station.finish()
         except (RigError, TransportError) as error:
+            passed = False
             self.failed(error)
             raise
         finally:
-            if self._station is not None:
-                self._station.journal.settle()
+            if station is not None:
+                station.journal.settle(passed=passed)
 
     def failed(self, error: BaseException) -> None:
         """A test met `error`: whether the rig is to blame, and broken from now on."""

@@ -1,8 +1,9 @@
 """The programmer's end of the link, sans-IO.
 
 `ProgrammerLink` makes the handshake, sends one request at a time, resends identical bytes until an absolute deadline, and gives out
-`Opened`, `Replied`, `Notified` and `Failed`. The driver feeds bytes and times and writes what `transmit` returns. Not modelled:
-pipelining.
+`Opened`, `Replied`, `Notified` and `Failed`. The driver feeds bytes and times and writes what `transmit` returns. A pump that was reset
+between hello and confirmation drops the confirmation in silence: when none is answered for a while the link says hello anew, once, and
+within the same deadline. Not modelled: pipelining.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from itbpump.link.errors import LinkError, LinkMisuse, NoReply, NotPaired, PumpBusy, SessionLost, refusal_error
 from itbpump.link.machine import StateMachine
 from itbpump.link.pacing import Pacing
+from itbpump.link.programmer_events import Failed, Notified, Opened, ProgrammerLinkEvent, Replied
 from itbpump.link.programmer_handshake import ProgrammerHandshake
 from itbpump.wire import keys
 from itbpump.wire.errors import MessageError, RecordError, WireError
@@ -23,10 +25,8 @@ from itbpump.wire.messages import (
     MAX_COUNTER_GAP,
     SESSION_IDLE_MS,
     SESSION_LIFE_MS,
-    Event,
     RecordType,
     RefuseReason,
-    Reply,
     Request,
     decode_event,
     decode_reply,
@@ -36,38 +36,10 @@ from itbpump.wire.record import Sealer, clear_body, parse_header
 
 __all__ = ["Failed", "Notified", "Opened", "ProgrammerLink", "ProgrammerLinkEvent", "Replied"]
 
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The pump proved the key; requests may be sent."""
-
-    pump_id: bytes
-    version: int
-    boot_epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Replied:
-    """The answer to the request under way."""
-
-    reply: Reply
-
-
-@dataclass(frozen=True, slots=True)
-class Notified:
-    """An unsolicited hint."""
-
-    event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The handshake, the request or the session failed."""
-
-    error: LinkError
-
-
-ProgrammerLinkEvent = Opened | Replied | Notified | Failed
+# How long a confirmation may stay unanswered before hello is said anew: sent three to five times by then, which a line that loses 10 %
+# each way swallows once in a hundred handshakes at most; and a multiple of what the hello took, so that a slow line is not a reset.
+_SILENCE_MS = 2_000
+_SILENCE_OF_HELLO = 3
 
 
 @dataclass(slots=True)
@@ -117,6 +89,8 @@ class ProgrammerLink:
         self._sent = 0
         self._deadline_ms = 0
         self._unpaired: keys.Refusal | None = None
+        self._anew_ms: int | None = None
+        self._may_begin_anew = False
 
     # -------------------------------------------------------------------------------------------------- surface
     @property
@@ -135,6 +109,7 @@ class ProgrammerLink:
             self.disconnect()
         self._version = self.versions[1]
         self._deadline_ms = now_ms + HANDSHAKE_DEADLINE_MS if deadline_ms is None else deadline_ms
+        self._may_begin_anew = True
         self._machine.fire("connect")
         self._send_hello(now_ms)
 
@@ -179,6 +154,8 @@ class ProgrammerLink:
                 self._end_refused(self._unpaired)
             elif now_ms >= self._deadline_ms:
                 self._give_up(now_ms)
+            elif self._anew_ms is not None and now_ms >= self._anew_ms:
+                self._begin_anew(now_ms)
             elif now_ms >= self._resend_ms:
                 self._machine.fire("timeout")
                 if self._handshake is not None:
@@ -193,7 +170,8 @@ class ProgrammerLink:
     def deadline_ms(self) -> int | None:
         """Link time at which `tick` has something to do."""
         if self._machine.state in ("hello_sent", "confirm_sent", "awaiting"):
-            return min(self._resend_ms, self._deadline_ms)
+            due = min(self._resend_ms, self._deadline_ms)
+            return due if self._anew_ms is None else min(due, self._anew_ms)
         return self._session_ends_ms(self._session) if self._session else None
 
     def transmit(self) -> bytes:
@@ -204,9 +182,17 @@ class ProgrammerLink:
 
     # ------------------------------------------------------------------------------------------------ handshake
     def _send_hello(self, now_ms: int) -> None:
+        self._anew_ms = None
         self._handshake = ProgrammerHandshake(self.programmer_id, self._version, self._entropy)
         self._what = "hello"
         self._send(encode_frame(clear_body(RecordType.HELLO, self._handshake.hello)), now_ms)
+
+    def _begin_anew(self, now_ms: int) -> None:
+        """The pump does not know this handshake any more: it was reset, or has forgotten it; another, by the same deadline."""
+        self._may_begin_anew = False
+        self._machine.fire("disconnect")
+        self._machine.fire("connect")
+        self._send_hello(now_ms)
 
     def _hello_reply(self, content: bytes, now_ms: int) -> None:
         answer = self._handshake.fits(content) if self._handshake and self._machine.state in ("hello_sent", "confirm_sent") else None
@@ -221,6 +207,8 @@ class ProgrammerLink:
         before = self._frame if self._machine.state == "confirm_sent" else b""
         if not before:
             self._measure(now_ms)
+            if self._may_begin_anew:
+                self._anew_ms = now_ms + max(_SILENCE_MS, _SILENCE_OF_HELLO * (now_ms - self._first_ms))
         confirm = encode_frame(clear_body(RecordType.CONFIRM_PROGRAMMER, self._handshake.confirmation(content, answer, key)))
         self._machine.fire("hello_reply")
         self._what = "the confirmation"
@@ -234,6 +222,7 @@ class ProgrammerLink:
             self._drop("confirm")
             return
         self._machine.fire("confirmed")
+        self._anew_ms = None
         self._measure(now_ms)
         self._session = _Session(
             send=Sealer(made.k_p2d, made.iv_p, self._version),

@@ -199,9 +199,8 @@ def test_sound_pump_loads_no_table_of_generations() -> None:
 
 @pytest.mark.parametrize("name", ["over-deliver", "minor-9"])
 def test_command_line_refuses_what_there_is_not(name: str) -> None:
-    from typer.testing import CliRunner
-
     from itbpump.cli.main import app
+    from tests.command_line import CliRunner
 
     done = CliRunner().invoke(app, ["sim", "--firmware", name])
     assert done.exit_code == 2

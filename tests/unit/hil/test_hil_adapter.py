@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import pytest
+from msgspec.structs import replace
 
-from itbpump.hil.adapter import Adapter, info_of, load_adapter, status_of
-from itbpump.hil.errors import NotAsOrdered, TargetsError
+from itbpump.hil.adapter import Adapter, alarm_of, info_of, load_adapter, status_of
+from itbpump.hil.clock import Clock
+from itbpump.hil.errors import NotAsOrdered, RigBroken, TargetsError
 from itbpump.hil.model import Capability
 from itbpump.hil.recording import Journal
 from itbpump.hil.station import Station
 from itbpump.hil.targets import Target
 from itbpump.quantity import Duration, Mass
 from itbpump.therapy import Continuous, Prescription
-from itbpump.wire.messages import Info, LogEntry, LogKind, RunState, Status
+from itbpump.wire.messages import AlarmNumber, Info, LogEntry, LogKind, RunState, Status
 
 
 class TextPump:
@@ -111,6 +113,58 @@ def test_refusal_of_the_pump_fails_the_test(station: Station) -> None:
 
 def test_states_that_need_no_itbp1_are_reached(station: Station) -> None:
     station.pump.to("infusing")
+    station.pump.to("idle")
+    assert station.strategy.state() == "idle"
+
+
+class AlarmingAdapter(TextAdapter):
+    """Its pump sounds when its reservoir falls below a volume that can be set to just under what it holds."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self.low_at_ms: int | None = None
+
+    def status(self) -> Status:
+        told = super().status()
+        sounds = self.low_at_ms is not None and told.uptime_ms >= self.low_at_ms
+        return replace(told, alarms=(alarm_of(AlarmNumber.LOW_RESERVOIR, since_ms=self.low_at_ms or 0),) if sounds else ())
+
+    def raise_alarm(self, clock: Clock) -> None:
+        self.low_at_ms = self.status().uptime_ms + 50
+        clock.until(lambda: self.status().alarms, within="10s", step="10ms", what="the low reservoir")
+
+    def end_alarm(self, clock: Clock) -> None:
+        self.low_at_ms = None
+
+
+def test_adapter_that_says_how_brings_its_pump_to_every_state_but_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("itbpump.hil.station.load_adapter", AlarmingAdapter)
+    station = Station(TARGET)
+    station.begin(Journal(), None)
+    for one in ("idle", "infusing", "alarm"):
+        for other in ("idle", "infusing", "alarm"):
+            station.pump.to(one)
+            station.pump.to(other)
+            assert station.strategy.state() == other
+    assert station.pump.status().alarms[0].alarm == AlarmNumber.LOW_RESERVOIR
+    station.close()
+
+
+def test_alarm_that_does_not_come_is_told_and_breaks_the_rig(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TextAdapter, "raise_alarm", lambda _self, _clock: None)
+    monkeypatch.setattr("itbpump.hil.station.load_adapter", TextAdapter)
+    station = Station(TARGET)
+    station.begin(Journal(), None)
+    with pytest.raises(NotAsOrdered, match="it is in 'infusing'"):
+        station.pump.to("alarm")
+    with pytest.raises(RigBroken):
+        station.pump.to("idle")
+    station.close()
+
+
+def test_adapter_that_does_not_say_how_skips_the_test_with_what_to_write_and_breaks_nothing(station: Station) -> None:
+    with pytest.raises(pytest.skip.Exception, match=r"TextAdapter does not say how to raise an alarm; give it a method raise_alarm\(self"):
+        station.pump.to("alarm")
     station.pump.to("idle")
     assert station.strategy.state() == "idle"
 

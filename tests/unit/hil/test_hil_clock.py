@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,9 @@ from itbpump.hil.clock import duration_ms
 from itbpump.hil.errors import HilTimeout, MeasurementError
 from itbpump.hil.recording import Journal
 from itbpump.hil.station import Station
-from itbpump.hil.targets import MEMORY, target_named
+from itbpump.hil.targets import MEMORY, Target, target_named
+from itbpump.link.errors import SessionLost
+from itbpump.wire.messages import SESSION_IDLE_MS, GetStatus
 
 
 @pytest.fixture
@@ -90,5 +93,55 @@ def test_real_time_is_waited_for_and_not_moved() -> None:
         station.clock.advance("1h")
         assert station.clock.uptime_ms() - began_ms >= 3_600_000
         assert all(0 < seconds <= 0.05 for seconds in slept)
+    finally:
+        station.close()
+
+
+# ----------------------------------------------------------------------------------------------------------- time on the line
+def _skipped(target: Target, how_long: str) -> tuple[int, int, list[float]]:
+    """Link time and pump time that a wait on the line has taken, ms; and what was slept for it, s."""
+    slept: list[float] = []
+    now_s = [0.0]
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now_s[0] += seconds
+
+    station = Station(target, sleep=sleep, monotonic_s=lambda: now_s[0])
+    try:
+        station.begin(Journal(), "new")
+        line = station.pump.line()
+        link_ms, uptime_ms = line.now_ms(), station.clock.uptime_ms()
+        station.clock.wait_on_line(how_long)
+        return line.now_ms() - link_ms, station.clock.uptime_ms() - uptime_ms, slept
+    finally:
+        station.close()
+
+
+@pytest.mark.parametrize(("link", "speed", "times"), [("", "manual", 1), ("tcp", "manual", 1), ("pty", "600", 600)])
+def test_time_on_a_simulated_line_is_moved_at_both_ends(link: str, speed: str, times: int) -> None:
+    target = replace(MEMORY, kind="process", link=link, speed=speed) if link else MEMORY
+    link_ms, uptime_ms, slept = _skipped(target, "1h")
+    assert slept == [], "nobody waits on the wall's clock"
+    assert 3_600_000 <= link_ms < 3_660_000
+    assert 3_599_000 * times <= uptime_ms < 3_660_000 * times, "but for the drift of the pump's crystal"
+
+
+def test_time_on_a_line_that_nobody_can_move_is_waited_for() -> None:
+    _, _, slept = _skipped(target_named("sim://P-40?fill=38mL&speed=1", {}, ""), "1h")
+    assert sum(slept) == 3_600
+
+
+@pytest.mark.parametrize("link", ["", "tcp"])
+def test_a_session_ends_when_it_was_idle_on_the_line(link: str) -> None:
+    target = replace(MEMORY, kind="process", link=link, speed="manual") if link else MEMORY
+    station = Station(target)
+    try:
+        station.begin(Journal(), "new")
+        session = station.pump.session().session
+        station.clock.wait_on_line(SESSION_IDLE_MS)
+        with pytest.raises(SessionLost):
+            session.send(GetStatus())
+        assert station.pump.by("somebody else").status().revision == 0, "the pump has ended it too, else it were busy"
     finally:
         station.close()

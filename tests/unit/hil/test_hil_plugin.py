@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from itbpump.hil.model import Outcome, RunRecord, TestRecord
+from itbpump.hil.recording import FRAMES_OF_PASSED
 
 ROOT = Path(__file__).parents[3]
 # Keeps what the hook is given, as any conftest may.
@@ -164,6 +165,20 @@ def test_equal_seeds_give_equal_records_also_from_two_workers(ran: tuple[Path, R
     done = _pytest(tmp_path, "-p", "xdist", "-n", "2", "--hil-seed", "11")
     assert done.returncode == 1, done.stdout + done.stderr
     assert msgspec.json.encode(replace(_run(tmp_path), timing=None)) == msgspec.json.encode(replace(ran[1], timing=None))
+
+
+def test_frames_of_what_passed_are_few_and_of_what_failed_all(tmp_path: Path) -> None:
+    polls = "    for _ in range(40):\n        pump.status()\n"
+    bodies = {"passes": polls, "fails": polls + "    assert False\n", "outside": polls + "    measure('x', 1, 'nL', hi=0)\n"}
+    suite = "\n".join(f"def test_{name}(pump, measure):\n{body}" for name, body in bodies.items())
+    done = _pytest(tmp_path, suite=suite)
+    assert done.returncode == 1, done.stdout + done.stderr
+    records = _by_name(_run(tmp_path))
+    kept = {name: len(records[f"test_suite.py::test_{name}"].frames) for name in bodies}
+    assert kept["passes"] == FRAMES_OF_PASSED
+    assert kept["fails"] == kept["outside"] > 80, "two for each poll, and the handshake"
+    told = records["test_suite.py::test_passes"].events[-1].text
+    assert told.startswith(f"{kept['fails'] - FRAMES_OF_PASSED} frames before the last")
 
 
 def test_another_seed_gives_other_bytes_and_the_same_outcomes(ran: tuple[Path, RunRecord, str], tmp_path: Path) -> None:

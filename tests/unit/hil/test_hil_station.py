@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from itbpump.hil import recording
 from itbpump.hil.errors import BenchRefused, MeasurementError, MissingCapability, NotAsOrdered, RigBroken
 from itbpump.hil.model import Capability
-from itbpump.hil.recording import FRAMES_KEPT, Journal
+from itbpump.hil.recording import FRAMES_OF_PASSED, Journal
 from itbpump.hil.station import Station
 from itbpump.hil.targets import MEMORY, target_named
 from itbpump.link.errors import PumpBusy
@@ -203,16 +204,42 @@ def test_capability_that_is_not_declared_is_not_used() -> None:
         station.close()
 
 
-def test_record_keeps_the_first_and_the_last_frames_and_says_what_is_missing(station: Station) -> None:
+def test_of_a_test_that_failed_every_frame_is_kept(station: Station) -> None:
     journal = station.journal
-    for _ in range(FRAMES_KEPT * 2):  # two frames each
+    for _ in range(FRAMES_OF_PASSED * 4):
         station.pump.status()
     journal.settle()
-    assert len(journal.frames) == 2 * FRAMES_KEPT
+    assert len(journal.frames) > FRAMES_OF_PASSED * 8, "two frames each, and the handshake"
+    assert not any("not kept" in event.text for event in journal.events)
+
+
+def test_of_a_test_that_passed_the_last_frames_are_kept_and_read_and_the_others_counted(station: Station) -> None:
+    station.begin(both := Journal(seed=7, read_frames=True), "new")
+    for _ in range(FRAMES_OF_PASSED):
+        station.pump.status()
+    both.settle()
+    station.begin(short := Journal(seed=7, read_frames=True), "new")
+    for _ in range(FRAMES_OF_PASSED):
+        station.pump.status()
+    short.settle(passed=True)
+    left_out = len(both.frames) - FRAMES_OF_PASSED
+    assert short.frames == both.frames[left_out:], "read as if all were kept: the handshake before them is known"
+    assert all("Status" in frame.what for frame in short.frames)
+    assert short.events[-1].text == f"{left_out} frames before the last {FRAMES_OF_PASSED} were not kept: the test passed"
+
+
+def test_of_a_test_without_end_the_first_and_the_last_frames_are_kept_and_the_others_counted(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "FRAMES_KEPT", 50)
+    station.begin(journal := Journal(seed=7), "new")
+    for _ in range(100):  # two frames each
+        station.pump.status()
+    journal.settle()
+    assert len(journal.frames) == 100
     told = journal.events[-1].text
-    missing = int(told.split()[0])
-    assert missing > 0
-    assert f"the first {FRAMES_KEPT} and the last {FRAMES_KEPT}" in told
+    assert int(told.split()[0]) > 0
+    assert "frames between the first 50 and the last 50 were not kept" in told
 
 
 def test_log_is_read_at_the_end_and_leaves_no_frame_in_the_record(station: Station) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from typer.testing import CliRunner
 
 from itbpump.cli.guard import GuardedCommand
 from itbpump.hil.command import COMMANDS, hil_app
 from itbpump.hil.model import Outcome, RunRecord
 from itbpump.hil.report import Comparison, compare, write
 from itbpump.hil.report.compare import json_of, lines_of
+from tests.command_line import CliRunner
 from tests.unit.hil.runs import measured, one_test, run_of, runs
 
 BEFORE = run_of(

@@ -68,11 +68,14 @@ class Connection:
         self._sort([event for event in events if not isinstance(event, Failed)])
 
     def listen(self, wait_ms: int) -> None:
-        """Take in what the pump says by itself for at most `wait_ms`, and hand it out as it comes."""
+        """Wait for what the pump says by itself, for at most `wait_ms`, and hand out the first that comes: who waits wants to look then."""
         until = self.transport.now_ms() + wait_ms
         self.hand_out()
-        while (left := until - self.transport.now_ms()) > 0:
-            self._sort(self.link.feed(self.transport.read(left), self.transport.now_ms()))
+        heard = False
+        while not heard and (left := until - self.transport.now_ms()) > 0:
+            events = self.link.feed(self.transport.read(left), self.transport.now_ms())
+            heard = any(isinstance(event, Notified) for event in events)
+            self._sort(events)
             self.hand_out()
 
     def hand_out(self) -> None:

@@ -137,7 +137,7 @@ class PumpSession:
             self._connection.close()
 
     def listen(self, wait_ms: int) -> None:
-        """Take in hints for at most `wait_ms`, and hand them out."""
+        """Wait for hints for at most `wait_ms`, and hand out the first that come."""
         self._connection.listen(wait_ms)
 
     @contextmanager

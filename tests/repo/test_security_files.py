@@ -80,6 +80,7 @@ def test_security_md_points_at_what_exists() -> None:
 
 
 # ------------------------------------------------------------------------------------------------ secrets
+@pytest.mark.slow  # `make check` asks the same of every change
 @pytest.mark.sr("SR-63")
 def test_nothing_tracked_looks_like_a_secret(capsys: pytest.CaptureFixture[str]) -> None:
     assert secret_scan.main([]) == 0, capsys.readouterr().out

@@ -72,6 +72,7 @@ ALL = serving(*IDS)
 # --- the chain of this repository -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # `make check` asks the same of every change; here it costs a collection of all tests
 def test_every_requirement_has_its_test_or_says_when() -> None:
     chain = load((ROOT / REQUIREMENTS).read_text("utf-8"))
     found = problems(chain, collected(ROOT), ROOT)

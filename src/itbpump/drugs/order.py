@@ -70,15 +70,19 @@ def _check_complete(figures: Figures) -> None:
 
 def _pairs(low: str | int, high: str, figures: Figures) -> Iterator[tuple[str | int, str]]:
     """The paths of a row of `ORDER`: the same name for a `*` on both sides, else every pair there is."""
-    highs = [path for path in figures if matches(high, path)]
-    for high_path in highs:
-        if isinstance(low, int):
-            yield low, high_path
-            continue
-        same = high_path.split(".")[1] if "*" in low and "*" in high else None
-        for low_path in figures:
-            if matches(low, low_path) and same in {None, low_path.split(".")[1]}:
+    lows = [low] if isinstance(low, int) else _paths(low, figures)
+    by_name = isinstance(low, str) and "*" in low and "*" in high
+    for high_path in _paths(high, figures):
+        for low_path in lows:
+            if not by_name or str(low_path).split(".")[1] == high_path.split(".")[1]:
                 yield low_path, high_path
+
+
+def _paths(pattern: str, figures: Figures) -> list[str]:
+    """Those of a pattern that there are."""
+    if "*" in pattern:
+        return [path for path in figures if matches(pattern, path)]
+    return [pattern] if pattern in figures else []
 
 
 def _check_pair(low_path: str | int, high_path: str, figures: Figures) -> None:

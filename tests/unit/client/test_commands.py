@@ -38,7 +38,7 @@ from itbpump.wire.messages import (
 from tests.unit.client.lines import KEY, Line, flex, host, joined, lost, nth, straight
 
 DOSE, OVER = Mass.parse("25 mcg"), Duration.parse("10m")
-HOUR_MS = 3_600_000
+MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 PUMP = PumpKey("P4000001", bytes(8))
 
 
@@ -309,6 +309,19 @@ def test_an_interrupt_while_a_stop_is_under_way_names_it(line: Line) -> None:
     with pytest.raises(Interrupted) as caught:
         pump.stop()
     assert (caught.value.what, caught.value.outcome) == ("stop the therapy", None)
+
+
+def test_who_waits_for_a_bolus_looks_when_the_pump_says_that_it_ended(line: Line) -> None:
+    pump = running(line, host(line))
+    assert isinstance(pump.bolus(DOSE, OVER), Applied)
+    pump.session.listen(1)  # what it said of the beginning
+    begun_ms = line.now_ms()
+    pump.session.listen(MINUTE_MS)
+    assert line.now_ms() == begun_ms + MINUTE_MS
+    line.device.advance(HOUR_MS)
+    pump.session.listen(MINUTE_MS)
+    assert line.now_ms() < begun_ms + MINUTE_MS + 1_000
+    assert pump.status().bolus_state is BolusState.DONE
 
 
 @pytest.mark.sr("SR-42")

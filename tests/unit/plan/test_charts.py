@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from fractions import Fraction
+from functools import cache
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from itbpump.plan import DISCLAIMER, Plan, convert, taper, titrate
 from itbpump.plan.chart import TICKS, Series, plan_series, svg_chart, text_chart
-from itbpump.plan.csf import simulate
+from itbpump.plan.csf import CsfCourse, simulate
 from itbpump.plan.views import plan_json, plan_lines
 from itbpump.quantity import Concentration, MassRate, Volume
 from tests.unit.plan.presents import AS_OF, continuous, example, present
@@ -26,6 +27,7 @@ def series(*values: tuple[int, int | Fraction]) -> Series:
     return Series("Dose", "mcg per day", tuple((AS_OF + timedelta(days=day), Fraction(value)) for day, value in values), AS_OF, END)
 
 
+@cache
 def plans() -> dict[str, Plan]:
     return {
         "titrate": titrate(example("continuous"), MassRate.parse("300 mcg/day")),
@@ -33,6 +35,12 @@ def plans() -> dict[str, Plan]:
         "convert": convert(example("flex-weekday-weekend"), Concentration.parse("500 mcg/mL"), Volume.parse("38 mL")),
         "stop": taper(present(continuous("13 mcg/day"), profile="V-40", concentration="500 mcg/mL")),
     }
+
+
+@cache
+def course_of(kind: str) -> CsfCourse:
+    """What the simulator makes of one: a second or so each."""
+    return simulate(plans()[kind])
 
 
 def test_a_staircase_has_its_heights_and_its_numbers() -> None:
@@ -73,8 +81,7 @@ def test_a_course_of_nothing_has_an_axis_too() -> None:
 
 @pytest.mark.parametrize("kind", ["titrate", "taper", "convert", "stop"])
 def test_an_svg_is_one_self_contained_file(kind: str) -> None:
-    plan = plans()[kind]
-    course = simulate(plan)
+    plan, course = plans()[kind], course_of(kind)
     text = svg_chart(plan, course)
     root = ET.fromstring(text)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
@@ -94,8 +101,7 @@ def test_an_svg_is_one_self_contained_file(kind: str) -> None:
 @pytest.mark.sr("SR-17")
 @pytest.mark.parametrize("kind", ["titrate", "taper", "convert", "stop"])
 def test_screens_keep_to_the_words_of_ismp(kind: str) -> None:
-    plan = plans()[kind]
-    lines = plan_lines(plan, simulate(plan))
+    lines = plan_lines(plans()[kind], course_of(kind))
     assert lines.count(DISCLAIMER) == 1
     text = "\n".join(line for line in lines if "source:" not in line)
     assert not re.search(r"\bug\b|µg|mcg/|mL/|\d(mcg|mL|h)\b", text)
@@ -110,7 +116,7 @@ def test_screens_keep_to_the_words_of_ismp(kind: str) -> None:
 
 def test_both_charts_have_the_same_span() -> None:
     plan = plans()["taper"]
-    doses, amounts = plan_series(plan, simulate(plan))
+    doses, amounts = plan_series(plan, course_of("taper"))
     assert (doses.begin, doses.end) == (amounts.begin, amounts.end)
     assert doses.points[0] == (doses.begin, Fraction(plan.present_dose.ng_per_day) / 1000)
     assert doses.points[0][1] > doses.points[-1][1]
@@ -118,7 +124,7 @@ def test_both_charts_have_the_same_span() -> None:
 
 def test_json_has_numbers_as_text_and_every_step() -> None:
     plan = plans()["convert"]
-    form = plan_json(plan, simulate(plan))
+    form = plan_json(plan, course_of("convert"))
     assert form["kind"] == "convert"
     assert form["conversion"]["bridge"] == {
         "dose": {"value": "165.428", "unit": "mcg/day"},

@@ -60,6 +60,7 @@ async def test_text_can_be_read_in_every_theme(walk: str) -> None:
     assert not looked.found, "\n".join(looked.found[:20])
 
 
+@pytest.mark.slow  # `make screen`
 @pytest.mark.sr("SR-57")
 async def test_text_can_be_read_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")

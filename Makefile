@@ -47,7 +47,7 @@ screen: $(STAMP) ## the clinician's screen at four sizes, each workflow by keys 
 
 hil: $(STAMP) ## the HIL suites, as a firmware engineer runs them (PUMP=memory; PUMP="tcp" goes over a wire); report in build/hil
 	@$(BIN)/python -m pytest -n $(WORKERS) hil $(foreach pump,$(or $(PUMP),memory),--pump $(pump)) --hil-report build/hil
-	@$(BIN)/python -m pytest -n $(WORKERS) tests/system/test_hil_finds_defects.py tests/system/test_hil_rigs_agree.py -k "not all_firmwares"
+	@$(BIN)/python -m pytest -n $(WORKERS) tests/system/test_hil_finds_defects.py tests/system/test_hil_rigs_agree.py tests/e2e/test_hil_docs.py -k "not all_firmwares"
 
 kills: $(STAMP) ## kill -9 of a pump process on a pty at random moments (KILLS=1000)
 	@ITBPUMP_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -n $(WORKERS) tests/e2e/test_kill.py -k many_kills

@@ -19,7 +19,7 @@ from itbpump.cli.process import PumpProcess
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "hil.md"
 BLOCK = re.compile(r"(?:<!-- (?P<note>[^>]*?) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)```", re.DOTALL)
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]  # `make hil`, which CI runs as well
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from itbpump.report import text
 from itbpump.tui.app import PumpApp, Services
 from itbpump.tui.demo import TROUBLES, DemoError, DemoPump
@@ -54,6 +56,7 @@ async def test_a_trouble_that_cannot_be_made_is_said_and_the_page_stays(monkeypa
         await at.until(lambda: "TRAINING: the demo's pump cannot do that now" in at.text(), "the refusal")
 
 
+@pytest.mark.slow  # `make screen`, which CI runs as well
 async def test_dates_stay_right_while_a_month_of_demo_time_passes() -> None:
     stage = Stage()
     async with stage.app.run_test(size=(100, 40)) as pilot:

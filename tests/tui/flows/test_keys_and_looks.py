@@ -16,6 +16,8 @@ from itbpump.tui.screens.review import ReviewPage
 from itbpump.tui.screens.stop import StopPage
 from tests.tui.flows.driving import BOLUS, PATIENT, THERAPY, Holding, World, desk, reviewed, some, spied
 
+# Marked slow: `make screen`, which CI runs as well.
+
 
 @pytest.mark.sr("SR-09")
 @pytest.mark.parametrize(
@@ -51,6 +53,7 @@ async def test_enter_never_sends_on_any_field_of_a_complete_review(name: str, mo
             assert at.page is page
 
 
+@pytest.mark.slow
 async def test_enter_in_a_form_goes_to_the_next_field() -> None:
     async with desk() as at:
         await at.open("bolus")
@@ -86,6 +89,7 @@ async def test_help_stands_behind_every_field_and_page() -> None:
             assert at.page is under
 
 
+@pytest.mark.slow
 async def test_a_question_mark_lists_the_keys_unless_it_is_typed() -> None:
     async with desk() as at:
         await at.press("?")
@@ -97,6 +101,7 @@ async def test_a_question_mark_lists_the_keys_unless_it_is_typed() -> None:
         assert isinstance(at.page, FormPage)
 
 
+@pytest.mark.slow
 async def test_the_palette_opens_tasks() -> None:
     async with desk() as at:
         await at.press("ctrl+p")
@@ -107,6 +112,7 @@ async def test_the_palette_opens_tasks() -> None:
         assert at.page.task_.id == "bolus"
 
 
+@pytest.mark.slow
 async def test_the_palette_is_opened_once_also_under_the_stop_page() -> None:
     async with desk() as at:
         await at.press("ctrl+p", "f8", "ctrl+p", "ctrl+p")
@@ -115,6 +121,7 @@ async def test_the_palette_is_opened_once_also_under_the_stop_page() -> None:
         assert isinstance(at.page, PumpPage)
 
 
+@pytest.mark.slow
 async def test_a_keymap_gives_other_keys(tmp_path: Path) -> None:
     file = tmp_path / "keys.toml"
     file.write_text('stop = "f6"\nstop-send = "f9"\nsend = "f4"\nreconcile-open = "f8"\n')
@@ -136,6 +143,7 @@ def test_a_keymap_that_cannot_be_used_is_told(tmp_path: Path, text: str) -> None
         load_keymap(tmp_path / "none.toml")
 
 
+@pytest.mark.slow
 async def test_a_page_is_copied_and_saved(tmp_path: Path) -> None:
     async with desk(folder=tmp_path) as at:
         await reviewed(at, "bolus", BOLUS)
@@ -147,12 +155,14 @@ async def test_a_page_is_copied_and_saved(tmp_path: Path) -> None:
         assert second.read_text().startswith("patient not on record")
 
 
+@pytest.mark.slow
 async def test_a_page_that_cannot_be_saved_says_so() -> None:
     async with desk() as at:
         await at.press("f3", "f7")
         assert "not saved" in at.text
 
 
+@pytest.mark.slow
 async def test_another_look_keeps_the_page_and_what_is_typed() -> None:
     async with desk() as at:
         await at.open("bolus")
@@ -166,6 +176,7 @@ async def test_another_look_keeps_the_page_and_what_is_typed() -> None:
         assert at.app.theme == first
 
 
+@pytest.mark.slow
 async def test_a_window_too_small_shows_no_dose_and_gives_the_page_back() -> None:
     async with desk() as at:
         await at.open("bolus")
@@ -183,6 +194,7 @@ async def test_a_window_too_small_shows_no_dose_and_gives_the_page_back() -> Non
         assert at.page is form
 
 
+@pytest.mark.slow
 async def test_no_one_leaves_while_an_order_is_on_its_way() -> None:
     async with desk() as at:
         await reviewed(at, "bolus", BOLUS)

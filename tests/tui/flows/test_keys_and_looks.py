@@ -208,3 +208,12 @@ async def test_no_one_leaves_while_an_order_is_on_its_way() -> None:
         slow.go.set()
         await at.until(lambda: isinstance(at.page, OutcomePage), "the outcome")
         assert at.app.is_running
+
+
+@pytest.mark.slow
+async def test_a_word_of_a_page_names_keys_where_a_message_names_commands() -> None:
+    async with desk() as at:
+        at.page.say("the pump could not be read: its outcome is open; run: itbpump reconcile URL")
+        await at.calm()
+        assert "press F6 on the pump's page" in at.seen
+        assert "itbpump reconcile" not in at.seen

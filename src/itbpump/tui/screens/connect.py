@@ -14,6 +14,7 @@ from itbpump.errors import ItbPumpError
 from itbpump.tui.keys import bindings
 from itbpump.tui.screens.page import Lines, Page
 from itbpump.tui.snapshot import Snapshot
+from itbpump.tui.told import told
 from itbpump.wording import DISCLAIMER
 from itbpump.wording.layout import wrapped
 
@@ -61,7 +62,7 @@ class ConnectPage(Page[None]):
         try:
             groups.append(("Used before", [(url, f"{url}   pump {serial}, {profile}") for url, serial, profile in services.recent()]))
         except ItbPumpError as error:
-            self.query_one("#said", Lines).tell(wrapped(f"the pumps used before could not be read: {error}", self.width), "warning")
+            self.query_one("#said", Lines).tell(wrapped(f"the pumps used before could not be read: {told(error)}", self.width), "warning")
         groups.append(("Serial ports found", [(port.device, f"{port.device}   {port.description}") for port in services.ports()]))
         groups.append(("Simulated", [(SIMULATED, "a fresh simulated pump, gone at the end: P-40, 38 mL")]))
         listed.clear_options()

@@ -248,7 +248,7 @@ class FormPage(Page[None]):
         if self.app.screen is self:
             self.app.push_screen(NoticePage(title, lines))
         else:
-            self.pump_app.say(told(f"{title}: {lines[0]}"), "warning")
+            self.pump_app.say(f"{title}: {lines[0]}", "warning")
 
     def _tell(self, error: FieldError) -> None:
         row = next((row for row in self.query(FieldRow).results() if row.field.id == error.field), None)

@@ -17,6 +17,7 @@ from itbpump.tui.pages import page
 from itbpump.tui.screens.keyline import KeyLine
 from itbpump.tui.snapshot import Snapshot
 from itbpump.tui.themes import STATES
+from itbpump.tui.told import told
 from itbpump.wording.layout import wrapped
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class Page(Screen[Result]):
 
     def say(self, text: str, state: str = "notice") -> None:
         """A word to the person, in a line of its own until the next key: nothing ever lies over a dose."""
-        self.query_one("#say", Lines).tell(wrapped(text, self.width + 1), state)
+        self.query_one("#say", Lines).tell(wrapped(told(text), self.width + 1), state)
 
     def on_key(self, event: events.Key) -> None:
         """Whoever types has seen it; Textual calls this beside a page's own."""

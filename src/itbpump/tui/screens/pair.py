@@ -19,6 +19,7 @@ from itbpump.errors import ItbPumpError
 from itbpump.tui.pages import page
 from itbpump.tui.screens.page import Lines, Page, bindings
 from itbpump.tui.snapshot import Snapshot
+from itbpump.tui.told import told
 from itbpump.wire.messages import Role
 from itbpump.wording.layout import wrapped
 from itbpump.workflow.pairing import Pairing, pair
@@ -69,8 +70,9 @@ class PairPage(Page[None]):
         try:
             lines = await asyncio.to_thread(pair, asked)
         except ItbPumpError as error:
-            said.tell(wrapped(f"not paired: {error}; {error.action}" if error.action else f"not paired: {error}", self.width), "warning")
+            why = f"not paired: {error}; {error.action}" if error.action else f"not paired: {error}"
+            said.tell(wrapped(told(why), self.width), "warning")
             return
         finally:
             self._is_pairing = False
-        said.tell([part for line in lines for part in wrapped(line, self.width)], "ok")
+        said.tell([part for line in lines for part in wrapped(told(line), self.width)], "ok")

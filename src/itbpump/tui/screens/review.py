@@ -161,7 +161,7 @@ class ReviewPage(Page[bool]):
         if self.is_sending:
             return
         if lacks:
-            self.say(told(lacks[0]), "warning")
+            self.say(lacks[0], "warning")
             return
         self.is_sending = True
         self.query_one("#missing", Lines).tell(["  SENDING: stage, read back, compare, commit; do not unplug"], "notice")

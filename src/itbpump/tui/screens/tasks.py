@@ -78,7 +78,7 @@ class TasksPage(Page[None]):
         try:
             facts = await self.pump_app.facts()
         except ItbPumpError as error:
-            self.say(f"the pump could not be read: {told(error)}", "warning")
+            self.say(f"the pump could not be read: {error}", "warning")
             return
         self._mark({entry.id: entry.hindered(facts) for entry in ENTRIES if isinstance(entry, Task)})
 

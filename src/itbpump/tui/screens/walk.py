@@ -17,7 +17,6 @@ from itbpump.tui.keys import bindings
 from itbpump.tui.screens.notice import AskPage, TextPage
 from itbpump.tui.screens.page import Lines, Page
 from itbpump.tui.snapshot import LinkWord, Snapshot
-from itbpump.tui.told import told
 from itbpump.wording.layout import wrapped
 from itbpump.workflow.facts import Facts
 from itbpump.workflow.fields import FieldError
@@ -119,7 +118,7 @@ class WalkPage(Page[None]):
         try:
             lines = await self.pump_app.ask(lambda pump: read(pump, facts))
         except ItbPumpError as error:
-            self.say(f"not read: {told(error)}", "warning")
+            self.say(f"not read: {error}", "warning")
         else:
             self._did(at, lines)
         finally:

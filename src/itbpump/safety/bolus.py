@@ -146,7 +146,7 @@ def repeated_bolus(c: BolusContext) -> Iterator[Hit]:
     limit = min((group.soft_percent for group in c.library.increase_limits(c.indication, c.age_years)), key=lambda figure: figure.value)
     text = f"{percent_text(share)} %"
     message = (
-        f"{before.rounded()} came in the last 24 h beside the schedule; with this bolus {together}, {text} of the day's {day.rounded()}"
+        f"at most {before.rounded()} came in the last 24 h beside the schedule; with this bolus {together}, {text} of the day's {day.rounded()}"
     )
     yield Hit(SOFT if share * 100 > limit.value else INFO, message, text, f"{limit.value} %", limit.origin)
 

@@ -1,11 +1,15 @@
 """Overrides: who accepts which finding, and why (SR-03). Hard findings have none.
 
+One reason covers every finding of its rule; each is logged with its own value and limit, so that the record says what was accepted.
 A reason is one of a closed list, then `: ` and the matter in words, so that reasons can be counted and read; any other text counts as
-`other`. A finding may name the one reason that fits it (a stop: `acknowledged`). Not here: asking a person, storing the record.
+`other`. A finding may name the one reason that fits it (a stop: `acknowledged`). A rule may have several findings in one review, as one
+for each step of a day: one reason accepts all of them, which is said where it is asked for and kept with each. Not here: asking a person,
+storing the record.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +36,7 @@ class OverrideError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One accepted finding, as logged: rule, value, limit, reason, who."""
+    """One accepted finding, as logged: rule, value, limit, reason, who. `covers`: how many findings of its rule the reason was given for."""
 
     rule: str
     value: str
@@ -41,6 +45,7 @@ class Override:
     text: str
     user: str
     second: str
+    covers: int = 1
 
     def json(self) -> dict[str, str]:
         return {
@@ -51,6 +56,7 @@ class Override:
             "text": self.text,
             "user": self.user,
             "second": self.second,
+            "covers": str(self.covers),
         }
 
 
@@ -68,7 +74,7 @@ def decide(review: Review, reasons: Mapping[str, str], user: str = "", second: s
     """Hold the reasons given (`rule` → `reason: text`, or text alone) against the findings of a review.
 
     `exit_code` is 0 allowed, 3 something is missing, 4 a hard finding. A soft finding needs a reason, a `second` one also `user` and
-    `second`.
+    `second`. The reason of a rule accepts all findings it has in this review that are not hard.
     Raises OverrideError for a reason without text, another reason than the finding needs, a rule that has no finding to override, and a
     second person who is the first.
     """
@@ -80,13 +86,14 @@ def decide(review: Review, reasons: Mapping[str, str], user: str = "", second: s
             raise OverrideError(f"nothing to override for {rule!r}", action="name a rule that has a finding in this review")
     missing: list[str] = []
     accepted: list[Override] = []
+    times = Counter(finding.rule for finding in open_findings)
     for finding in open_findings:
-        lacks = _lacks(finding, reasons, user, second)
+        lacks = _lacks(finding, reasons, user, second, times[finding.rule])
         if lacks:
             missing.append(lacks)
         else:
             word, text = _reason(reasons[finding.rule])
-            accepted.append(Override(finding.rule, finding.value, finding.limit, word, text, user, second))
+            accepted.append(Override(finding.rule, finding.value, finding.limit, word, text, user, second, times[finding.rule]))
     blocked = any(finding.severity is Severity.HARD for finding in open_findings)
     return Decision(not missing, 4 if blocked else 3 if missing else 0, tuple(dict.fromkeys(missing)), tuple(accepted))
 
@@ -105,12 +112,13 @@ def basis_of(review: Review, decision: Decision, user: str = "", second: str = "
     return {**form, "patient": patient_id} if patient_id else form
 
 
-def _lacks(finding: Finding, reasons: Mapping[str, str], user: str, second: str) -> str:
+def _lacks(finding: Finding, reasons: Mapping[str, str], user: str, second: str, times: int) -> str:
     if finding.severity is Severity.HARD:
         return f"{finding.rule}: a hard limit, which nobody can override"
     if finding.rule not in reasons:
         which = f"the reason {finding.needs!r}" if finding.needs else "a reason"
-        return f"{finding.rule}: needs {which}{' and a second person' if finding.severity is Severity.SECOND else ''}"
+        covers = f", one for all {times} findings of this rule" if times > 1 else ""
+        return f"{finding.rule}: needs {which}{covers}{' and a second person' if finding.severity is Severity.SECOND else ''}"
     word, _ = _reason(reasons[finding.rule])
     if finding.needs and word != finding.needs:
         action = f"write --override {finding.rule}={finding.needs}: and what was said to whom"

@@ -42,7 +42,7 @@ def _rise(c: Context) -> tuple[Fraction, str] | None:
         return None
     if share <= 0 or used_to is None or not used_to.ng_per_day:  # what goes on as it is, is no increase
         return share, "the highest 24 h rises by"
-    beside = f"beside the {used_to} that the last 24 h gave, the highest 24 h rises by"
+    beside = f"beside at most {used_to} that the last 24 h gave, the highest 24 h rises by"
     return Fraction(c.view.highest_24h_exact.ng_per_day) / used_to.ng_per_day - 1, beside
 
 

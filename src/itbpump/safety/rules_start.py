@@ -192,7 +192,7 @@ def missed_hits(current: Current, what: str, library: DrugLibrary) -> Iterator[H
     short = scheduled.ng - present.mass_24h_ng
     if scheduled.ng and Fraction(short * 100, 1) > library.rounding_soft_percent.value * scheduled.ng:
         given, programmed = Mass(present.mass_24h_ng).rounded(), scheduled.rounded()
-        message = f"{what}, while the last 24 h gave {given} of {programmed} programmed: a missed dose is never made up"
+        message = f"{what}, while the last 24 h gave at most {given} of {programmed} programmed: a missed dose is never made up"
         yield Hit(SECOND, message, given.text(), programmed.text(), NO_CATCH_UP)
 
 

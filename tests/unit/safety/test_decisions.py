@@ -160,6 +160,18 @@ def test_an_override_that_cannot_be_says_what_to_do(
     assert f"{caught.value}; {caught.value.action}" == message
 
 
+@pytest.mark.sr("SR-03")
+def test_one_reason_covers_the_findings_of_its_rule_and_each_is_logged_with_its_own_value() -> None:
+    two = [changed(finding("a", SOFT), value="30 mcg"), changed(finding("a", SECOND), value="60 mcg", limit="50 mcg")]
+    assert not decide(judged(*two), {"a": "monitored: ward"}, "u").allowed, "the second person is not there for the graver one"
+    decision = decide(judged(*two), {"a": "monitored: ward"}, "u", "v")
+    assert decision.allowed
+    assert [(one.value, one.limit, one.text, one.second) for one in decision.overrides] == [
+        ("30 mcg", "limit of a", "ward", "v"),
+        ("60 mcg", "50 mcg", "ward", "v"),
+    ]
+
+
 def test_an_override_is_logged_with_all_it_rests_on() -> None:
     assert overridden("a", "comfort", "palliative", "u", "v").json() == {
         "rule": "a",

@@ -15,24 +15,17 @@ from typing import Any
 
 from itbpump.alerts.model import Alert, AlertKind, Stage
 from itbpump.report.document import held_together, plain
+from itbpump.report.page_style import POLICY, STYLE, cell, framed
 from itbpump.wording import DISCLAIMER
 
 __all__ = ["Heartbeat", "Row", "Selection", "json_of", "one_line", "page_of", "selected", "state_text"]
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-STYLE = """
-:root { color-scheme: light; }
-body { font-family: system-ui, sans-serif; line-height: 1.4; color: #111; background: #fff; max-width: 80rem; margin: 1rem auto; }
-body { padding: 0 1rem; }
-h1 { font-size: 1.5em; } h2 { font-size: 1.2em; border-bottom: 2px solid #444; }
-table { border-collapse: collapse; width: 100%; margin: 0.5em 0; }
-caption { text-align: left; font-style: italic; }
-th, td { border: 1px solid #666; padding: 0.2em 0.5em; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
-.loud { border: 3px solid #111; padding: 0.5em; font-weight: 600; }
+LOOKS = """
+body { max-width: 80rem; }
+.day { white-space: nowrap; } .said { min-width: 11em; }
 .critical th[scope=row], .overdue th[scope=row] { border-left: 8px solid #8b0000; }
 .due th[scope=row] { border-left: 8px solid #8a5a00; } .due-soon th[scope=row] { border-left: 8px solid #1b5e20; }
-footer { border-top: 1px solid #444; margin-top: 1em; font-size: 0.9em; }
-@media print { body { max-width: none; margin: 0; padding: 0; font-size: 9pt; } tr { break-inside: avoid; } }
+@media print { body { max-width: none; font-size: 9pt; } }
 """
 SETTLED = frozenset({"resolved", "superseded"})
 
@@ -170,7 +163,7 @@ def _head() -> Iterator[str]:
     yield f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield "<title>Pump worklist</title>"
-    yield f"<style>{STYLE}</style>"
+    yield f"<style>{STYLE}{LOOKS}</style>"
     yield "</head>"
 
 
@@ -200,25 +193,34 @@ def _counted(by_stage: Mapping[Stage, list[Row]]) -> str:
 
 
 def _table(rows: Iterable[Row], stage: Stage, show_patient: bool) -> Iterator[str]:
+    caption = f"Alerts at stage {stage.word}, earliest day first"
+    return framed(_lines(rows, caption, show_patient), caption, stage.word.replace(" ", "-"))
+
+
+def _lines(rows: Iterable[Row], caption: str, show_patient: bool) -> Iterator[str]:
     heads = ["pump", *(["patient"] if show_patient else []), "day", "what", "state", "told", "reference"]
-    yield f'<table class="{stage.word.replace(" ", "-")}">'
-    yield f"<caption>Alerts at stage {stage.word}, earliest day first</caption>"
+    yield f"<caption>{caption}</caption>"
     titles = "".join(f'<th scope="col">{head}</th>' for head in heads)
     yield f"<thead><tr>{titles}</tr></thead>"
     yield "<tbody>"
     for row in rows:
         alert = row.alert
+        said = (alert.title, *alert.lines)
         cells = [
-            *([_text(alert.patient_id)] if show_patient else []),
-            _day(alert.due),
-            "<br>".join(map(_text, (alert.title, *alert.lines))),
-            _text(state_text(row)),
-            _text(row.told + (f", {_at(row.told_at)}" if row.told_at is not None else "")),
-            _text(alert.key),
+            _cell(alert.serial, "th", "row"),
+            *([_cell(alert.patient_id)] if show_patient else []),
+            cell(_day(alert.due), "", kind="day"),
+            cell("<br>".join(map(_text, said)), " ".join(said), kind="said"),
+            _cell(state_text(row)),
+            _cell(row.told + (f", {_at(row.told_at)}" if row.told_at is not None else "")),
+            _cell(alert.key),
         ]
-        yield f'<tr><th scope="row">{_text(alert.serial)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        yield f"<tr>{''.join(cells)}</tr>"
     yield "</tbody>"
-    yield "</table>"
+
+
+def _cell(text: str, tag: str = "td", scope: str = "") -> str:
+    return cell(_text(text), text, tag, scope)
 
 
 def _text(text: str) -> str:

@@ -10,32 +10,18 @@ from collections.abc import Iterator
 from html import escape
 
 from itbpump.report.document import Blanks, Block, Compared, Document, Facts, Items, Prose, Section, held_together, plain
+from itbpump.report.page_style import POLICY, STYLE, cell, framed
 
 __all__ = ["html_of"]
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-STYLE = """
-:root { color-scheme: light; }
-body { font-family: system-ui, sans-serif; line-height: 1.4; color: #111; background: #fff; }
-body { max-width: 60rem; margin: 1rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5em; } h2 { font-size: 1.2em; border-bottom: 2px solid #444; } h3 { font-size: 1.05em; }
-table { border-collapse: collapse; width: 100%; margin: 0.5em 0; }
-caption { text-align: left; font-style: italic; }
-th, td { border: 1px solid #666; padding: 0.2em 0.5em; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+LOOKS = """
+body { max-width: 60rem; }
 th[scope=row] { font-weight: 600; width: 28%; }
-.loud { border: 3px solid #111; padding: 0.5em; font-weight: 600; }
 tr.changed th, tr.changed td { font-weight: 700; border-width: 2px; }
 .notice { border-left: 4px solid #444; padding-left: 0.7em; }
 .blank { display: inline-block; border-bottom: 1px solid #111; width: 60%; height: 1.2em; }
-footer { border-top: 1px solid #444; margin-top: 1em; font-size: 0.9em; }
 .card { font-size: 0.85em; line-height: 1.25; } .card h2 { margin: 0.5em 0 0.2em; } .card p, .card ul { margin: 0.2em 0; }
-@page { size: auto; margin: 14mm; }
-@media print {
-  body { max-width: none; margin: 0; padding: 0; font-size: 10pt; }
-  .card { font-size: 8pt; }
-  h2, h3, caption { break-after: avoid; }
-  tr, .loud { break-inside: avoid; }
-}
+@media print { body { max-width: none; font-size: 10pt; } .card { font-size: 8pt; } }
 """
 
 
@@ -56,7 +42,7 @@ def _head(document: Document) -> Iterator[str]:
     yield f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>{_escaped(document.title)}</title>"
-    yield f"<style>{STYLE}</style>"
+    yield f"<style>{STYLE}{LOOKS}</style>"
     yield "</head>"
 
 
@@ -92,17 +78,15 @@ def _block(block: Block) -> Iterator[str]:
     elif isinstance(block, Blanks):
         yield from (f'<p>{_escaped(label)}: <span class="blank"></span></p>' for label in block.labels)
     else:
-        yield "<table>"
-        if block.caption:
-            yield f"<caption>{_escaped(block.caption)}</caption>"
-        yield from _compared(block) if isinstance(block, Compared) else _facts(block)
-        yield "</table>"
+        caption = [f"<caption>{_escaped(block.caption)}</caption>"] if block.caption else []
+        rows = _compared(block) if isinstance(block, Compared) else _facts(block)
+        yield from framed([*caption, *rows], plain(block.caption) or "table")
 
 
 def _facts(block: Facts) -> Iterator[str]:
     yield "<tbody>"
     for label, text in block.rows:
-        yield f'<tr><th scope="row">{_escaped(label)}</th><td>{_escaped(text)}</td></tr>'
+        yield f"<tr>{_cell(label, 'th', 'row')}{_cell(text)}</tr>"
     yield "</tbody>"
 
 
@@ -112,8 +96,12 @@ def _compared(block: Compared) -> Iterator[str]:
     yield f"<thead><tr>{heads}</tr></thead>"
     yield "<tbody>"
     for label, before, after, changed in block.rows:
-        cells = "".join(f"<td>{_escaped(cell) or '–'}</td>" for cell in (before, after))
+        cells = "".join(_cell(text or "–") for text in (before, after))
         word = "CHANGED" if changed else "same" if before else "–"
         mark = ' class="changed"' if changed else ""
-        yield f'<tr{mark}><th scope="row">{_escaped(label)}</th>{cells}<td>{word}</td></tr>'
+        yield f"<tr{mark}>{_cell(label, 'th', 'row')}{cells}<td>{word}</td></tr>"
     yield "</tbody>"
+
+
+def _cell(text: str, tag: str = "td", scope: str = "") -> str:
+    return cell(_escaped(text), plain(text), tag, scope)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,22 @@ def test_a_change_and_a_warning_are_told_by_words() -> None:
         assert "NOT READ AT THE END: the line was lost" in " ".join(form.split()), name
 
 
+@pytest.mark.sr("SR-17")
+def test_an_amount_never_breaks_and_a_table_too_wide_has_a_frame_to_scroll() -> None:
+    """Seen in a browser 390 px wide: `1,250 mcg` on two lines, in a cell where words might break anywhere."""
+    page = report.html(rich_record())
+    cells = re.findall(r"<t[dh]([^>]*)>(.*?)</t[dh]>", page)
+    assert len(cells) > 100
+    for marks, text in cells:
+        assert ("long" in marks) == any(len(word) > 24 for word in unescape(text).split()), text
+    assert any("long" in marks for marks, _ in cells), "a hash has no other place to break"
+    assert "anywhere" not in re.sub(r"\.long {[^}]*}", "", page)
+    _, tags = html_parts(page)
+    frames = [attributes for tag, attributes in tags if tag == "div"]
+    assert len(frames) == page.count("<table") > 5
+    assert all(frame["tabindex"] == "0" and frame["role"] == "region" and frame["aria-label"] for frame in frames)
+
+
 # ------------------------------------------------------------------------------------------------ what was typed
 @SOME
 @given(records)
@@ -206,9 +223,22 @@ def test_what_was_typed_makes_no_markup(record: SessionRecord) -> None:
 
 
 TAGS = set(
-    re.findall(r"\w+", "html head meta title style body main section h1 h2 h3 p table caption thead tbody tr th td ul li span footer")
+    re.findall(r"\w+", "html head meta title style body main section h1 h2 h3 p div table caption thead tbody tr th td ul li span footer")
 )
-ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name", "class", "aria-labelledby", "id", "scope"}
+ATTRIBUTES = {
+    "lang",
+    "charset",
+    "http-equiv",
+    "content",
+    "name",
+    "class",
+    "aria-labelledby",
+    "id",
+    "scope",
+    "role",
+    "tabindex",
+    "aria-label",
+}
 
 
 def test_a_hostile_patient_id_is_shown_as_it_is() -> None:

@@ -35,7 +35,6 @@ _STATE_FORM = 2
 _SAVED: dict[str, type] = {
     "profile": str, "seed": int, "serial": str, "memory": bytes, "plant": dict, "powered": bool, "clock_offset_ms": int,
 }  # fmt: skip
-_HOUR_MS = 3_600_000
 
 
 class SimulatedPump:
@@ -78,7 +77,8 @@ class SimulatedPump:
         self._link: PumpLink | None = None
         self._bench_changes = 0
         self._writes_before = 0
-        self._refusal_logged_ms: dict[bytes, int] = {}
+        self.was_restored = False
+        """It was loaded from a saved state: an earlier process has run it, perhaps under a plan of faults."""
         if faults is not None:
             self.plan_faults(faults)
         self.power_on()
@@ -220,21 +220,13 @@ class SimulatedPump:
             elif isinstance(event, Ended):
                 firmware.session_closed(event.programmer_id, self.uptime_ms)
             elif isinstance(event, HandshakeRefused):
-                self._note_refusal(event)
+                firmware.handshake_refused(event.programmer_id, event.reason, self.uptime_ms)
 
     def _handle(self, request: Request, session: SessionInfo, link_now_ms: int) -> Reply:
         """By the firmware; twice where a fault lets its task run twice."""
         if self.faults.holds.double:
             self.firmware.handle(request, session, self.uptime_ms, link_now_ms)
         return self.firmware.handle(request, session, self.uptime_ms, link_now_ms)
-
-    def _note_refusal(self, event: HandshakeRefused) -> None:
-        """Log it for a paired programmer, once an hour at most: anybody can send hellos, and they must not push the log out."""
-        last_ms = self._refusal_logged_ms.get(event.programmer_id)
-        if self._memory.pairing(event.programmer_id) is None or (last_ms is not None and self.uptime_ms - last_ms < _HOUR_MS):
-            return
-        self._refusal_logged_ms[event.programmer_id] = self.uptime_ms
-        self.firmware.handshake_failed(event.programmer_id, event.reason, self.uptime_ms)
 
     def _notify(self) -> None:
         if self._firmware is None or self._link is None:
@@ -392,6 +384,7 @@ class SimulatedPump:
         seed, memory = cast("int", state["seed"]), Memory.from_image(cast("bytes", state["memory"]))
         pump = cls(cast("str", state["profile"]), seed=seed, serial=cast("str", state["serial"]), entropy=entropy)
         pump._lose_power()
+        pump.was_restored = True
         pump._memory = memory
         pump.plant = Plant.restore(pump.profile.plant, cast("dict[str, object]", state["plant"]))
         pump.port = Port(pump.plant, cast("int", state["clock_offset_ms"]))

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from itbpump.errors import ItbPumpError
-from itbpump.keyvault import KeyringChoice, KeyringError, chosen
+from itbpump.errors import InputError, ItbPumpError
+from itbpump.keyvault import KeyringChoice, KeyringError, KeyringSettingError, chosen
 from itbpump.pairings import PAIRING_TABLE, Pairings, StoredPairing
 
-__all__ = ["HostState", "HostStateError", "Intent", "PumpKey", "StoredPairing", "Unsettled", "default_path"]
+__all__ = ["HostSettingError", "HostState", "HostStateError", "Intent", "PumpKey", "StoredPairing", "Unsettled", "default_path"]
 
 _SCHEMA = 4
 _RECENT = 20
@@ -51,6 +51,10 @@ class HostStateError(ItbPumpError):
     def __init__(self, path: str, problem: str, action: str = _REPLACE) -> None:
         self.path, self.problem = path, problem
         super().__init__(f"host state {path}: {problem}; {action}", action=action)
+
+
+class HostSettingError(HostStateError, InputError):
+    """A setting of the environment that the host state goes by is none of the words there are; nothing was opened."""
 
 
 class Unsettled(ItbPumpError):
@@ -107,6 +111,8 @@ def _telling(name: str) -> Iterator[None]:
     """A failure of the keyring as one of the host state, which every caller knows to meet."""
     try:
         yield
+    except KeyringSettingError as error:
+        raise HostSettingError("setting", error.problem, error.action) from error
     except KeyringError as error:
         raise HostStateError(name, f"keyring {error.keyring}: {error.problem}", error.action) from error
 
@@ -127,7 +133,8 @@ class HostState:
     def open(
         cls, path: Path | None = None, entropy: Callable[[int], bytes] = os.urandom, keyring: KeyringChoice | None = None
     ) -> HostState:
-        """Open or create the file. Raises HostStateError when it is damaged, foreign or from a newer version, or the setting is no word.
+        """Open or create the file. Raises HostStateError when it is damaged, foreign or from a newer version, HostSettingError when the
+        setting is no word.
 
         One that cannot be written is opened all the same: it can be read, and a stop must be possible. `keyring` is by default what
         ITBPUMP_KEYRING says for the host's own file, and off for one at a `path`, so that a throwaway file leaves nothing behind.

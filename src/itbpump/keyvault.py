@@ -16,9 +16,19 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Protocol
 
-from itbpump.errors import ItbPumpError
+from itbpump.errors import InputError, ItbPumpError
 
-__all__ = ["Backend", "KeyringChoice", "KeyringError", "KeyringVault", "chosen", "entry_name", "system_vault"]
+__all__ = [
+    "MEANINGS",
+    "Backend",
+    "KeyringChoice",
+    "KeyringError",
+    "KeyringSettingError",
+    "KeyringVault",
+    "chosen",
+    "entry_name",
+    "system_vault",
+]
 
 SERVICE = "itbpump"
 VARIABLE = "ITBPUMP_KEYRING"
@@ -34,6 +44,15 @@ class KeyringError(ItbPumpError):
         super().__init__(f"keyring {keyring}: {problem}; {action}", action=action)
 
 
+class KeyringSettingError(KeyringError, InputError):
+    """ITBPUMP_KEYRING says something else than the words there are; `word` is what."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        words = [f"{choice} ({meaning})" for choice, meaning in MEANINGS.items()]
+        super().__init__("setting", f"{VARIABLE}={word} is no setting", f"write {', '.join(words[:-1])} or {words[-1]}")
+
+
 class KeyringChoice(StrEnum):
     """What ITBPUMP_KEYRING may say."""
 
@@ -42,11 +61,18 @@ class KeyringChoice(StrEnum):
     OFF = "off"
 
 
+MEANINGS: Mapping[KeyringChoice, str] = {
+    KeyringChoice.AUTO: "the system's keyring where there is one, else the file",
+    KeyringChoice.ON: "the keyring or nothing",
+    KeyringChoice.OFF: "the file",
+}
+
+
 def chosen(environment: Mapping[str, str] = os.environ) -> KeyringChoice:
-    """The setting; `auto` where there is none. Raises KeyringError for another word: a typing slip must not move keys."""
+    """The setting; `auto` where there is none. Raises KeyringSettingError for another word: a typing slip must not move keys."""
     word = environment.get(VARIABLE) or KeyringChoice.AUTO
     if word not in tuple(KeyringChoice):
-        raise KeyringError("setting", f"{VARIABLE}={word} is no setting", f"write {VARIABLE}=auto, on or off")
+        raise KeyringSettingError(word)
     return KeyringChoice(word)
 
 

@@ -24,7 +24,7 @@ def test_every_row_has_its_attack_and_every_attack_its_row() -> None:
 @pytest.mark.sr("SR-51", "SR-62")
 @pytest.mark.parametrize("name", sorted(ATTACKS))
 def test_an_attack_on_the_pump_leaves_no_trace_but_the_documented_one(name: str) -> None:
-    """`logged` of the row says how many refusals the log may show; they are of paired programmers, and stand there once an hour at most."""
+    """`logged` of the row says how many refusals the log may show; they are of paired programmers, and stand there ever more seldom."""
     after, untouched = story(ATTACKS[name]), twin()
     assert after.pulses == untouched.pulses
     assert replace(after.state, pending_log=()) == replace(untouched.state, pending_log=())

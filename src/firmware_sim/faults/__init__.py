@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from firmware_sim.faults.catalogue import Catalogue, Row, catalogue
 from firmware_sim.faults.errors import FaultError, FaultsNotFired, PlanError, UnknownFault, UnsupportedFault
-from firmware_sim.faults.injector import Fired, Injector
+from firmware_sim.faults.injector import BEGINS_ANEW, Fired, Injector
 from firmware_sim.faults.plan import Fault, FaultPlan, load_plan, parse_plan
 from firmware_sim.faults.when import On, When
 
 __all__ = [
+    "BEGINS_ANEW",
     "Catalogue",
     "Fault",
     "FaultError",

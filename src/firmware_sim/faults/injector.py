@@ -2,7 +2,8 @@
 
 The device asks `next_ms` before it lets time pass, calls `act` when it has, and tells of requests, frames, writes and resets. All times
 are the plant's. A sound pump without a plan costs one comparison a step. What has fired is not kept in a state file: a plan begins with
-the process that loads it.
+the process that loads it, since frames, writes and commands are counted from there, and so that the same state under the same plan does
+the same however often it is started (`BEGINS_ANEW` says so to whoever starts one again).
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from firmware_sim.firmware.memory import MemoryFault
 from firmware_sim.plant.errors import PlantError
 from itbpump.wire.line import Line
 
-__all__ = ["Fired", "Injector"]
+__all__ = ["BEGINS_ANEW", "Fired", "Injector"]
+
+BEGINS_ANEW = (
+    "ATTENTION: this pump ran before, and its plan of faults begins anew: frames, writes, commands and `count` are counted from now on, so "
+    "a fault that has fired may fire again. What fired before is in the pump, and lasts if it does."
+)
+"""For a plan that is loaded for a pump of a state file."""
 
 _BEFORE_PULSE = {"power.mid-pulse-reset", "power.battery-sag"}
 """They act in the middle of the pulse they name, so the pump is stopped a ms before it."""

@@ -26,6 +26,7 @@ from firmware_sim.firmware.materialise import PulsePhase
 from firmware_sim.firmware.memory import Memory
 from firmware_sim.firmware.monitor import Unresponsive, Watchdog, WatchdogReset
 from firmware_sim.firmware.prescribe import patient_request
+from firmware_sim.firmware.refusals import RefusalLog, detail, refused_before
 from firmware_sim.firmware.staging import Payload, StageRefused, Staging
 from firmware_sim.firmware.stall import Due, StallWatch
 from firmware_sim.port import Hardware, PulseTrain
@@ -92,6 +93,8 @@ class Firmware:
         self._staging = Staging()
         self._due: Due | None = None
         self._due_known = False
+        self._refusals: RefusalLog | None = None
+        """Made of the log when the first handshake since the reset is refused."""
 
     # ------------------------------------------------------------------------------------------------ time
     def boot(self, uptime_ms: int, *, watchdog: bool = False, noise: bytes | None = None) -> None:
@@ -235,10 +238,20 @@ class Firmware:
         self._machine.panel.end_silences(uptime_ms)
         self._machine.note(LogKind.SESSION_CLOSE, int.from_bytes(programmer_id, "big"))
 
-    def handshake_failed(self, programmer_id: bytes, reason: int, uptime_ms: int) -> None:
-        """A handshake was refused; for the log."""
+    def handshake_refused(self, programmer_id: bytes, reason: int, uptime_ms: int) -> None:
+        """A handshake was refused: logged for a paired programmer, as often as `refusals` lets it; anybody can send hellos."""
+        if self._machine.memory.pairing(programmer_id) is None:
+            return
+        if self._refusals is None:
+            self._refusals = RefusalLog(refused_before(self._machine.log, self._machine.memory), uptime_ms)
+        since = self._refusals.heard(int.from_bytes(programmer_id, "big"), uptime_ms)
+        if since is not None:
+            self.handshake_failed(programmer_id, reason, uptime_ms, since)
+
+    def handshake_failed(self, programmer_id: bytes, reason: int, uptime_ms: int, since: int = 0) -> None:
+        """The log entry of a refused handshake. `since`: how many were refused since the entry before of this programmer."""
         self._attend(uptime_ms)
-        self._machine.note(LogKind.HANDSHAKE_FAILED, int.from_bytes(programmer_id, "big"), reason)
+        self._machine.note(LogKind.HANDSHAKE_FAILED, int.from_bytes(programmer_id, "big"), detail(reason, since))
 
     def link_deadline(self) -> int | None:
         """Link time at which `link_tick` has something to do."""

@@ -94,6 +94,8 @@ def _tell_run(run: Run, *, as_json: bool, sent: bool) -> None:
     else:
         names = ("pumps", "fired", "told", "settled", *(("delivered", "failed", "refused", "withdrawn") if sent else ()))
         _say(", ".join(f"{name} {counts[name]:,}" for name in names))
+        if not sent:
+            _say("Nothing was sent: --send tells people, as the timer does.")
     for problem in problems:
         typer.echo(laid_out(f"ATTENTION: {problem}"), err=True)
     if problems:

@@ -1,7 +1,8 @@
 # ruff: noqa: PLC0415 -- each answer loads only what it uses
 """What `itbpump doctor` asks of this room: registry, channels, and whether the check still runs. Changes nothing.
 
-Each answer is a word (`ok`, `note`, `WRONG`) and what was found. A clinic that has no registry gets notes: nothing is wrong without one.
+Each answer is a word (`ok`, `note`, `WRONG`) and what was found, with what to do about it where the row of `doctor.toml` does not say that.
+A clinic that has no registry gets notes: nothing is wrong without one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Protocol
 __all__ = ["ANSWERS", "channels", "heartbeat", "registry"]
 
 OK, NOTE, WRONG = "ok", "note", "WRONG"
+_ADD = "add one: itbpump registry contacts add nurse-1 --channel email --address A --position 1 --by N-17"
 _NO_REGISTRY = "no registry is set, so nothing is recorded and nobody is alerted"
 
 
@@ -37,8 +39,8 @@ def _address(asked: Asked) -> str | None:
     return str(file) if file is not None and file.exists() else None
 
 
-def registry(asked: Asked) -> tuple[str, str]:
-    """Whether the registry that is set can be opened. Raises RegistryError, which tells what is wrong."""
+def registry(asked: Asked) -> tuple[str, str] | tuple[str, str, str]:
+    """Whether the registry that is set can be opened. Raises RegistryError, which tells what is wrong and what to do about that."""
     from itbpump.registry.engine import address_of, place_of
     from itbpump.registry.store import Registry
 
@@ -48,7 +50,7 @@ def registry(asked: Asked) -> tuple[str, str]:
     with Registry.open(address) as opened:
         contacts = len(opened.contacts())
     place = place_of(address_of(address))
-    return (OK, f"{place}, {contacts} contacts") if contacts else (WRONG, f"{place}: no contact is set, so nobody can be told")
+    return (OK, f"{place}, {contacts} contacts") if contacts else (WRONG, f"{place}: no contact is set, so nobody can be told", _ADD)
 
 
 def channels(asked: Asked) -> tuple[str, str]:
@@ -79,7 +81,7 @@ def heartbeat(asked: Asked) -> tuple[str, str]:
     return OK, f"last came to its end at {pulse.last_run.astimezone(asked.now.tzinfo):%Y-%m-%d %H:%M %z}"
 
 
-ANSWERS: Mapping[str, Callable[[Asked], tuple[str, str]]] = MappingProxyType(
+ANSWERS: Mapping[str, Callable[[Asked], tuple[str, str] | tuple[str, str, str]]] = MappingProxyType(
     {"registry": registry, "channels": channels, "heartbeat": heartbeat}
 )
 """For `cli.doctoring.answer`, by the id of the check."""

@@ -26,6 +26,7 @@ class AlertKind(StrEnum):
     LEFT_STOPPED = "left-stopped"
     DATE_MOVED = "date-moved"
     PUMP_ALARM = "pump-alarm"
+    RETIRED_PUMP = "retired-pump"
 
 
 class Stage(IntEnum):
@@ -67,7 +68,9 @@ class WatchedPump:
 
     `cycle` counts refills, so that one refill's alerts are not another's. `alarms` are the pump's own, by id. `zone` is the patient's
     time zone (IANA), `visit_on` the appointment, `previous_refill_by` the date before the last change of therapy with `moved_because`.
-    `simulated`: the pump says that it is; it is watched like any other, and every word about it says so.
+    `mode` is the programmed one; `stopped_since`: since when no therapy flows, also at the minimum rate. `retired_on`: the pump was taken
+    out of use then, and was read after it. `simulated`: the pump says that it is; it is watched like any other, and every word about it
+    says so.
     """
 
     serial: str
@@ -91,6 +94,8 @@ class WatchedPump:
     discrepancy_nL: int | None = None
     discrepancy_open: bool = False
     simulated: bool = False
+    mode: str = ""
+    retired_on: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

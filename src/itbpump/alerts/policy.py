@@ -24,6 +24,8 @@ __all__ = ["Leads", "Mute", "Policy", "RuleRow", "load_policy", "policy_of", "st
 
 SCHEMA = "itbpump.alert-rules/1"
 LONGEST = 365
+LONGEST_OF: Mapping[str, int] = {"leads.minimum_critical_h": 8_760}
+"""A clinic whose patients live at the minimum rate (weaned, catheter kept open) may have that told at the most as overdue, for a year."""
 CLINIC_TABLES = ("leads", "quiet_h", "closed")
 
 
@@ -42,6 +44,8 @@ class Leads:
     silent_overdue: int
     stopped_overdue_h: int
     stopped_critical_h: int
+    minimum_overdue_h: int
+    minimum_critical_h: int
     snooze_most: int
 
 
@@ -134,8 +138,9 @@ def _mute(row: Mapping[str, Any]) -> Mute:
 
 
 def _days(place: str, key: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= LONGEST:
-        raise AlertPolicyError(place, key, f"{value!r} is no number from 1 to {LONGEST}", "write a whole number, without quotes")
+    longest = LONGEST_OF.get(key, LONGEST)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= longest:
+        raise AlertPolicyError(place, key, f"{value!r} is no number from 1 to {longest}", "write a whole number, without quotes")
     return value
 
 
@@ -180,6 +185,7 @@ def _ordered(place: str, policy: Policy) -> Policy:
         ("leads.battery_soon", leads.battery_soon, "leads.battery_due", leads.battery_due),
         ("leads.silent_overdue", leads.silent_overdue, "leads.silent_due", leads.silent_due),
         ("leads.stopped_critical_h", leads.stopped_critical_h, "leads.stopped_overdue_h", leads.stopped_overdue_h),
+        ("leads.minimum_critical_h", leads.minimum_critical_h, "leads.minimum_overdue_h", leads.minimum_overdue_h),
         ("quiet_h.due_soon", quiet[Stage.DUE_SOON], "quiet_h.due", quiet[Stage.DUE]),
         ("quiet_h.due", quiet[Stage.DUE], "quiet_h.overdue", quiet[Stage.OVERDUE]),
         ("quiet_h.overdue", quiet[Stage.OVERDUE], "quiet_h.critical", quiet[Stage.CRITICAL]),

@@ -30,6 +30,8 @@ NOT_STOPPED = ("running", "unknown")
 """`unknown`: never read; `silent` and `refill-unknown` speak of it. A word newer than this version counts as stopped."""
 
 
+MINIMUM_RATE = "minimum_rate"
+"""The mode, as the registry writes it."""
 SIMULATED = "This pump is simulated: it treats nobody."
 
 
@@ -98,10 +100,10 @@ def fingerprint(pump: WatchedPump, kind: AlertKind, subject: str = "") -> str:
 
 
 def judge(pump: WatchedPump, now: datetime, policy: Policy) -> tuple[Finding, ...]:
-    """All that is found, the most urgent first. ValueError for a `now` without its offset."""
+    """All that is found, the most urgent first; of a retired pump only that it was read. ValueError for a `now` without its offset."""
     refill = None if pump.dates is None else refill_stage_days(pump.dates, policy.leads, policy.closed)
     view = View(pump, now, today_in(pump.zone, now), policy, refill)
-    found = [finding for rule in RULES for finding in rule(view)]
+    found = [finding for rule in (RULES if pump.retired_on is None else (_retired_pump,)) for finding in rule(view)]
     if len(found) > 1:
         found.sort(key=lambda finding: (-finding.alert.stage, finding.alert.key))
         found = _muted(found, policy)
@@ -233,6 +235,27 @@ def _left_stopped(view: View) -> Iterator[Finding]:
         yield view.finding("left-stopped", stage, {"state": pump.run_state, "day": day_text(today_in(pump.zone, since))})
 
 
+def _minimum_rate(view: View) -> Iterator[Finding]:
+    """A therapy of the minimum rate, which `left-stopped` does not see: the pump runs. In its safe state it is not running."""
+    pump, leads = view.pump, view.policy.leads
+    since = pump.stopped_since or pump.last_seen
+    if pump.run_state != "running" or pump.mode != MINIMUM_RATE or since is None:
+        return
+    if view.now - since >= leads.minimum_overdue_h * ONE_HOUR:
+        stage = Stage.CRITICAL if view.now - since >= leads.minimum_critical_h * ONE_HOUR else Stage.OVERDUE
+        yield view.finding("minimum-rate", stage, {"day": day_text(today_in(pump.zone, since))}, subject=MINIMUM_RATE)
+
+
+def _retired_pump(view: View) -> Iterator[Finding]:
+    """Read after it was retired. Read again on another day is found anew: whoever has seen to the first reading has not seen to that."""
+    pump = view.pump
+    if pump.retired_on is None or pump.last_seen is None:
+        return
+    day = today_in(pump.zone, pump.last_seen)
+    words = {"retired": day_text(today_in(pump.zone, pump.retired_on)), "day": day_text(day)}
+    yield view.finding("retired-pump", Stage.DUE, words, subject=day.isoformat())
+
+
 def _calibration(view: View) -> Iterator[Finding]:
     if view.pump.calibration_drifts:
         ppm = view.pump.calibration_ppm  # how much more flows than is counted
@@ -277,6 +300,8 @@ RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     _visit,
     _silent,
     _left_stopped,
+    _minimum_rate,
+    _retired_pump,
     _calibration,
     _discrepancy,
     _alarms,

@@ -15,7 +15,7 @@ from typing import Any
 
 from itbpump.alerts.model import Alert, AlertKind, Stage
 from itbpump.report.document import held_together, plain
-from itbpump.report.page_style import POLICY, STYLE, cell, framed
+from itbpump.report.page_style import POLICY, STACKED, STYLE, cell, framed
 from itbpump.wording import DISCLAIMER
 
 __all__ = ["Heartbeat", "Row", "Selection", "json_of", "one_line", "page_of", "selected", "state_text"]
@@ -25,7 +25,8 @@ body { max-width: 80rem; }
 .day { white-space: nowrap; } .said { min-width: 11em; }
 .critical th[scope=row], .overdue th[scope=row] { border-left: 8px solid #8b0000; }
 .due th[scope=row] { border-left: 8px solid #8a5a00; } .due-soon th[scope=row] { border-left: 8px solid #1b5e20; }
-@media print { body { max-width: none; font-size: 9pt; } }
+@page { size: landscape; margin: 12mm; }
+@media print { body { max-width: none; font-size: 9pt; } .said { min-width: 22em; } }
 """
 SETTLED = frozenset({"resolved", "superseded"})
 
@@ -47,21 +48,23 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """When the check last ran; `longest`: the silence after which it counts as stopped (26 h: a daily check and two hours)."""
+    """When the job (the check that also sends) last ran; `longest`: the silence after which it counts as stopped, 26 h (a day and two
+    hours)."""
 
     last_run: datetime | None
     longest: timedelta = timedelta(hours=26)
 
     def problem(self, now: datetime) -> str:
         """Why this list cannot be trusted, in words; empty if it can."""
-        advice = "run itbpump alerts check, and see that it runs by itself: itbpump alerts install --print"
+        run = "itbpump alerts check --send"
+        advice = f"run {run}, and see that it runs by itself: itbpump alerts install --print"
         if self.last_run is None:
-            return f"The alert check has never run: {advice}"
+            return f"The alert job, which checks and tells people, has never run: {advice}"
         if self.last_run > now:
-            return f"The alert check last ran in the future, {_at(self.last_run)}: set this computer's clock, then run itbpump alerts check"
+            return f"The alert job last ran in the future, {_at(self.last_run)}: set this computer's clock, then run {run}"
         if now - self.last_run > self.longest:
             hours = int((now - self.last_run) / timedelta(hours=1))
-            return f"The alert check has not run for {hours:,} h, since {_at(self.last_run)}: {advice}"
+            return f"The alert job has not run for {hours:,} h, since {_at(self.last_run)}: {advice}"
         return ""
 
 
@@ -194,7 +197,7 @@ def _counted(by_stage: Mapping[Stage, list[Row]]) -> str:
 
 def _table(rows: Iterable[Row], stage: Stage, show_patient: bool) -> Iterator[str]:
     caption = f"Alerts at stage {stage.word}, earliest day first"
-    return framed(_lines(rows, caption, show_patient), caption, stage.word.replace(" ", "-"))
+    return framed(_lines(rows, caption, show_patient), caption, f"{STACKED} {stage.word.replace(' ', '-')}")
 
 
 def _lines(rows: Iterable[Row], caption: str, show_patient: bool) -> Iterator[str]:
@@ -208,19 +211,19 @@ def _lines(rows: Iterable[Row], caption: str, show_patient: bool) -> Iterator[st
         said = (alert.title, *alert.lines)
         cells = [
             _cell(alert.serial, "th", "row"),
-            *([_cell(alert.patient_id)] if show_patient else []),
-            cell(_day(alert.due), "", kind="day"),
-            cell("<br>".join(map(_text, said)), " ".join(said), kind="said"),
-            _cell(state_text(row)),
-            _cell(row.told + (f", {_at(row.told_at)}" if row.told_at is not None else "")),
-            _cell(alert.key),
+            *([_cell(alert.patient_id, label="patient")] if show_patient else []),
+            cell(_day(alert.due), "", kind="day", label="day"),
+            cell("<br>".join(map(_text, said)), " ".join(said), kind="said", label="what"),
+            _cell(state_text(row), label="state"),
+            _cell(row.told + (f", {_at(row.told_at)}" if row.told_at is not None else ""), label="told"),
+            _cell(alert.key, label="reference"),
         ]
         yield f"<tr>{''.join(cells)}</tr>"
     yield "</tbody>"
 
 
-def _cell(text: str, tag: str = "td", scope: str = "") -> str:
-    return cell(_text(text), text, tag, scope)
+def _cell(text: str, tag: str = "td", scope: str = "", *, label: str = "") -> str:
+    return cell(_text(text), text, tag, scope, label=label)
 
 
 def _text(text: str) -> str:

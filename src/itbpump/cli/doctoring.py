@@ -12,7 +12,7 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -31,7 +31,8 @@ __all__ = ["CHECKS", "EXTRAS", "NOTE", "OK", "WRONG", "Found", "Machine", "Row",
 OK, NOTE, WRONG = "ok", "note", "WRONG"
 Found = tuple[str, str]
 """How it is: one of the three words, and what was found."""
-Answer = Callable[["Machine"], Found]
+Answer = Callable[["Machine"], Found | tuple[str, str, str]]
+"""Third: what to do about it, where the row's own words do not fit what was found."""
 EXTRAS: Mapping[str, str] = {
     "fhir": "fhir.resources",
     "fleet": "numpy",
@@ -123,16 +124,20 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="JSON on stdo
 
 
 def examined(machine: Machine) -> list[tuple[Row, Found]]:
-    """Every check, in the order of the table. An error on purpose is what a check found; any other is a defect and is raised."""
-    return [(row, _examined(row, machine)) for row in rows()]
+    """Every check, in the order of the table; a row's advice is that of what was found. An error on purpose is what a check found, and
+    says what to do; any other is a defect and is raised."""
+    return [_examined(row, machine) for row in rows()]
 
 
-def _examined(row: Row, machine: Machine) -> Found:
+def _examined(row: Row, machine: Machine) -> tuple[Row, Found]:
     check = machine.answers.get(row.id, _not_asked) if row.asked else CHECKS[row.id]
     try:
-        return check(machine)
-    except (ItbPumpError, OSError) as error:
-        return WRONG, str(error)
+        word, text, *advice = check(machine)
+    except OSError as error:
+        return row, (WRONG, str(error))
+    except ItbPumpError as error:
+        word, text, advice = WRONG, str(error).removesuffix(f"; {error.action}"), [error.action] if error.action else []
+    return (replace(row, action=advice[0], note=advice[0]) if advice else row), (word, text)
 
 
 def this_machine() -> Machine:

@@ -61,7 +61,7 @@ def assign(
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """From now on this patient has that pump; a patient who had it before has it no longer."""
+    """From now on this patient has that pump; a patient who had it before has it no longer. A retired pump is in use again."""
     out = Output(as_json)
     with opened_registry(where) as registry:
         registry.assign(serial, patient, at=_now(), by=by, zone=zone)
@@ -70,12 +70,12 @@ def assign(
 
 
 def retire(serial: Serial, by: By, because: Because, where: Where = None, as_json: Json = False) -> None:
-    """A pump that is no longer in use: nothing watches it any more."""
+    """A pump that is no longer in use: nothing watches it any more. One that is read after it raises an alert."""
     out = Output(as_json)
     with opened_registry(where) as registry:
         registry.retire(serial, because, at=_now(), by=by)
     out.data({"pump": serial, "retired": because})
-    out.say(f"Pump {serial} is retired; no alert comes from it any more.")
+    out.say(f"Pump {serial} is retired; no alert comes from it unless it is read again.")
 
 
 def zone(

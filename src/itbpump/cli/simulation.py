@@ -80,7 +80,7 @@ def sim(
     file = StateFile(state) if state is not None else None
     try:
         pump = _stored_or_new(out, file, profile=profile, fill=fill, seed=seed, rx=rx, kind=_kind(firmware))
-        _let_fail(pump, plan)
+        _let_fail(out, pump, plan)
         serve(pump, line, address, speed, file, lambda ready: _announce(out, ready, pump), line=pump.faults.line)
     finally:
         if file is not None:
@@ -112,14 +112,17 @@ def _kind(firmware: str | None) -> type[SimulatedPump]:
         raise CommandError(f"--firmware: {error}", USAGE) from error
 
 
-def _let_fail(pump: SimulatedPump, plan: FaultPlan | None) -> None:
-    from firmware_sim.faults import FaultError
+def _let_fail(out: Output, pump: SimulatedPump, plan: FaultPlan | None) -> None:
+    from firmware_sim.faults import BEGINS_ANEW, FaultError
 
+    if plan is None:
+        return
     try:
-        if plan is not None:
-            pump.plan_faults(plan)
+        pump.plan_faults(plan)
     except FaultError as error:
         raise CommandError(f"--faults: {error}", USAGE) from error
+    if pump.was_restored:
+        out.note(BEGINS_ANEW)
 
 
 def _tell_what_fired(out: Output, pump: SimulatedPump) -> None:

@@ -16,6 +16,7 @@ import msgspec
 
 from itbpump.errors import ConfigurationError, ItbPumpError
 from itbpump.hoststate import Intent
+from itbpump.registry.logmark import WHOLE, LogMark, read_from
 from itbpump.wire.messages import Configuration, Info, LogEntry, LogKind, Role, Status
 
 if TYPE_CHECKING:
@@ -33,15 +34,18 @@ NEWEST: Final = 500
 
 
 class Spoken(msgspec.Struct, frozen=True):
-    """What the pump said of itself. `configuration` is None where it has none, or where the role may not read it."""
+    """What the pump said of itself. `configuration` is None where it has none, or where the role may not read it. `log_since`: the number
+    from which on no entry was left unread, 0 for all of it, None where that is not known."""
 
     status: Status
     configuration: Configuration | None
     log: tuple[LogEntry, ...]
+    log_since: int | None = None
 
 
-class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`spoken` is None where the line was lost: then only `decisions` are known. `by`: an opaque staff id, or the program's name."""
+class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`spoken` is None where the line was lost: then only `decisions` are known. `by`: an opaque staff id, or the program's name. `note`:
+    what was noticed while reading and a person must know; empty for nothing."""
 
     info: Info
     host_now: datetime
@@ -49,6 +53,7 @@ class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     programmer_id: bytes
     decisions: tuple[Intent, ...]
     spoken: Spoken | None
+    note: str = ""
 
     @property
     def patient_id(self) -> str | None:
@@ -68,19 +73,31 @@ class _View(msgspec.Struct, frozen=True):
     host_now: datetime
 
 
-def take(pump: Pump, by: str) -> Contact:
-    """Read the pump once more and bring what was decided here. Raises LinkError, TransportError, HostStateError."""
+def take(pump: Pump, by: str, held: LogMark | None = None) -> Contact:
+    """Read the pump once more and bring what was decided here; of its log only what is newer than `held`, which the registry knows.
+
+    Raises LinkError, TransportError, HostStateError.
+    """
     status = pump.status()
     may_read = pump.info.role is not Role.EMERGENCY
     configuration = pump.configuration() if may_read and status.revision else None
-    return of_reading(pump, by, status, configuration, tuple(pump.log()) if may_read else (), pump.host_now())
+    if not may_read:
+        return _of(pump, by, Spoken(status, configuration, ()), pump.host_now())
+    log = read_from(pump.log, held)
+    spoken = Spoken(status, configuration, _needed(log.entries), log.since_seq)
+    return msgspec.structs.replace(_of(pump, by, spoken, pump.host_now()), note=log.note)
 
 
 def of_reading(
     pump: Pump, by: str, status: Status, configuration: Configuration | None, log: Sequence[LogEntry], host_now: datetime
 ) -> Contact:
-    """Of what was read before; asks the pump nothing. `log` oldest first. Raises HostStateError."""
-    spoken = Spoken(status, configuration, _needed(tuple(log)))
+    """Of what was read before; asks the pump nothing. `log` oldest first, without a hole. Raises HostStateError."""
+    is_whole = bool(log) and (log[0].kind is LogKind.GAP or log[0].seq == 0)  # a gap is what the pump itself has lost
+    since = None if not log else WHOLE if is_whole else log[0].seq
+    return _of(pump, by, Spoken(status, configuration, _needed(tuple(log)), since), host_now)
+
+
+def _of(pump: Pump, by: str, spoken: Spoken, host_now: datetime) -> Contact:
     return msgspec.structs.replace(take_decisions(pump, by), host_now=host_now, spoken=spoken)
 
 
@@ -114,6 +131,7 @@ def record(registry: Registry, contact: Contact, library_for: Callable[[str], Dr
         decisions_here=contact.decisions,
         programmer_id=contact.programmer_id,
         library_sha256=dates.library_sha256,
+        log_since=spoken.log_since,
     )
     return problem or dates.problem
 

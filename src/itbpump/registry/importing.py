@@ -120,10 +120,16 @@ def read_table(file: Path, kind: str, plan: Plan) -> Mapped:
     text = _text(file, plan.encoding)
     separator = plan.separator if plan.separator is not None else _separator(text, fields, plan)
     if separator not in SEPARATORS:
+        needed = ", ".join(name for name, form in fields.items() if form.get("needed"))
         raise ImportRefused(
             place,
-            [Problem(0, "", plan.separator or "", "no separator gives the columns", "name it: --separator comma, semicolon, tab or bar")],
-        )
+            [
+                Problem(
+                    0, "", plan.separator or "", f"with no separator its first line has the needed columns ({needed})",
+                    "say which column is which, --map TITLE=FIELD; or name the separator: --separator comma, semicolon, tab or bar",
+                )
+            ],
+        )  # fmt: skip
     try:
         lines = list(_lines(text, separator))
     except csv.Error as error:

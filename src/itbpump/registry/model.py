@@ -83,7 +83,8 @@ class PumpRow:
     """The newest of everything that is known of one pump that is in use. `cycle` counts its fills. `zone`: IANA, UTC where none was told.
 
     `visit_on`: the first appointment that stands, missed ones included. `previous_refill_by` with `moved_because`: the date before a change
-    of therapy in this cycle moved it. `discrepancy_open`: a suspicious difference that nobody has decided on.
+    of therapy in this cycle moved it. `discrepancy_open`: a suspicious difference that nobody has decided on. `stopped_since`: since when
+    no therapy flows, also at the minimum rate. `retired_on`: set for a pump that was read after it was retired; it has no dates then.
     """
 
     serial: str
@@ -107,6 +108,8 @@ class PumpRow:
     discrepancy_nL: int | None = None
     discrepancy_open: bool = False
     simulated: bool = False
+    mode: str = ""
+    retired_on: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

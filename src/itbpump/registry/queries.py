@@ -126,11 +126,13 @@ def _next_visit() -> sa.ScalarSelect[Any]:
 def _watched_query() -> sa.Select[Any]:
     return (
         sa.select(
-            *_labelled(pumps, "p", ("serial", "memory_id", "profile", "simulated")),
+            *_labelled(pumps, "p", ("serial", "memory_id", "profile", "simulated", "retired_at")),
             assignments.c.patient_id,
             patients.c.zone,
             _fill_count().label("cycle"),
-            *_labelled(interrogations, "i", ("taken_at", "run_state", "stopped_since", "mean_flow_nL_per_day", "reservoir_nL", "alarms")),
+            *_labelled(
+                interrogations, "i", ("taken_at", "run_state", "mode", "stopped_since", "mean_flow_nL_per_day", "reservoir_nL", "alarms")
+            ),
             *_labelled(forecasts, "f", (*_DATES, "offset_min", "previous_refill_by", "moved_because", "cycle")),
             *_labelled(calibrations, "c", ("flow_error_ppm", "alerts")),
             _last_difference().label("difference"),
@@ -143,13 +145,13 @@ def _watched_query() -> sa.Select[Any]:
         .outerjoin(interrogations, interrogations.c.id == _newest_reading())
         .outerjoin(forecasts, forecasts.c.id == _newest_dates())
         .outerjoin(calibrations, calibrations.c.id == _newest(calibrations, "at"))
-        .where(pumps.c.retired_at.is_(None))
+        .where(sa.or_(pumps.c.retired_at.is_(None), interrogations.c.taken_at > pumps.c.retired_at))
         .order_by(pumps.c.id)
     )
 
 
 def watched(connection: Connection) -> Iterator[PumpRow]:
-    """Every pump in use, by the order in which they came."""
+    """Every pump in use, and every retired one that was read after it was retired, by the order in which they came."""
     with connection.execute(_watched_query().execution_options(yield_per=_BATCH)) as found:  # closed also when the asker stops half-way
         for row in found.mappings():
             yield _pump_row(row)
@@ -157,7 +159,8 @@ def watched(connection: Connection) -> Iterator[PumpRow]:
 
 def _pump_row(row: Any) -> PumpRow:
     # A forecast of the cycle before tells nothing of the present one: what it said would end with the refill has ended.
-    is_current = row["f_computed_at"] is not None and row["f_cycle"] == row["cycle"]
+    # A retired pump promises nobody a date.
+    is_current = row["f_computed_at"] is not None and row["f_cycle"] == row["cycle"] and row["p_retired_at"] is None
     return PumpRow(
         serial=row["p_serial"],
         memory_id=row["p_memory_id"],
@@ -180,6 +183,8 @@ def _pump_row(row: Any) -> PumpRow:
         discrepancy_nL=row["open_difference"] if row["open_difference"] is not None else row["difference"],
         discrepancy_open=row["open_difference"] is not None,
         simulated=row["p_simulated"],
+        mode=row["i_mode"] or "",
+        retired_on=row["p_retired_at"],
     )
 
 

@@ -15,16 +15,17 @@ import sqlalchemy as sa
 
 from itbpump.registry.errors import Contradiction
 from itbpump.registry.fills import cycle_of, fills_of_log
+from itbpump.registry.logmark import form_of, mark_in, mark_of
 from itbpump.registry.model import Learned, Reading
 from itbpump.registry.queries import learned
-from itbpump.registry.subjects import assign, ensure_pump, holder
+from itbpump.registry.subjects import assign, ensure_pump, holder, is_retired
 from itbpump.registry.tables import NEWEST_READING, forecasts, interrogations
 
 if TYPE_CHECKING:
     from itbpump.forecast import Forecast
     from itbpump.present import PresentPump
     from itbpump.registry.unit import Unit
-    from itbpump.wire.messages import LogEntry
+    from itbpump.wire.messages import LogEntry, Status
 
 __all__ = ["NO_ERI", "imported_dates", "record_dates", "record_reading"]
 
@@ -40,18 +41,22 @@ def record_reading(
     dates: Forecast | Callable[[Learned], Forecast | None] | None,
     because: str,
     library_sha256: str,
+    *,
+    log_since: int | None,
 ) -> int:
-    """The pump's row id. `dates`: or what makes them of what is learned by then, these fills included. Raises Contradiction for a reading
-    that does not belong together."""
+    """The pump's row id. `dates`: or what makes them of what is learned by then, these fills included. `log_since`: the number from which
+    on `log` leaves no entry out, None where that is not known. Raises Contradiction for a reading that does not belong together."""
     if present is not None and present.revision != reading.status.revision:
         raise Contradiction("the reading and the present state are of different moments", "read the pump again")
     pump_id = ensure_pump(unit, reading.info)
-    if present is not None and present.patient_id is not None and holder(unit.connection, pump_id) is None:
+    if present is not None and present.patient_id is not None and _is_free(unit, pump_id):
         assign(unit, pump_id, present.patient_id, unit.at)
     if _is_kept(unit, pump_id, reading):
         return pump_id
     before = _reading_before(unit, pump_id, reading)
-    unit.insert(interrogations, _reading_values(pump_id, reading, present, before, unit.by))
+    mark = mark_of(log, log_since, mark_in(before["link"]) if before is not None else None)
+    known = {} if mark is None else {"log": form_of(mark)}
+    unit.insert(interrogations, _reading_values(pump_id, reading, present, before, unit.by, known))
     fills_of_log(unit, pump_id, reading, log)
     if callable(dates):
         dates = dates(learned(unit.connection, pump_id))
@@ -59,6 +64,11 @@ def record_reading(
         changed = before is not None and before["digest"] != reading.status.digest.hex()
         record_dates(unit, pump_id, dates, because or CHANGED_ELSEWHERE * changed, library_sha256)
     return pump_id
+
+
+def _is_free(unit: Unit, pump_id: int) -> bool:
+    """A pump in use that nobody has; whoever had a retired one before is no sign of whose it is now, so a person assigns it."""
+    return holder(unit.connection, pump_id) is None and not is_retired(unit.connection, pump_id)
 
 
 def _is_kept(unit: Unit, pump_id: int, reading: Reading) -> bool:
@@ -84,7 +94,9 @@ def _dates_before(unit: Unit, pump_id: int, at: datetime) -> Any:
     return unit.connection.execute(query.limit(1)).mappings().first()
 
 
-def _reading_values(pump_id: int, reading: Reading, present: PresentPump | None, before: Any, by: str) -> dict[str, Any]:
+def _reading_values(
+    pump_id: int, reading: Reading, present: PresentPump | None, before: Any, by: str, known: dict[str, Any]
+) -> dict[str, Any]:
     from itbpump.wire.messages import encode_configuration, encode_reply  # noqa: PLC0415  (with the pump's own rooms, not before)
 
     info, now = reading.info, reading.status
@@ -96,6 +108,7 @@ def _reading_values(pump_id: int, reading: Reading, present: PresentPump | None,
         "constants_sha256": info.constants_hash.hex(),
         "wall_s": now.wall_s,
         "log_next_seq": now.log_next_seq,
+        **known,
     }
     return {
         "pump_id": pump_id,
@@ -139,20 +152,34 @@ def _mean_flow(reading: Reading, present: PresentPump | None) -> int:
 
 
 def _stopped_since(reading: Reading, present: PresentPump | None, before: Any) -> datetime | None:
-    """Since when a pump that does not run gives no therapy, whatever it calls that state (stopped, safe, unconfigured): by its log; else by
-    the last change, if that was the stop; else the first reading that found it so."""
-    from itbpump.wire.messages import CommandKind, RunState  # noqa: PLC0415
+    """Since when a pump gives no therapy, whatever it calls that state (stopped, safe, unconfigured, or running at the minimum rate): by
+    its log; else as the reading before it, since the log tells of no treatment between them; else by the last change, if that was it; else
+    the first reading that found it so. A pump that went from a stop to the minimum rate has given none since the stop.
+    """
+    from itbpump.wire.messages import CommandKind, Mode, RunState  # noqa: PLC0415
 
     now = reading.status
-    if now.run_state is RunState.RUNNING:
+    runs = now.run_state is RunState.RUNNING
+    if runs and now.mode is not Mode.MINIMUM_RATE:
         return None
-    since_ms = present.history.untreated_since_ms if present is not None else None
-    if since_ms is None and now.run_state is RunState.STOPPED and now.last_change_kind is CommandKind.STOP:
-        since_ms = now.last_change_ms
-    if since_ms is not None:
-        return reading.host_now - timedelta(milliseconds=now.uptime_ms - since_ms)
     known: datetime | None = before["stopped_since"] if before is not None else None
-    return known if known is not None else reading.host_now
+    since_ms = present.history.untreated_since_ms if present is not None and not runs else None
+    if since_ms is None and known is not None:
+        return known
+    if since_ms is None and runs:
+        since_ms = _minimum_since_ms(now, present)
+    elif since_ms is None and now.run_state is RunState.STOPPED and now.last_change_kind is CommandKind.STOP:
+        since_ms = now.last_change_ms
+    return reading.host_now if since_ms is None else reading.host_now - timedelta(milliseconds=now.uptime_ms - since_ms)
+
+
+def _minimum_since_ms(now: Status, present: PresentPump | None) -> int | None:
+    """By the newest commit of a configuration, as a pump comes to this mode by nothing else; a refill in between hides the first one."""
+    from itbpump.wire.messages import CommandKind  # noqa: PLC0415
+
+    if present is not None and present.history.commits:
+        return present.history.commits[-1]
+    return now.last_change_ms if now.last_change_kind is CommandKind.CONFIGURE else None
 
 
 # ------------------------------------------------------------------------------------------------ dates

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
-from itbpump.registry import chain, decisions, engine, fills, queries, recording, scales, schema, subjects, unit
+from itbpump.registry import chain, decisions, engine, fills, logmark, queries, recording, scales, schema, subjects, unit
 from itbpump.registry.errors import CannotOpen, DamagedRegistry, NewerRegistry, OlderRegistry
 from itbpump.registry.model import (
     ContactRow,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from itbpump.hoststate import Intent
     from itbpump.present import PresentPump
     from itbpump.refill import Refill
+    from itbpump.registry.logmark import LogMark
     from itbpump.wire.messages import Info, LogEntry
 
 __all__ = ["Registry"]
@@ -188,21 +189,23 @@ class Registry:
         programmer_id: bytes = b"",
         because: str = "",
         library_sha256: str = "",
+        log_since: int | None = None,
     ) -> None:
         """All of one contact with a pump: commands decided on this workstation (with the therapies and refills they brought), the
         reading, the fills of its log (oldest first), the dates, or what makes them of what is known after these fills. For every connect,
         program and refill.
 
         `decisions_here`: `Pump.decisions()`, `programmer_id` the workstation's; `because`: what changed the therapy since the last dates,
-        empty for the newest of `decisions_here` that was not known (a change on the pump is noticed all the same). A reading that is kept
-        already is not kept twice. Raises RegistryError, Contradiction; then nothing is kept.
+        empty for the newest of `decisions_here` that was not known (a change on the pump is noticed all the same). `log_since`: the number
+        from which on `log` leaves no entry out, 0 for the whole log; the next contact then reads on from its end (`log_mark`). A reading
+        that is kept already is not kept twice. Raises RegistryError, Contradiction; then nothing is kept.
         """
         with self.working(by, view.host_now) as work:
             if decisions_here:
                 pump_id = subjects.ensure_pump(work, view.info)
                 _, what = decisions.record_decisions(work, pump_id, view.info.profile, programmer_id, decisions_here)
                 because = because or what
-            recording.record_reading(work, view, present, log, dates, because, library_sha256)
+            recording.record_reading(work, view, present, log, dates, because, library_sha256, log_since=log_since)
 
     def record_commands(self, info: Info, programmer_id: bytes, intents: Sequence[Intent], *, at: datetime, by: str) -> int:
         """Commands of a workstation alone, without a reading; how many were new or had changed."""
@@ -255,10 +258,10 @@ class Registry:
             return scales.record_observation(work, patient_id, scale, grade, site, text, at if seen_at is None else seen_at)
 
     def assign(self, serial: str, patient_id: str, *, at: datetime, by: str, zone: str | None = None) -> None:
-        """This patient has that pump from now on. Raises UnknownSubject, Contradiction."""
+        """This patient has that pump from now on; a retired one is in use again. Raises UnknownSubject, Contradiction."""
         with self.working(by, at) as work:
             subjects.ensure_patient(work, patient_id, zone)
-            subjects.assign(work, subjects.pump_row(work.connection, serial)["id"], patient_id, at)
+            subjects.assign(work, subjects.in_use(work, serial), patient_id, at)
 
     def set_zone(self, patient_id: str, zone: str, *, at: datetime, by: str) -> None:
         """Where the patient lives or travels (IANA). Raises UnknownSubject, Contradiction."""
@@ -266,7 +269,7 @@ class Registry:
             subjects.set_zone(work, patient_id, zone)
 
     def retire(self, serial: str, because: str, *, at: datetime, by: str) -> None:
-        """Nothing watches this pump any more. Raises UnknownSubject, Contradiction."""
+        """Nothing watches this pump any more, until it is read again. Raises UnknownSubject, Contradiction."""
         with self.working(by, at) as work:
             subjects.retire(work, serial, because)
 
@@ -292,7 +295,10 @@ class Registry:
 
     # -------------------------------------------------------------------------------------------- asking
     def watched(self) -> Iterator[PumpRow]:
-        """The newest of everything of every pump in use, streamed, as at one moment. Raises RegistryError."""
+        """The newest of everything of every pump in use, and of retired ones that were read since; streamed, as at one moment.
+
+        Raises RegistryError.
+        """
         with self.reading() as connection:
             yield from queries.watched(connection)
 
@@ -305,6 +311,11 @@ class Registry:
         """What its refills taught of a pump's flow, and when it was implanted. Raises UnknownSubject."""
         with self.reading() as connection:
             return queries.learned(connection, subjects.pump_row(connection, serial)["id"])
+
+    def log_mark(self, serial: str, memory_id: bytes) -> LogMark | None:
+        """How far this pump's log is known; None where nothing is."""
+        with self.reading() as connection:
+            return logmark.newest_mark(connection, serial, memory_id)
 
     def set_aside(self) -> tuple[SetAside, ...]:
         """Readings that are kept and not gone by, because a workstation's clock was wrong when they were taken."""

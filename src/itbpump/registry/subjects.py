@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from itbpump.registry.errors import Contradiction, UnknownSubject
 from itbpump.registry.model import ContactRow
-from itbpump.registry.tables import appointments, assignments, contacts, patients, pumps
+from itbpump.registry.tables import appointments, assignments, contacts, interrogations, patients, pumps
 
 if TYPE_CHECKING:
     from itbpump.registry.unit import Unit
@@ -30,6 +30,8 @@ __all__ = [
     "ensure_pump",
     "holder",
     "imported_pump",
+    "in_use",
+    "is_retired",
     "keep_visits",
     "pump_row",
     "remove_contact",
@@ -97,14 +99,35 @@ def pump_row(connection: Connection, serial: str, memory_id: str | None = None) 
 
 
 def retire(unit: Unit, serial: str, because: str) -> None:
-    """A pump that is no longer used: nothing watches it any more. Raises UnknownSubject, Contradiction without a reason."""
+    """A pump that is no longer used: nothing watches it until it is read again, and then it may be retired once more.
+
+    Raises UnknownSubject, Contradiction without a reason, and for one that is retired and was not read since.
+    """
     if not because.strip():
         raise Contradiction("a pump is not retired without a reason", "say what became of it: replaced, explanted, patient moved away")
     row = pump_row(unit.connection, serial)
-    if row["retired_at"] is not None:
+    if row["retired_at"] is not None and not _read_since(unit.connection, row["id"], row["retired_at"]):
         raise Contradiction(f"pump {serial} is retired already: {row['retired_because']}", "nothing is to be done")
     unit.update(pumps, row["id"], {"retired_at": unit.at, "retired_because": because.strip()}, "retired")
     _close_assignment(unit, row["id"], unit.at)
+
+
+def _read_since(connection: Connection, pump_id: int, since: datetime) -> bool:
+    query = sa.select(interrogations.c.id).where(interrogations.c.pump_id == pump_id, interrogations.c.taken_at > since)
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def is_retired(connection: Connection, pump_id: int) -> bool:
+    """Taken out of use by a person, or followed by the same pump with another memory."""
+    return connection.execute(sa.select(pumps.c.retired_at).where(pumps.c.id == pump_id)).scalar_one() is not None
+
+
+def in_use(unit: Unit, serial: str) -> int:
+    """The row of a pump that is given to a patient; a retired one is in use again. Raises UnknownSubject."""
+    row = pump_row(unit.connection, serial)
+    if row["retired_at"] is not None:
+        unit.update(pumps, row["id"], {"retired_at": None, "retired_because": None}, "in use again")
+    return int(row["id"])
 
 
 # ------------------------------------------------------------------------------------------------ patients

@@ -79,6 +79,12 @@ def _error(packed: int) -> str:
     return describe_error(packed >> 32, packed & _LOW).removeprefix("the pump refused: ")
 
 
+def _refusal(packed: int) -> str:
+    reason, since = packed & _LOW, packed >> 32
+    words = enum_words(RefuseReason, reason) if reason else "another session was open"
+    return f"{words} (refused since its last entry: {since:,})" if since else words
+
+
 def _of_table(name: str) -> Callable[[int], str]:
     return lambda number: str(_texts()[name].get(str(number), f"{number} (unknown)"))
 
@@ -97,7 +103,7 @@ _SHOWN: dict[str, Callable[[int], str]] = {
     "id": lambda number: f"{number:016x}",
     "low_count": lambda packed: f"{packed & _LOW:,}",
     "priority": lambda number: enum_words(AlarmPriority, number).replace("non critical", "non-critical"),
-    "refusal": lambda number: enum_words(RefuseReason, number) if number else "another session was open",
+    "refusal": _refusal,
     "role": lambda number: enum_words(Role, number),
     "run_state": lambda number: enum_words(RunState, number),
     "safe_action": _of_table("safe_action"),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from itbpump.forecast import Calibration
     from itbpump.pump import Pump
     from itbpump.registry.contact import Contact
+    from itbpump.registry.logmark import LogMark
     from itbpump.registry.model import Learned
     from itbpump.registry.spool import Spool
     from itbpump.registry.store import Registry
@@ -53,6 +54,7 @@ class Registering:
     ) -> None:
         self.address, self.by = address, user.strip() or NOBODY
         self._library, self._spool, self._wait_s = partial(library_for, folder=clinic_library), spool, wait_s
+        self._not_reached: ItbPumpError | None = None
 
     @classmethod
     def chosen(cls, option: str | None = None, *, user: str = "", clinic_library: Path | None = None) -> Registering:
@@ -79,7 +81,8 @@ class Registering:
     # -------------------------------------------------------------------------------------------- reading
     def take(self, pump: Pump, *, ask_pump: bool = True) -> Contact | None:
         """What is to be recorded of this session; None where no registry is set. `ask_pump` False, or a line that fails: only what was
-        decided here. Raises HostStateError."""
+        decided here. The registry is asked how far it knows the pump's log; where it cannot be, all of it is read. Raises HostStateError.
+        """
         if not self.is_set:
             return None
         from itbpump.registry.contact import take, take_decisions  # noqa: PLC0415  (only where a registry is set)
@@ -89,9 +92,24 @@ class Registering:
         ):  # a recording is no contact, and answers only what was asked then
             return None
         try:
-            return take(pump, self.by) if ask_pump else take_decisions(pump, self.by)
+            return take(pump, self.by, self._held(pump)) if ask_pump else take_decisions(pump, self.by)
         except (LinkError, TransportError):  # the face tells of a lost line; the next contact brings the reading
             return take_decisions(pump, self.by)
+
+    def _held(self, pump: Pump) -> LogMark | None:
+        """One that cannot be opened is not waited for a second time when this contact is delivered."""
+        from itbpump.registry.errors import CannotOpen  # noqa: PLC0415
+        from itbpump.registry.store import Registry  # noqa: PLC0415
+
+        self._not_reached = None
+        try:
+            with Registry.open(self.address, wait_s=self._wait_s) as registry:
+                return registry.log_mark(pump.info.serial, pump.info.memory_id)
+        except CannotOpen as error:
+            self._not_reached = error
+        except ItbPumpError:  # told when the contact is delivered, if it is still so
+            pass
+        return None
 
     def of_reading(
         self, pump: Pump, status: Status, configuration: Configuration | None, log: Sequence[LogEntry], host_now: datetime
@@ -128,8 +146,11 @@ class Registering:
         """Record it, after all that waited; sentences for the person, none where all is well. Raises nothing but what ends the program."""
         if contact is None or self.address is None:
             return ()
-        told: list[str] = []
+        told: list[str] = [contact.note] if contact.note else []
+        not_reached, self._not_reached = self._not_reached, None
         try:
+            if not_reached is not None:
+                raise not_reached
             from itbpump.registry.store import Registry  # noqa: PLC0415
 
             with Registry.open(self.address, wait_s=self._wait_s) as registry:

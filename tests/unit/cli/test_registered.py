@@ -11,6 +11,7 @@ from itbpump.link.errors import NoReply
 from itbpump.registry import contact as contacts
 from itbpump.registry.model import PumpHistory
 from itbpump.registry.store import Registry
+from itbpump.wire.pcapng import decode
 from itbpump.workflow.registering import Registering
 from tests.unit.cli.conftest import Cli, Told
 from tests.unit.registry.clinic import NOW, info, view
@@ -214,6 +215,43 @@ def test_a_disk_that_takes_nothing_is_told(cli: Cli, running: str, place: Path, 
 
 
 # ------------------------------------------------------------------------------------------------ what is read, and when
+def frames(recording: Path) -> int:
+    return sum(len(section.packets) for section in decode(recording.read_bytes()).sections)
+
+
+@pytest.mark.sr("SR-36")
+def test_a_contact_reads_only_what_is_newer_of_a_long_log(cli: Cli, running: str, made: Path, tmp_path: Path) -> None:
+    """Frames on the line, both ways: a bare `status`, the first contact with a log of some 400 entries, and the next one."""
+    from firmware_sim.device import SimulatedPump
+    from itbpump.transport.sim import SimTransport
+
+    transport = SimTransport.open(running)
+    assert isinstance(transport.device, SimulatedPump)
+    for _ in range(400):
+        transport.device.firmware.handshake_failed(b"STRANGER", 1, transport.device.uptime_ms)
+    transport.close()
+    counts = []
+    for number, registry in enumerate(((), ("--registry", str(made)), ("--registry", str(made)))):
+        recording = tmp_path / f"{number}.pcapng"
+        told = cli("--capture", str(recording), "status", running, *registry)
+        assert (told.code, told.err) == (0, "")
+        counts.append(frames(recording))
+    bare, whole, newer = counts
+    assert whole - bare >= 2 * 16, "16 pages of 25 entries, asked and answered"
+    assert newer - bare <= 8, "status, configuration, one page, each asked and answered"
+    assert len(history(made).readings) == 2
+
+
+def test_a_log_that_is_not_the_one_known_is_told(cli: Cli, running: str, made: Path) -> None:
+    assert cli("status", running, "--registry", str(made)).err == ""
+    with Registry.open(made) as registry, registry.engine.begin() as connection:  # as if another pump had answered then
+        connection.exec_driver_sql("UPDATE interrogations SET link = json_set(link, '$.log.sha256', 'x')")
+    told = cli("status", running, "--registry", str(made))
+    assert told.code == 0
+    assert "ATTENTION: The pump's log is not the one that the registry knows" in told.said
+    assert "ATTENTION" not in cli("status", running, "--registry", str(made)).said
+
+
 def test_a_command_that_sent_nothing_is_a_contact_all_the_same(cli: Cli, running: str, flex: str, made: Path) -> None:
     told = cli("program", flex, "--pump", running, "--registry", str(made), answers="no\n")
     assert told.code == 1

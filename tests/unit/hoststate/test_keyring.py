@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -14,8 +15,9 @@ import keyring
 import pytest
 from keyring.backends import fail, null
 
-from itbpump.hoststate import HostState, HostStateError
-from itbpump.keyvault import KeyringChoice, KeyringError, KeyringVault, chosen, entry_name, system_vault
+from itbpump.hoststate import HostSettingError, HostState, HostStateError
+from itbpump.keyvault import MEANINGS, KeyringChoice, KeyringError, KeyringVault, chosen, entry_name, system_vault
+from tests.command_line import CliRunner
 from tests.unit.hoststate.backends import Chain, MemoryBackend, PlaintextBackend
 
 PUMP, OTHER = b"P4000001", b"P4000002"
@@ -143,9 +145,27 @@ def test_the_setting(word: str, wanted: str) -> None:
 @pytest.mark.parametrize("word", ["yes", "ON", "0", "keyring"])
 def test_another_word_is_refused(monkeypatch: pytest.MonkeyPatch, home: Path, word: str) -> None:
     monkeypatch.setenv("ITBPUMP_KEYRING", word)
-    with pytest.raises(HostStateError, match="auto, on or off"):
+    with pytest.raises(HostSettingError) as caught:
         HostState.open()
+    assert f"ITBPUMP_KEYRING={word} is no setting; write auto (" in str(caught.value)
+    assert all(f"{choice} ({meaning})" in str(caught.value) for choice, meaning in MEANINGS.items())
+    assert set(MEANINGS) == set(KeyringChoice)
     assert not (home / "state.db").exists()
+
+
+@pytest.mark.parametrize("words", [("pair", "PUMP"), ("status", "PUMP"), ("stop", "PUMP", "--yes"), ("log", "PUMP")])
+def test_a_command_with_another_word_ends_as_one_with_an_unreadable_option(
+    monkeypatch: pytest.MonkeyPatch, home: Path, words: tuple[str, ...]
+) -> None:
+    from itbpump.cli.main import app
+
+    monkeypatch.setenv("ITBPUMP_KEYRING", "nonsense")
+    url = f"sim://P-40?fill=38mL&seed=1&state={home / 'pump.state'}"
+    told = CliRunner().invoke(app, [url if word == "PUMP" else word for word in words] + ["--json"], prog_name="itbpump")
+    assert told.exit_code == 2
+    form = json.loads(told.stdout)
+    assert (form["error"]["kind"], form["exit_code"]) == ("HostSettingError", 2)
+    assert "ITBPUMP_KEYRING=nonsense is no setting; write auto (" in " ".join(told.stderr.split())
 
 
 def test_off_touches_no_keyring_and_says_so_when_the_key_lies_there(

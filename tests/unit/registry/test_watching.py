@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,7 @@ def test_a_stop_that_became_a_safe_state_keeps_its_beginning(registry: Registry)
 def test_since_when_a_pump_is_at_the_minimum_rate_is_the_commit_that_put_it_there(registry: Registry) -> None:
     registry.record_reading(view(), by=BY)
     assert "minimum-rate" not in findings(registry)
-    at_minimum = {"mode": Mode.MINIMUM_RATE, "last_change_ms": 101 * DAY_MS, "digest": bytes([2]) * 32}
+    at_minimum: dict[str, Any] = {"mode": Mode.MINIMUM_RATE, "last_change_ms": 101 * DAY_MS, "digest": bytes([2]) * 32}
     registry.record_reading(view(NOW + 2 * DAY, uptime_ms=102 * DAY_MS, **at_minimum), by=BY)
     (pump,) = registry.watched()
     assert (pump.run_state, pump.mode, pump.stopped_since) == ("running", "minimum_rate", NOW + DAY)

@@ -112,8 +112,10 @@ def _page(subject: str, lines: Iterable[str]) -> str:
     """Self-contained; nothing in it runs or loads anything."""
     paragraphs = "\n".join(f"<p>{escape(held_together(line))}</p>" for line in lines if line)
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(subject)}</title></head>\n'
-        f"<body>\n<h1>{escape(held_together(subject))}</h1>\n{paragraphs}\n</body>\n</html>\n"
+        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(subject)}</title></head>\n"
+        f'<body style="overflow-wrap: break-word">\n<h1>{escape(held_together(subject))}</h1>\n{paragraphs}\n</body>\n</html>\n'
     )
 
 

@@ -22,11 +22,11 @@ __all__ = ["Heartbeat", "Row", "Selection", "json_of", "one_line", "page_of", "s
 
 LOOKS = """
 body { max-width: 80rem; }
-.day { white-space: nowrap; } .said { min-width: 11em; }
+.day, .name:not(.long) { white-space: nowrap; } .said { min-width: 11em; }
 .critical th[scope=row], .overdue th[scope=row] { border-left: 8px solid #8b0000; }
 .due th[scope=row] { border-left: 8px solid #8a5a00; } .due-soon th[scope=row] { border-left: 8px solid #1b5e20; }
 @page { size: landscape; margin: 12mm; }
-@media print { body { max-width: none; font-size: 9pt; } .said { min-width: 22em; } }
+@media print { body { max-width: none; font-size: 9pt; line-height: 1.25; } .said { min-width: 24em; } th, td { padding: 0.1em 0.4em; } }
 """
 SETTLED = frozenset({"resolved", "superseded"})
 
@@ -210,8 +210,8 @@ def _lines(rows: Iterable[Row], caption: str, show_patient: bool) -> Iterator[st
         alert = row.alert
         said = (alert.title, *alert.lines)
         cells = [
-            _cell(alert.serial, "th", "row"),
-            *([_cell(alert.patient_id, label="patient")] if show_patient else []),
+            _cell(alert.serial, "th", "row", kind="name"),
+            *([_cell(alert.patient_id, kind="name", label="patient")] if show_patient else []),
             cell(_day(alert.due), "", kind="day", label="day"),
             cell("<br>".join(map(_text, said)), " ".join(said), kind="said", label="what"),
             _cell(state_text(row), label="state"),
@@ -222,8 +222,8 @@ def _lines(rows: Iterable[Row], caption: str, show_patient: bool) -> Iterator[st
     yield "</tbody>"
 
 
-def _cell(text: str, tag: str = "td", scope: str = "", *, label: str = "") -> str:
-    return cell(_text(text), text, tag, scope, label=label)
+def _cell(text: str, tag: str = "td", scope: str = "", *, kind: str = "", label: str = "") -> str:
+    return cell(_text(text), text, tag, scope, kind, label)
 
 
 def _text(text: str) -> str:

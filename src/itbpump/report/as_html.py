@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from html import escape
 
 from itbpump.report.document import Blanks, Block, Compared, Document, Facts, Items, Prose, Section, held_together, plain
-from itbpump.report.page_style import POLICY, STYLE, cell, framed
+from itbpump.report.page_style import POLICY, STACKED, STYLE, cell, framed
 
 __all__ = ["html_of"]
 
@@ -19,9 +19,12 @@ body { max-width: 60rem; }
 th[scope=row] { font-weight: 600; width: 28%; }
 tr.changed th, tr.changed td { font-weight: 700; border-width: 2px; }
 .notice { border-left: 4px solid #444; padding-left: 0.7em; }
-.blank { display: inline-block; border-bottom: 1px solid #111; width: 60%; height: 1.2em; }
+.fill { display: flex; flex-wrap: wrap; align-items: end; gap: 0 0.5em; }
+.blank { flex: 1 1 14em; border-bottom: 1px solid #111; height: 1.4em; }
 .card { font-size: 0.85em; line-height: 1.25; } .card h2 { margin: 0.5em 0 0.2em; } .card p, .card ul { margin: 0.2em 0; }
-@media print { body { max-width: none; font-size: 10pt; } .card { font-size: 8pt; } }
+@media print { body { max-width: none; font-size: 10pt; } .card { font-size: 8pt; page: card; } }
+@page card { margin: 10mm; }
+@media screen and (max-width: 40rem) { .stacked th[scope=row] { width: auto; } .stacked tr.changed { border-width: 3px; } }
 """
 
 
@@ -72,21 +75,22 @@ def _block(block: Block) -> Iterator[str]:
         yield f'<p class="loud">{_escaped(block.text)}</p>' if block.loud else f"<p>{_escaped(block.text)}</p>"
     elif isinstance(block, Items):
         kind = "ol" if block.ordered else "ul"
-        yield f"<{kind}>"
+        yield f'<{kind} class="loud">' if block.loud else f"<{kind}>"
         yield from (f"<li>{_escaped(item)}</li>" for item in block.items)
         yield f"</{kind}>"
     elif isinstance(block, Blanks):
-        yield from (f'<p>{_escaped(label)}: <span class="blank"></span></p>' for label in block.labels)
+        yield from (f'<p class="fill">{_escaped(label)}: <span class="blank"></span></p>' for label in block.labels)
     else:
         caption = [f"<caption>{_escaped(block.caption)}</caption>"] if block.caption else []
         rows = _compared(block) if isinstance(block, Compared) else _facts(block)
-        yield from framed([*caption, *rows], plain(block.caption) or "table")
+        yield from framed([*caption, *rows], plain(block.caption) or "table", STACKED if isinstance(block, Compared) else "")
 
 
 def _facts(block: Facts) -> Iterator[str]:
     yield "<tbody>"
     for label, text in block.rows:
-        yield f"<tr>{_cell(label, 'th', 'row')}{_cell(text)}</tr>"
+        mark = ' class="lead"' if label in block.lead else ""
+        yield f"<tr{mark}>{_cell(label, 'th', 'row')}{_cell(text)}</tr>"
     yield "</tbody>"
 
 
@@ -96,12 +100,12 @@ def _compared(block: Compared) -> Iterator[str]:
     yield f"<thead><tr>{heads}</tr></thead>"
     yield "<tbody>"
     for label, before, after, changed in block.rows:
-        cells = "".join(_cell(text or "–") for text in (before, after))
+        cells = "".join(_cell(text or "–", label=head) for text, head in ((before, old), (after, new)))
         word = "CHANGED" if changed else "same" if before else "–"
         mark = ' class="changed"' if changed else ""
-        yield f"<tr{mark}>{_cell(label, 'th', 'row')}{cells}<td>{word}</td></tr>"
+        yield f"<tr{mark}>{_cell(label, 'th', 'row')}{cells}{_cell(word, label='change')}</tr>"
     yield "</tbody>"
 
 
-def _cell(text: str, tag: str = "td", scope: str = "") -> str:
-    return cell(_escaped(text), plain(text), tag, scope)
+def _cell(text: str, tag: str = "td", scope: str = "", *, label: str = "") -> str:
+    return cell(_escaped(text), plain(text), tag, scope, label=plain(label))

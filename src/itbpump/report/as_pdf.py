@@ -125,6 +125,8 @@ class _Story:
         self._styles = {
             "body": self._style("body", 1.0),
             "bold": self._style("bold", 1.0, "Helvetica-Bold"),
+            "lead": self._style("lead", 1.3, "Helvetica-Bold"),
+            "caption": self._style("caption", 1.0, "Helvetica-Oblique"),
             "title": self._style("title", 1.5, "Helvetica-Bold"),
             "h2": self._style("h2", 1.15, "Helvetica-Bold", before=0.6),
             "h3": self._style("h3", 1.0, "Helvetica-Bold", before=0.4),
@@ -140,7 +142,7 @@ class _Story:
             spaceBefore=size * before,
             spaceAfter=size * 0.2,
             splitLongWords=1,
-            keepWithNext=1 if name in {"h2", "h3"} else 0,
+            keepWithNext=1 if name in {"h2", "h3", "caption"} else 0,
         )
 
     def of(self, document: Document) -> Iterator[Any]:
@@ -160,20 +162,30 @@ class _Story:
             yield self._text(f"! {block.text}" if block.loud else block.text, "bold" if block.loud else "body")
         elif isinstance(block, Items):
             for number, item in enumerate(block.items, 1):
-                yield self._text(f"{number}. {item}" if block.ordered else f"• {item}", "body")
+                yield self._item(f"{number}." if block.ordered else "•", item, "bold" if block.loud else "body")
         elif isinstance(block, Blanks):
             for label in block.labels:
                 yield self._blank(label)
         else:
+            if block.caption:
+                yield self._text(block.caption, "caption")
             yield self._rows(block)
             yield self._lab.spacer(1, self._size * 0.4)
 
     def _text(self, text: str, style: str) -> Any:
         return self._lab.paragraph(escape(held_together(printable(text))), self._styles[style])
 
+    def _item(self, sign: str, text: str, style: str) -> Any:
+        """A sign, and the text beside it."""
+        padding = [("LEFTPADDING", (0, 0), (-1, -1), 0), ("TOPPADDING", (0, 0), (-1, -1), 0), ("BOTTOMPADDING", (0, 0), (-1, -1), 0)]
+        top = [("VALIGN", (0, 0), (-1, -1), "TOP"), *padding]
+        first = self._size * 1.8
+        cells = [[self._text(sign, style), self._text(text, style)]]
+        return self._lab.table(cells, colWidths=[first, self._width - first], style=top, splitInRow=1)
+
     def _rows(self, block: Facts | Compared) -> Any:
         if isinstance(block, Facts):
-            cells = [[self._text(label, "bold"), self._text(text, "body")] for label, text in block.rows]
+            cells = [[self._text(label, "bold"), self._text(text, "lead" if label in block.lead else "body")] for label, text in block.rows]
             return self._table(cells, (LABEL_SHARE, 1 - LABEL_SHARE))
         heads = [self._text(head, "bold") for head in ("what", *block.heads, "change")]
         cells = [heads, *(self._compared(*row) for row in block.rows)]
@@ -181,7 +193,8 @@ class _Story:
 
     def _compared(self, label: str, old: str, new: str, changed: bool) -> list[Any]:
         style = "bold" if changed else "body"
-        return [self._text(text, style) for text in (label, old or "–", new or "–", "CHANGED" if changed else "")]
+        word = "CHANGED" if changed else "same" if old else "–"
+        return [self._text(text, style) for text in (label, old or "–", new or "–", word)]
 
     def _table(self, cells: list[list[Any]], shares: tuple[float, ...], *, repeated: int = 0) -> Any:
         rule = max(0.3, self._size / 30)
@@ -199,5 +212,5 @@ class _Story:
 
     def _blank(self, label: str) -> Any:
         widths = [self._width * LABEL_SHARE, self._width * (1 - LABEL_SHARE)]
-        line = [("LINEBELOW", (1, 0), (1, 0), 0.6, "#111111"), ("BOTTOMPADDING", (0, 0), (-1, -1), 1)]
+        line = [("LINEBELOW", (1, 0), (1, 0), 0.6, "#111111"), ("BOTTOMPADDING", (0, 0), (-1, -1), 1), ("LEFTPADDING", (0, 0), (-1, -1), 0)]
         return self._lab.table([[self._text(label, "bold"), ""]], colWidths=widths, style=line)

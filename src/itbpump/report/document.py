@@ -17,10 +17,11 @@ _NUMBER_AND_UNIT = re.compile(r"(?<=\d) (?=(?:mcg|mg|mL|ng|h|min|d|s|days|pulses
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Label and text, one row each."""
+    """Label and text, one row each. `lead`: labels of the rows that a reader looks for first; forms that can show them larger."""
 
     rows: tuple[tuple[str, str], ...]
     caption: str = ""
+    lead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,11 @@ class Prose:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A list."""
+    """A list. `loud` as in `Prose`."""
 
     items: tuple[str, ...]
     ordered: bool = False
+    loud: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def _pump_blocks(record: SessionRecord) -> Iterator[Block]:
         ("Alarms at the reading", alarms or "none"),
         ("Read on", instant_text(state.at)),
     ]
-    yield Facts(tuple(rows), "As the pump says")
+    yield Facts(tuple(rows), "As the pump says", lead=("Drug in the reservoir", "Daily dose", "Refill by"))
     doubts = [f"OUTCOME UNKNOWN: {text}; the dose may be another." for text in record.open_outcomes]
     doubts += [f"NOT PROVEN: {text}; the dose may be another." for text in record.unproven]
     if record.end is None:

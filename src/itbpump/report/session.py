@@ -76,7 +76,7 @@ def _sections(record: SessionRecord) -> Iterator[Section]:
     yield Section("Visit", (Facts(tuple(visit), "Who, which pump, and when"),))
     attention = tuple(_attention(record))
     if attention:
-        yield Section("ATTENTION", (Items(attention),))
+        yield Section("ATTENTION", (Items(attention, loud=True),))
     yield Section("Dates", _date_blocks(record))
     yield Section("The pump at the end of the visit", tuple(_end_blocks(record)))
     changes = [change_section(number, change) for number, change in enumerate(record.changes, 1)]
@@ -127,7 +127,7 @@ def _date_blocks(record: SessionRecord) -> tuple[Block, ...]:
         ("Battery until", day_text(dates.battery_until) if dates.battery_until is not None else "no end announced"),
         ("Service life until", day_text(dates.service_until) if dates.service_until is not None else NOT_KNOWN),
     ]
-    blocks: list[Block] = [Facts(tuple(rows), f"Days, rounded down, as of {instant_text(dates.as_of)}")]
+    blocks: list[Block] = [Facts(tuple(rows), f"Days, rounded down, as of {instant_text(dates.as_of)}", lead=("Refill by",))]
     if dates.not_checked:
         blocks.append(Items(tuple(f"Not checked: {text}" for text in dates.not_checked)))
     return tuple(blocks)
@@ -144,7 +144,7 @@ def _end_blocks(record: SessionRecord) -> Iterator[Block]:
     if record.end is None:
         yield Prose(f"Not read at the end: {record.end_note}. This is the reading at the start.", loud=True)
     else:
-        yield Facts(state.rows, f"As read on {instant_text(state.at)}")
+        yield Facts(state.rows, f"As read on {instant_text(state.at)}", lead=("Delivers now", "Programmed"))
     if state.therapy is None:
         yield Prose("The pump has no therapy.")
     else:

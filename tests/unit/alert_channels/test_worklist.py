@@ -191,6 +191,17 @@ def test_the_page_is_whole_accessible_and_loads_nothing(every: list[Row]) -> Non
     assert "default-src 'none'" in next(attributes["content"] or "" for tag, attributes in found.tags if "http-equiv" in attributes)
 
 
+def test_each_cell_says_what_it_is_where_columns_have_no_room() -> None:
+    """On a phone a row stands as a block; the number of a pump stays on one line everywhere, also behind a hyphen."""
+    for show in (False, True):
+        found = outline(page_of([Row(alert())], ALIVE, now=NOW, show_patient=show))
+        labels = [attributes.get("data-label") for tag, attributes in found.tags if tag == "td"]
+        assert labels == [*(["patient"] if show else []), "day", "what", "state", "told", "reference"]
+        heads = [attributes for tag, attributes in found.tags if tag == "th" and attributes.get("scope") == "row"]
+        assert heads == [{"scope": "row", "class": "name"}]
+        assert next(attributes["class"] for tag, attributes in found.tags if tag == "table") == "stacked due-soon"
+
+
 def test_the_page_says_the_stage_in_words_and_no_patient_unless_asked() -> None:
     page = page_of([Row(alert(stage=Stage.OVERDUE)), Row(alert(key="b"))], ALIVE, now=NOW)
     text = outline(page).text.replace("\u00a0", " ")

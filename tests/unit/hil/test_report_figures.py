@@ -114,6 +114,17 @@ def test_both_draw_any_curve_as_a_picture_of_their_own(series: list[tuple[str, s
         ET.fromstring(svg.svg_of(figure))
 
 
+def test_our_own_picture_keeps_limits_off_its_frame_and_labels_apart() -> None:
+    (figure,) = figures_of([Series("flow", "min", "nL per day", ("0", "60", "120"), ("0", "2800000", "0"), hi=("2800000",) * 3)])
+    picture = ET.fromstring(svg.svg_of(figure))
+    limit = next(one for one in picture.iter("polyline") if one.get("class") == "limit")
+    heights = {float(pair.split(",")[1]) for pair in limit.attrib["points"].split()}
+    assert min(heights) > svg.TOP + 5
+    longest = max(len(one.text or "") for one in picture.iter("text") if one.get("text-anchor") == "end")
+    assert longest == len("2,500,000")
+    assert svg.LEFT - 8 - longest * 8 > 24, "the unit, written upwards at 16, has no room"
+
+
 @pytest.mark.parametrize("number", range(2))
 def test_matplotlib_draws_in_the_colours_of_the_page_and_points_nowhere(number: int) -> None:
     picture = plotted.svg_of(figures_of(trumpet())[number], "f1")

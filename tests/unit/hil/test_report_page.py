@@ -168,6 +168,35 @@ def test_what_did_not_pass_stands_open_and_first() -> None:
     assert re.findall(r'<details id="t(\d)"( open)?>', page) == [("0", ""), ("1", " open"), ("2", "")]
 
 
+def test_the_title_says_how_it_went() -> None:
+    """Of ten open tabs the one that failed is found without opening it."""
+    assert "<title>HIL run: 1 of 3 did not pass.</title>" in page_of(FULL, TEXTS)
+    assert "<title>HIL run: 1 of 1 passed, none failed.</title>" in page_of(run_of(one_test()), TEXTS)
+    assert "<title>HIL run: No test ran.</title>" in page_of(run_of(), TEXTS)
+    for run, kind in ((FULL, "bad"), (run_of(one_test()), "good"), (run_of(one_test(outcome=Outcome.SKIPPED)), "odd")):
+        assert f'class="verdict {kind}"' in page_of(run, TEXTS)
+
+
+def test_figures_outside_their_limits_come_before_all_others() -> None:
+    page = page_of(FULL, TEXTS)
+    first = page[page.index("Outside their limits</h2>") : page.index("Tests by rig")]
+    assert "61,000 ms" in first
+    assert "12,500 nL" not in first
+    assert "Outside their limits</h2>" not in page_of(run_of(one_test(measurements=(measured(),))), TEXTS)
+
+
+def test_each_cell_says_what_it_is_where_columns_have_no_room() -> None:
+    page = page_of(FULL, TEXTS)
+    row = re.search(r"<h2>Outside their limits.*?<tbody><tr>(.*?)</tr>", page, re.DOTALL)
+    assert row is not None
+    assert re.findall(r'<td[^>]* data-label="(.*?)"', row[1]) == ["rig", "what", "value", "limits", "between", "within"]
+    assert all('data-label="' in marks for marks in re.findall(r"<td([^>]*)>", page))
+
+
+def test_paper_says_that_folded_parts_are_not_on_it() -> None:
+    assert '<p class="paper">What is folded is not printed' in page_of(FULL, TEXTS)
+
+
 def test_a_run_in_which_all_is_well_says_so() -> None:
     page = page_of(run_of(one_test(), one_test(target="tcp")), {})
     assert "2 of 2 passed, none failed." in page

@@ -85,7 +85,7 @@ def _sentences(block: Block) -> Iterator[str]:
     if isinstance(block, Compared):
         yield from (amount for row in block.rows for amount in row[1:3] if len(amount) < 20)
     else:
-        yield from said(replace(block, caption="") if isinstance(block, Facts) else block)
+        yield from said(replace(block, caption="", lead=()) if isinstance(block, Facts) else block)
 
 
 @SOME
@@ -211,6 +211,45 @@ def test_an_amount_never_breaks_and_a_table_too_wide_has_a_frame_to_scroll() -> 
     assert all(frame["tabindex"] == "0" and frame["role"] == "region" and frame["aria-label"] for frame in frames)
 
 
+@pytest.mark.sr("SR-57")
+def test_a_changed_amount_has_the_head_of_its_column_with_it() -> None:
+    """On a phone a row stands as a block: nobody may take the old dose for the new one."""
+    _, tags = html_parts(report.html(rich_record()))
+    labels = [attributes.get("data-label") for tag, attributes in tags if tag == "td"]
+    told = [label for label in labels if label]
+    assert len(told) >= 3 * 10
+    assert told == ["before", "after", "change"] * (len(told) // 3)
+    stacked = [attributes for tag, attributes in tags if tag == "table" and attributes.get("class") == "stacked"]
+    assert len(stacked) == sum(bool(change.table) for change in rich_record().changes)
+
+
+def test_dose_drug_and_refill_day_lead() -> None:
+    page = report.card_html(rich_record())
+    lead = re.findall(r'<tr class="lead"><th scope="row">(.*?)</th><td>(.*?)</td>', page)
+    assert [label for label, _ in lead] == ["Drug in the reservoir", "Daily dose", "Refill by"]
+    assert lead[1][1].replace("\u00a0", " ") == "200 mcg per day (every day)"
+    lead = re.findall(r'<tr class="lead"><th scope="row">(.*?)</th>', report.html(rich_record()))
+    assert lead == ["Refill by", "Delivers now", "Programmed"]
+
+
+def test_what_is_not_settled_is_set_apart() -> None:
+    page = report.html(replace(rich_record(), end=None, end_note="the line was lost"))
+    assert re.search(r'ATTENTION</h2>\s*<ul class="loud">\s*<li>NOT READ AT THE END', page)
+
+
+def test_the_pdf_has_the_captions_and_every_word_of_a_comparison() -> None:
+    """A caption says as of when, and whose figures: the PDF once left it out, and left the place of `same` empty."""
+    document = session_document(rich_record())
+    words = squeezed(pdf_text(pdf_of(document, compressed=False)))
+    tables = [block for section in document.sections for block in section.blocks if isinstance(block, Facts | Compared)]
+    assert len(tables) > 5
+    for table in tables:
+        assert squeezed(printable(table.caption)) in words
+    same = sum(not changed and bool(old) for table in tables if isinstance(table, Compared) for _, old, _, changed in table.rows)
+    assert same > 5
+    assert pdf_text(pdf_of(document, compressed=False)).split("\n").count("same") == same
+
+
 # ------------------------------------------------------------------------------------------------ what was typed
 @SOME
 @given(records)
@@ -238,6 +277,7 @@ ATTRIBUTES = {
     "role",
     "tabindex",
     "aria-label",
+    "data-label",
 }
 
 

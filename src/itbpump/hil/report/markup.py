@@ -37,13 +37,17 @@ def outcome_word(outcome: Outcome) -> str:
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], classes: Sequence[str] = ()) -> str:
-    """A table of HTML cells, the first of each row its head. `classes`: by column. Empty without rows."""
+    """A table of HTML cells, the first of each row its head. `classes`: by column. Empty without rows.
+
+    Each cell has the head of its column with it: on a phone a row stands as a block, so that no outcome lies out of sight.
+    """
     body = []
     for row in rows:
         cells = [f'<th scope="row">{row[0]}</th>']
         for place, cell in enumerate(row[1:], 1):
             name = classes[place] if place < len(classes) else ""
-            cells.append(f'<td class="{name}">{cell}</td>' if name else f"<td>{cell}</td>")
+            kind = f' class="{name}"' if name else ""
+            cells.append(f'<td{kind} data-label="{shown_text(heads[place])}">{cell}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")
     if not body:
         return ""

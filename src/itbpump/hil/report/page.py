@@ -1,8 +1,8 @@
 """A run as one HTML page: it loads nothing, runs nothing, and says so by its own policy. Reads on a phone, in the dark and on paper. Pure.
 
-First what is wrong, then the table of tests by rig, measurements against limits, curves, requirements, and each test folded with its
-events, frames and pump log. Of a long line the page shows the first and the last frames; record.json has what was kept. Not here: files
-(`writing`).
+First what is wrong, with the figures that are outside their limits, then the table of tests by rig, all measurements against limits,
+curves, requirements, and each test folded with its events, frames and pump log. Of a long line the page shows the first and the last
+frames; record.json has what was kept. Not here: files (`writing`).
 """
 
 from __future__ import annotations
@@ -31,23 +31,24 @@ _GOOD = (Outcome.PASS, Outcome.SKIPPED)
 
 def page_of(run: RunRecord, requirements: Mapping[str, str]) -> str:
     """The whole page. `requirements`: number to text, as far as known."""
-    return "\n".join([*_head(), *_body(run, requirements), "</html>", ""])
+    return "\n".join([*_head(_verdict_words(run)), *_body(run, requirements), "</html>", ""])
 
 
-def _head() -> Iterator[str]:
+def _head(verdict: str) -> Iterator[str]:
     style = resources.files("itbpump.hil.report").joinpath("style.css").read_text("utf-8")
     yield "<!DOCTYPE html>"
     yield '<html lang="en">'
     yield '<head><meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>HIL run</title><style>{style}</style></head>"
+    yield f"<title>HIL run: {escape(verdict)}</title><style>{style}</style></head>"
 
 
 def _body(run: RunRecord, requirements: Mapping[str, str]) -> Iterator[str]:
     yield "<body><main>"
     yield from _verdict(run)
     yield from _causes(run)
+    yield from _outside(run)
     yield from _by_target(run)
     yield from _measurements(run)
     yield from _curves(run)
@@ -58,17 +59,22 @@ def _body(run: RunRecord, requirements: Mapping[str, str]) -> Iterator[str]:
 
 
 # ------------------------------------------------------------------------------------------------------------ what is wrong
+def _verdict_words(run: RunRecord) -> str:
+    bad = sum(test.outcome not in _GOOD for test in run.tests)
+    passed = sum(test.outcome is Outcome.PASS for test in run.tests)
+    if not run.tests:
+        return "No test ran."
+    return f"{bad:,} of {len(run.tests):,} did not pass." if bad else f"{passed:,} of {len(run.tests):,} passed, none failed."
+
+
 def _verdict(run: RunRecord) -> Iterator[str]:
     counts = Counter(test.outcome for test in run.tests)
-    bad = sum(counts[outcome] for outcome in Outcome if outcome not in _GOOD)
+    bad = any(counts[outcome] for outcome in Outcome if outcome not in _GOOD)
     yield "<h1>HIL run</h1>"
+    kind = "bad" if bad else "good" if counts[Outcome.PASS] else "odd"
+    yield f'<p class="verdict {kind}">{_verdict_words(run)}</p>'
     if not run.tests:
-        yield '<p class="verdict">No test ran.</p>'
         return
-    verdict = (
-        f"{bad:,} of {len(run.tests):,} did not pass." if bad else f"{counts[Outcome.PASS]:,} of {len(run.tests):,} passed, none failed."
-    )
-    yield f'<p class="verdict">{verdict}</p>'
     told = ", ".join(f"{counts[outcome]:,} {outcome_word(outcome)}" for outcome in Outcome if counts[outcome])
     yield f'<p>{told}. <span class="quiet">Rigs: {shown_text(", ".join(sorted(run.targets)))}; seed {run.seed}.</span></p>'
 
@@ -81,6 +87,18 @@ def _causes(run: RunRecord) -> Iterator[str]:
             (_link(number, test), shown_text(test.target), outcome_word(test.outcome), shown_text(test.cause)) for number, test in wrong
         ]
         yield table("", ("test", "rig", "outcome", "first cause"), rows, ("", "", "", "cause"))
+
+
+def _outside(run: RunRecord) -> Iterator[str]:
+    """The figures that did it, before all others."""
+    rows = [
+        (_link(number, test), shown_text(test.target), *cells)
+        for number, test in enumerate(run.tests)
+        for cells in _measured(test, outside=True)
+    ]
+    if rows:
+        yield "<h2>Outside their limits</h2>"
+        yield table("", ("test", "rig", *_MEASURED), rows, ("", "", *_MEASURED_CLASSES))
 
 
 def _link(number: int, test: TestRecord) -> str:
@@ -111,12 +129,13 @@ def _measurements(run: RunRecord) -> Iterator[str]:
     yield table("", ("test", "rig", *_MEASURED), rows, ("", "", *_MEASURED_CLASSES))
 
 
-_MEASURED = ("what", "value", "limits", "", "within")
-_MEASURED_CLASSES = ("", "number", "", "", "")
+_MEASURED = ("what", "value", "limits", "between", "within")
+_MEASURED_CLASSES = ("", "number", "limits", "between", "")
 
 
-def _measured(test: TestRecord) -> Iterator[tuple[str, ...]]:
-    for one in test.measurements:
+def _measured(test: TestRecord, *, outside: bool = False) -> Iterator[tuple[str, ...]]:
+    """Cells of each measurement, or only of those `outside`."""
+    for one in (one for one in test.measurements if not (outside and one.within)):
         within = '<span class="pass">within</span>' if one.within else '<span class="fail">OUTSIDE</span>'
         value = shown_text(f"{shown(one.value)} {one.unit}".rstrip())
         yield shown_text(one.name), value, shown_text(limits_text(one)), bar_svg(one), within
@@ -147,7 +166,7 @@ def _matrix(run: RunRecord, requirements: Mapping[str, str]) -> Iterator[str]:
         (shown_text(name), shown_text(requirements.get(name, unknown)), _serving(tests))
         for name, tests in sorted(served.items(), key=_order)
     ]
-    yield table("", ("no.", "requirement", "tests, with their outcome by rig"), rows, ("", "cause", ""))
+    yield table("", ("no.", "requirement", "tests, with their outcome by rig"), rows, ("", "cause", "serving"))
 
 
 def _order(item: tuple[str, object]) -> tuple[int, str]:
@@ -157,7 +176,8 @@ def _order(item: tuple[str, object]) -> tuple[int, str]:
 
 def _serving(tests: list[tuple[int, TestRecord]]) -> str:
     by_test = groupby(sorted(tests, key=lambda pair: pair[1].test), key=lambda pair: pair[1].test)
-    told = []
+    counts = Counter(test.outcome for _, test in tests)
+    told = [", ".join(f"{counts[outcome]:,} {outcome_word(outcome)}" for outcome in reversed(Outcome) if counts[outcome])]
     for name, group in by_test:
         cells = ", ".join(f'<a href="#t{number}">{shown_text(test.target)}</a> {outcome_word(test.outcome)}' for number, test in group)
         told.append(f"{shown_text(name)}: {cells}")
@@ -168,6 +188,7 @@ def _serving(tests: list[tuple[int, TestRecord]]) -> str:
 def _tests(run: RunRecord) -> Iterator[str]:
     if run.tests:
         yield "<h2>Each test</h2>"
+        yield '<p class="paper">What is folded is not printed: unfold it before, or read record.json.</p>'
     seconds = run.timing.seconds if run.timing is not None else {}
     for number, test in enumerate(run.tests):
         opened = "" if test.outcome in _GOOD else " open"

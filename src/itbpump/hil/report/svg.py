@@ -14,8 +14,9 @@ from itbpump.hil.report.plots import STROKES, Figure, Line
 __all__ = ["nice_ticks", "svg_of"]
 
 WIDTH, HEIGHT = 720, 320
-LEFT, RIGHT, TOP, BOTTOM = 84, 16, 12, 48
+LEFT, RIGHT, TOP, BOTTOM = 108, 40, 12, 48
 _TICKS = 6
+_HEADROOM = 20
 
 Place = Callable[[Fraction], float]
 
@@ -28,7 +29,8 @@ def svg_of(figure: Figure) -> str:
     x_ticks = sorted(set(xs)) if figure.log_x else nice_ticks(min(xs), max(xs))
     y_ticks = nice_ticks(min(ys), max(ys))
     across = _log_place(min(xs), max(xs)) if figure.log_x else _place(min(xs), max(xs), LEFT, WIDTH - RIGHT)
-    up = _place(min(ys[0], *ys, *y_ticks), max(ys[0], *ys, *y_ticks), HEIGHT - BOTTOM, TOP)
+    room = (max(ys) - min(ys)) / _HEADROOM  # so that no limit lies upon the frame
+    up = _place(min(ys) - room, max(ys) + room, HEIGHT - BOTTOM, TOP)
     drawn = [_axes(figure, x_ticks, y_ticks, across, up)]
     drawn += [f'<polyline class="limit" fill="none" stroke-width="1" points="{_points(line, across, up)}"/>' for line in figure.limits]
     for (name, _, dashes), line in zip(STROKES, figure.curves, strict=False):
@@ -47,6 +49,7 @@ def _axes(figure: Figure, x_ticks: Sequence[Fraction], y_ticks: Sequence[Fractio
     parts += [f'<text x="{LEFT - 8}" y="{up(y) + 4:.1f}" text-anchor="end">{_label(y)}</text>' for y in y_ticks]
     parts += [f'<path class="grid" d="M{across(x)} {TOP}V{floor}"/>' for x in x_ticks]
     parts += [f'<text x="{across(x)}" y="{floor + 18}" text-anchor="middle">{_label(x)}</text>' for x in x_ticks]
+    parts.append(f'<rect class="grid" fill="none" x="{LEFT}" y="{TOP}" width="{WIDTH - RIGHT - LEFT}" height="{floor - TOP}"/>')
     middle = (TOP + floor) / 2
     parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(figure.x_unit)}</text>')
     parts.append(f'<text transform="translate(16 {middle}) rotate(-90)" text-anchor="middle">{escape(figure.y_unit)}</text>')

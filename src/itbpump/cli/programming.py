@@ -11,7 +11,20 @@ from itbpump.cli.guard import USAGE, CommandError, Output
 from itbpump.cli.libraries import ClinicLibrary, library_for
 from itbpump.cli.outcomes import outcome_json, require_applied
 from itbpump.cli.pumps import opened
-from itbpump.cli.reviewing import Overrides, Second, User, Yes, confirm, decided_json, pass_review, show_others, show_review
+from itbpump.cli.reviewing import (
+    Digest,
+    Overrides,
+    Second,
+    User,
+    Yes,
+    confirm,
+    decided_json,
+    hold_lines,
+    pass_review,
+    require_digest,
+    show_others,
+    show_review,
+)
 from itbpump.wording.beside import pump_heading
 
 if TYPE_CHECKING:
@@ -54,6 +67,8 @@ def review(
     out.data(found.json())
     if not as_json:
         show_review(out, "\n".join(title), found)
+        if pump is not None:  # without a pump, fewer findings ask to be accepted than beside one
+            out.say(*hold_lines(found))
     raise typer.Exit(found.exit_code)
 
 
@@ -65,6 +80,7 @@ def program(
     user: User = "",
     second: Second = "",
     clinic_library: ClinicLibrary = None,
+    digest: Digest = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -82,6 +98,7 @@ def program(
         present = line.present()
         found = judge(new, present, profile=line.profile, library=library)
         show_change(out, _title(new), line, present, new, found)
+        require_digest(found, digest)
         decision = pass_review(out, found, override, user, second)
         confirm_dose(out, line, new, found, yes=yes)
         basis = with_prescription(basis_of(found, decision, user, second, new.patient.id), new)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from itbpump.cli.guard import HARD_LIMIT, USAGE, Cancelled, CommandError, Output
+from itbpump.cli.guard import FAILED, HARD_LIMIT, USAGE, Cancelled, CommandError, Output
 from itbpump.wording.review import override_lines, review_lines
 
 if TYPE_CHECKING:
@@ -15,14 +16,17 @@ if TYPE_CHECKING:
     from itbpump.safety import Decision, Review
 
 __all__ = [
+    "Digest",
     "Overrides",
     "Second",
     "User",
     "Yes",
     "confirm",
     "decided_json",
+    "hold_lines",
     "pass_review",
     "read_overrides",
+    "require_digest",
     "show_others",
     "show_review",
 ]
@@ -33,6 +37,10 @@ Overrides = Annotated[
 ]
 User = Annotated[str, typer.Option("--user", metavar="ID", help="Staff id of the person who decides.")]
 Second = Annotated[str, typer.Option("--second", metavar="ID", help="Staff id of the second person.")]
+Digest = Annotated[
+    str | None,
+    typer.Option("--digest", metavar="DIGEST", help="Send only what was reviewed: the digest that `itbpump review` told, also elsewhere."),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask no question.")]
 
 
@@ -63,6 +71,38 @@ def show_others(out: Output, line: Pump) -> None:
 
     for result in line.others_unconfirmed():
         out.say(f"Not yet confirmed by another programmer, counted as given: {result_text(result)}")
+
+
+# ------------------------------------------------------------------------------------------------ what was reviewed elsewhere
+_SHOWN = 16
+"""Hex digits of a digest on the screen; as many are enough for `--digest`."""
+
+
+def hold_lines(review: Review) -> list[str]:
+    """How to send, also from another computer, nothing but what was just reviewed."""
+    return [f"To send nothing but this, also from another computer: itbpump program … --digest {review.hold[:_SHOWN]}"]
+
+
+def require_digest(review: Review, digest: str | None) -> None:
+    """Nothing is asked or sent where something else was reviewed: another prescription, library or pump model, or other findings.
+
+    `digest`: of the review itself, which holds for the same reading alone, or what `hold_lines` told; 16 to 64 hex digits of it.
+    CommandError (1), or (2) for what is no digest.
+    """
+    if digest is None:
+        return
+    wanted = digest.strip().lower()
+    if not re.fullmatch(f"[0-9a-f]{{{_SHOWN},64}}", wanted):
+        raise CommandError(f"--digest {digest!r}: write the digest that itbpump review told, {_SHOWN} to 64 hex digits", USAGE)
+    if review.hold.startswith(wanted) or review.digest.startswith(wanted):
+        return
+    raise CommandError(
+        f"this is not what was reviewed as {wanted[:_SHOWN]}; here it is {review.hold[:_SHOWN]}\n"
+        "the prescription, the drug library, the clinic's file, the pump's model or what has to be accepted beside this pump is another: "
+        "review it here, by itbpump review RX --pump URL\nnothing was sent",
+        FAILED,
+        {"review": review.json(), "outcome": "not sent"},
+    )
 
 
 # ------------------------------------------------------------------------------------------------ deciding

@@ -18,8 +18,9 @@ _BEFORE_UNIT = re.compile(r"(?=[ A-Za-z\u00b5\u03bc%/])")  # the first of these 
 
 # What people write instead of a unit of the file, and what to write. Keys in lower case.
 _UNIT_HINTS = {
-    "mcgs": "mcg", "microgram": "mcg", "micrograms": "mcg", "cc": "mL", "mgs": "mg",
-    "mcg/d": "mcg/day", "mcg/24h": "mcg/day", "mcg/hr": "mcg/h", "mcg/hour": "mcg/h", "ml/d": "mL/day", "ml/24h": "mL/day",
+    "mcgs": "mcg", "cc": "mL", "mgs": "mg",
+    "mcg/d": "mcg/day", "mcg/24h": "mcg/day", "mcg daily": "mcg/day", "mcg a day": "mcg/day",
+    "mcg/hr": "mcg/h", "mcg/hour": "mcg/h", "ml/d": "mL/day", "ml/24h": "mL/day",
     "ml/hr": "mL/h", "ml/hour": "mL/h",
     "mcg per day": "mcg/day", "mcg per hour": "mcg/h", "ml per day": "mL/day", "ml per hour": "mL/h", "mcg per ml": "mcg/mL",
     "mg per ml": "mg/mL",
@@ -28,9 +29,13 @@ _UNIT_HINTS = {
 # Rates in mg are not read, as a day's dose is compared with others in mcg; the message does the sum. Keys in lower case.
 _MG_RATES = {
     unit: per
-    for per, units in {"mcg/day": ("mg/day", "mg/d", "mg/24h", "mg per day"), "mcg/h": ("mg/h", "mg/hr", "mg/hour", "mg per hour")}.items()
+    for per, units in {
+        "mcg/day": ("mg/day", "mg/d", "mg/24h", "mg per day", "mg daily", "mg a day"),
+        "mcg/h": ("mg/h", "mg/hr", "mg/hour", "mg per hour"),
+    }.items()
     for unit in units
 }
+_MOST_DIGITS = 7
 
 
 def exact(value: Exact) -> Exact:
@@ -279,7 +284,7 @@ def _number_problem(number: str, unit: str) -> tuple[str, str]:
         return "a zero in front can be misread", f"write {int(whole)}{point}{decimals}"
     if decimals.endswith("0"):
         return "a zero at the end can be read ten times too high", f"write {re.sub(r'[.]?0+$', '', number)}"
-    if len(whole) > 7:
+    if len(whole) > _MOST_DIGITS:
         return "more than 7 digits before the point", "check the unit"
     return "more than 6 digits after the point", "write fewer digits"
 
@@ -291,12 +296,24 @@ def _unit_error(text: str, number: str, unit: str, wanted: tuple[str, ...]) -> Q
         return QuantityError(text, "the unit is missing", f"write it after the number, such as {such}")
     if re.match(r"[eE][0-9+-]", unit):
         return QuantityError(text, "an exponent is not allowed", "write all digits of the number")
-    micro = re.sub("[\u00b5\u03bcu]g", "mcg", unit.lower())
+    spelled = _spelled_short(unit.lower())
+    micro = re.sub("[\u00b5\u03bcu]g", "mcg", spelled)
     plain = _UNIT_HINTS.get(micro) or next((name for name in _CLASS_OF_UNIT if name.lower() == micro), None)
-    if plain is not None:
-        why = " (\u00b5g and ug are misread as mg)" if micro != unit.lower() else ""
-        return QuantityError(text, f"the unit {unit!r} is not used here{why}", f'write "{number} {plain}"')
-    if micro in _MG_RATES:
-        in_mcg = number_text(Fraction(number) * 1_000)
-        return QuantityError(text, f"the unit {unit!r} is not used here", f'write "{in_mcg} {_MG_RATES[micro]}"')
-    return QuantityError(text, f"the unit {unit!r} is not known", f"use one of {', '.join(wanted or _CLASS_OF_UNIT)}")
+    if plain is None and micro not in _MG_RATES:
+        return QuantityError(text, f"the unit {unit!r} is not known", f"use one of {', '.join(wanted or _CLASS_OF_UNIT)}")
+    why = " (\u00b5g and ug are misread as mg)" if micro != spelled else ""
+    if plain is None:
+        plain, number = _MG_RATES[micro], number_text(Fraction(number) * 1_000)
+    # What is told to write must be read where it is then written.
+    if wanted and plain not in wanted:
+        action = f"write it in {' or '.join(wanted)}"
+    else:
+        action = f'write "{number} {plain}"' if len(number.partition(".")[0]) <= _MOST_DIGITS else "check the number"
+    return QuantityError(text, f"the unit {unit!r} is not used here{why}", action)
+
+
+def _spelled_short(unit: str) -> str:
+    """A unit in lower case with its words short and no blanks around its stroke: `milligrams / 24 h` is `mg/24h`."""
+    for word, short in ((r"\bmicro ?grams?\b", "mcg"), (r"\bmilli ?grams?\b", "mg"), (r"\bmilli ?lit(?:er|re)s?\b", "ml")):
+        unit = re.sub(word, short, unit)
+    return re.sub(r" ?/ ?", "/", unit).replace("/24 h", "/24h")

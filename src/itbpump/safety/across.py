@@ -94,8 +94,8 @@ def _telling(length_ms: int, cycle_ms: int) -> tuple[tuple[int, int], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What was given before the commit: `mass(b)` is at most what the last `b` ms gave, in the unit of `Phase.mass`; `edges` are the `b`
-    at which it bends, between 0 and 24 h."""
+    """What was given before the commit: `mass(b)` is the most that the last `b` ms may have given, in the unit of `Phase.mass`; `edges` are
+    the `b` at which it bends, between 0 and 24 h."""
 
     mass: Callable[[int], int]
     edges: tuple[int, ...]

@@ -20,7 +20,7 @@ from itbpump.safety.bolus_checks import delivery_hits, size_hits
 from itbpump.safety.context import percent_text
 from itbpump.safety.current import Current, boluses_of_a_day
 from itbpump.safety.model import Achievable, Finding, Hit, Rendering, Review, Row, RuleSet, Severity, canonical_digest
-from itbpump.safety.rules_drug import daily_total_hits
+from itbpump.safety.rules_drug import daily_total_hits, untimed_text
 from itbpump.safety.rules_present import alarm_hits, state_words
 from itbpump.safety.rules_start import missed_hits
 from itbpump.schedule import WEEK_MS
@@ -117,7 +117,7 @@ def daily_total(c: BolusContext) -> Iterator[Hit]:
     """The largest 24 h that hold this bolus."""
     total = c.highest_24h
     limits = c.library.daily_limits(c.indication, c.age_years)
-    yield from daily_total_hits(limits, total, f"up to {total.rounded()} in some 24 h with {c.name}")
+    yield from daily_total_hits(limits, total, f"up to {total.rounded()} in some 24 h with {c.name}{untimed_text(c.current.untimed)}")
 
 
 @RULES.rule("whole-day-at-once", "SR-18", worst=SECOND)
@@ -145,9 +145,8 @@ def repeated_bolus(c: BolusContext) -> Iterator[Hit]:
     share = Fraction(together.ng) / day.ng_per_day
     limit = min((group.soft_percent for group in c.library.increase_limits(c.indication, c.age_years)), key=lambda figure: figure.value)
     text = f"{percent_text(share)} %"
-    message = (
-        f"at most {before.rounded()} came in the last 24 h beside the schedule; with this bolus {together}, {text} of the day's {day.rounded()}"
-    )
+    given = f"{'at most ' if c.current.unlogged.ng else ''}{before.rounded()}"  # what only the pump's sum tells is by whole hours
+    message = f"{given} came in the last 24 h beside the schedule; with this bolus {together}, {text} of the day's {day.rounded()}"
     yield Hit(SOFT if share * 100 > limit.value else INFO, message, text, f"{limit.value} %", limit.origin)
 
 

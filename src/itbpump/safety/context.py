@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from itbpump.configuration import has_therapy, mass_of_units
-from itbpump.quantity import Duration, Flow, Mass, MassRate, Volume, number_text, pulses_for_mass
-from itbpump.safety.across import NOTHING, Course, highest_24h_across
+from itbpump.quantity import MS_PER_DAY, Duration, Flow, Mass, MassRate, Volume, number_text, pulses_for_mass
+from itbpump.safety.across import NOTHING, Course, Phase, highest_24h_across
 from itbpump.safety.current import Current, is_other_drug
 from itbpump.schedule import Schedule
 from itbpump.therapy_view import TherapyView, days_in_words
@@ -144,17 +144,22 @@ def keeps_period(c: Context) -> bool:
 
 
 def highest_across(c: Context) -> tuple[MassRate, MassRate]:
-    """Largest dose in any 24 h that begin before the commit, and in those from it on until the path is clear; without patient boluses and
-    boluses by hand. A kept period is judged by the larger of both therapies in every field."""
+    """Largest dose in any 24 h that begin before the commit, and in those from it on until the path is clear; with the boluses by hand that
+    the log tells of, without those of the patient. A kept period is judged by the larger of both therapies in every field; where it is
+    younger than a day, what ran before it counts up to a bolus of the period."""
     old, new = c.current.configuration if c.current is not None else None, c.configuration
-    if old is not None and keeps_period(c):
+    if c.current is not None and old is not None and keeps_period(c):
         flow = max(old.flow_nL_per_day, new.flow_nL_per_day)
         over = min(old.periodic_duration_min, new.periodic_duration_min)
         pulses = max(old.periodic_pulses, new.periodic_pulses)
         larger = Schedule.periodic(pulses, c.profile.pulse_volume.nL, over, new.periodic_every_min, flow)
         ng_per_mL = max(old.concentration_ng_per_mL, new.concentration_ng_per_mL)
         most = MassRate(mass_of_units(larger.max_window_units()[0], ng_per_mL))
-        return most, most
+        present, age = c.current.present, c.current.age_ms
+        across = MassRate(most.ng_per_day + c.current.boluses.ng)
+        if present is not None and (age is None or age < MS_PER_DAY):
+            across = max(across, highest_24h_across(c.current.past, Course([Phase(larger, 0, ng_per_mL)]))[0])
+        return across, most
     past = NOTHING if c.current is None or is_other_drug(c.view, c.current) else c.current.past
     return highest_24h_across(past, c.course)
 

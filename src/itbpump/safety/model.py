@@ -156,6 +156,7 @@ class Rendering:
     achievable: Callable[[], Iterable[Achievable]]
     current: Callable[[], Mapping[str, Any] | None]
     proposed: Callable[[], Mapping[str, Any]]
+    hold: Callable[[], str] = str
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,12 @@ class Review:
     digest: str
     rendering: Rendering = field(repr=False, compare=False)
     dates: Mapping[str, Any] | None = None
+
+    @cached_property
+    def hold(self) -> str:
+        """What another computer can be held to, later: prescription, pump model, library, and which findings ask to be accepted, without
+        the readings, which move on with every pulse. Empty where nothing but a pump at hand is judged."""
+        return self.rendering.hold()
 
     @cached_property
     def table(self) -> tuple[Row, ...]:
@@ -219,6 +226,8 @@ class Review:
             "library": dict(self.library),
             "digest": self.digest,
         }
+        if self.hold:
+            form["hold"] = self.hold
         return form if self.dates is None else {**form, "dates": dict(self.dates)}
 
 

@@ -1,10 +1,9 @@
 """Overrides: who accepts which finding, and why (SR-03). Hard findings have none.
 
-One reason covers every finding of its rule; each is logged with its own value and limit, so that the record says what was accepted.
 A reason is one of a closed list, then `: ` and the matter in words, so that reasons can be counted and read; any other text counts as
 `other`. A finding may name the one reason that fits it (a stop: `acknowledged`). A rule may have several findings in one review, as one
-for each step of a day: one reason accepts all of them, which is said where it is asked for and kept with each. Not here: asking a person,
-storing the record.
+for each step of a day: one reason accepts all of them, which is said where it is asked for; each is logged with its own value and limit,
+and with how many the reason stands for. Not here: asking a person, storing the record.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class OverrideError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One accepted finding, as logged: rule, value, limit, reason, who. `covers`: how many findings of its rule the reason was given for."""
+    """One accepted finding, as logged: rule, value, limit, reason, who. `covers`: how many findings of the rule its reason stands for."""
 
     rule: str
     value: str
@@ -48,7 +47,8 @@ class Override:
     covers: int = 1
 
     def json(self) -> dict[str, str]:
-        return {
+        """As it is kept with the command; `covers` is there for more than one finding."""
+        form = {
             "rule": self.rule,
             "value": self.value,
             "limit": self.limit,
@@ -56,8 +56,8 @@ class Override:
             "text": self.text,
             "user": self.user,
             "second": self.second,
-            "covers": str(self.covers),
         }
+        return {**form, "covers": str(self.covers)} if self.covers > 1 else form
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def decide(review: Review, reasons: Mapping[str, str], user: str = "", second: s
             raise OverrideError(f"nothing to override for {rule!r}", action="name a rule that has a finding in this review")
     missing: list[str] = []
     accepted: list[Override] = []
-    times = Counter(finding.rule for finding in open_findings)
+    times = Counter(finding.rule for finding in open_findings if finding.severity is not Severity.HARD)
     for finding in open_findings:
         lacks = _lacks(finding, reasons, user, second, times[finding.rule])
         if lacks:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from itbpump.configuration import mass_of_units
 from itbpump.drugs import DrugLibrary, load_library
-from itbpump.quantity import Mass, MassRate
+from itbpump.quantity import MS_PER_DAY, Mass, MassRate
 from itbpump.safety.across import Course, Phase, highest_24h_across
 from itbpump.safety.bolus import configured
 from itbpump.safety.current import Current
 from itbpump.safety.model import Hit, Rendering, Review, Row, RuleSet, Severity, canonical_digest
-from itbpump.safety.rules_drug import daily_total_hits
+from itbpump.safety.rules_drug import daily_total_hits, untimed_text
 from itbpump.safety.rules_present import alarm_hits, week_clock
 from itbpump.schedule import WEEK_MS
 from itbpump.therapy_view import TherapyView
@@ -44,10 +44,14 @@ class RebaseContext:
 
     @property
     def highest_24h(self) -> MassRate:
-        """Largest dose in any 24 h across the move; boluses by hand and under way, and the patient's allotment counted."""
-        if not self.view.schedule.follows_week:
-            return MassRate(self.view.highest_24h_exact.ng_per_day + self.current.extra.ng)
-        course = Course([Phase(self.view.schedule, self.to_ms, self.view.concentration.ng_per_mL)])
+        """Largest dose in any 24 h across the move; boluses by hand and under way, and the patient's allotment counted.
+
+        What follows no week goes on as it is: alone where it has run for a day; else after what ran before it, a period from its bolus on.
+        """
+        schedule, age = self.view.schedule, self.current.age_ms
+        if not schedule.follows_week and age is not None and age >= MS_PER_DAY:
+            return MassRate(self.view.highest_24h_exact.ng_per_day + self.current.extra.ng + self.current.primed.ng)
+        course = Course([Phase(schedule, self.to_ms if schedule.follows_week else 0, self.view.concentration.ng_per_mL)])
         across, after = highest_24h_across(self.current.past, course)
         lately = self.current.unexplained.ng + self.current.primed.ng
         allotment = mass_of_units(self.view.allotment_units, self.view.concentration.ng_per_mL)
@@ -86,7 +90,8 @@ def alarms(c: RebaseContext) -> Iterator[Hit]:
 def daily_total(c: RebaseContext) -> Iterator[Hit]:
     """The largest 24 h across the move; the pump does not know the patient: limits of all indications, of an adult."""
     total = c.highest_24h
-    yield from daily_total_hits(c.library.daily_limits(None, None), total, f"up to {total.rounded()} in 24 h across the move")
+    shown = f"up to {total.rounded()} in 24 h across the move{untimed_text(c.current.untimed)}"
+    yield from daily_total_hits(c.library.daily_limits(None, None), total, shown)
 
 
 @RULES.rule("bolus-again", "SR-10", "SR-52", worst=SECOND)

@@ -19,7 +19,7 @@ from itbpump.safety import rules_catheter, rules_change, rules_drug, rules_entry
 from itbpump.safety.context import Context
 from itbpump.safety.course import course_after
 from itbpump.safety.current import Current
-from itbpump.safety.model import Finding, Rendering, Review, Rule, canonical_digest
+from itbpump.safety.model import Finding, Rendering, Review, Rule, Severity, canonical_digest
 from itbpump.safety.table import achievable_rows, change_percent, table_rows
 from itbpump.therapy_view import count_in_words, view_configuration
 
@@ -78,6 +78,7 @@ def review(
             achievable=lambda: achievable_rows(context),
             current=lambda: present.json() if present is not None else None,
             proposed=lambda: _proposed(context),
+            hold=lambda: _hold(context, findings),
         ),
         dates=context.forecast.json() if isinstance(context.forecast, Forecast) else None,
     )
@@ -167,6 +168,20 @@ def _digest(c: Context, findings: tuple[Finding, ...]) -> str:
             "aspirated": None if c.refill is None else Volume(c.refill.aspirated_nL).json(),
             "current": c.current.identity() if c.current is not None else None,
             "findings": [finding.json() for finding in findings],
+            "library": c.library.json(),
+        }
+    )
+
+
+def _hold(c: Context, findings: tuple[Finding, ...]) -> str:
+    """Of what a person decided on, and no reading: of the findings, rule and severity of each that has to be accepted."""
+    asked = sorted([finding.rule, finding.severity.word] for finding in findings if finding.severity is not Severity.INFO)
+    return canonical_digest(
+        {
+            "rx": c.rx.canonical_json,
+            "pump": c.profile.constants_hash.hex(),
+            "refill": c.volume.json() if c.is_refill else None,
+            "findings": asked,
             "library": c.library.json(),
         }
     )

@@ -21,7 +21,7 @@ from itbpump.safety.model import Hit, RuleSet, Severity
 from itbpump.therapy_view import count_in_words
 from itbpump.wire.messages import Configuration, StepKind
 
-__all__ = ["RULES", "daily_total_hits", "highest_of_all", "stability_hits"]
+__all__ = ["RULES", "daily_total_hits", "highest_of_all", "stability_hits", "untimed_text"]
 
 RULES: RuleSet[Context] = RuleSet()
 HARD, SECOND, SOFT, INFO = Severity.HARD, Severity.SECOND, Severity.SOFT, Severity.INFO
@@ -70,6 +70,7 @@ def daily_total(c: Context) -> Iterator[Hit]:
     if total > own and c.current is not None and not is_other_drug(c.view, c.current):
         for amount, what in ((c.current.extra, "from boluses given or under way"), (c.current.primed, "from a prime")):
             shown += f", {amount.rounded()} of it {what}" if amount.ng else ""
+        shown += untimed_text(c.current.untimed)
     yield from daily_total_hits(c.library.daily_limits(c.rx.patient.indication, c.rx.patient.age_years), total, shown)
     low = max((limit.soft_low for limit in c.library.daily_limits(c.rx.patient.indication, c.rx.patient.age_years)), key=_value)
     if c.is_therapy and total < low.value:
@@ -85,6 +86,12 @@ def highest_of_all(c: Context) -> MassRate:
         left = lately = 0
     first = max(across.ng_per_day + lately, after.ng_per_day) + left + allotment
     return max(c.view.highest_24h_exact, MassRate(first))
+
+
+def untimed_text(amount: Mass) -> str:
+    """What a total may hold twice, in words behind it; nothing where all of it has its time."""
+    what = "of a therapy before the last two changes, which the pump tells no time of: as much may be counted twice"
+    return f", {amount.rounded()} of it {what}" if amount.ng else ""
 
 
 def daily_total_hits(limits: tuple[DailyLimits, ...], total: MassRate, shown: str) -> Iterator[Hit]:

@@ -6,7 +6,7 @@ Not here: the pump's own log, what other computers decided.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from itbpump.wording.layout import screen_amount, wrapped
@@ -48,5 +48,13 @@ def decision_lines(intents: Sequence[Intent]) -> list[str]:
         )
         for item in decision["overrides"]:
             limit = f" against {screen_amount(item['limit'])}" if item["limit"] else ""
-            lines += wrapped(f"        override {item['rule']}: {screen_amount(item['value'])}{limit}; {item['reason']}: {item['text']}")
+            lines += wrapped(
+                f"        override {item['rule']}: {screen_amount(item['value'])}{limit}; {item['reason']}: {item['text']}{_covers(item)}"
+            )
     return lines or ["nothing was decided here for this pump"]
+
+
+def _covers(item: Mapping[str, str]) -> str:
+    """That a reason was given once for several findings of its rule; records before that was kept do not tell."""
+    count = item.get("covers", "1")
+    return f" (given once for all {count} findings of {item['rule']})" if count != "1" else ""

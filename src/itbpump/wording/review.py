@@ -132,7 +132,8 @@ def override_lines(item: Override) -> Iterator[str]:
     value, limit = screen_amount(item.value), screen_amount(item.limit)
     against = f" against {limit}" if value and limit else limit
     yield from wrapped(f"  {item.rule}: {value}{against}".rstrip(": "), hanging=6)
-    yield from wrapped(f"      reason: {item.reason}: {item.text}", hanging=14)
+    covers = f" (given once for all {item.covers} findings of {item.rule})" if item.covers > 1 else ""
+    yield from wrapped(f"      reason: {item.reason}: {item.text}{covers}", hanging=14)
     second = f", second person {item.second}" if item.second else ""
     yield f"      by {item.user or 'nobody named (--user ID)'}{second}"
 

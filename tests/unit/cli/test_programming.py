@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,38 @@ def test_review_beside_the_present_therapy(cli: Any, variant: Callable[..., str]
 
 def test_review_takes_one_present(cli: Any, flex: str, url: str) -> None:
     assert cli("review", flex, "--current", flex, "--pump", url).code == 2
+
+
+@pytest.mark.sr("SR-09", "SR-20")
+def test_what_was_reviewed_is_sent_and_nothing_else(
+    cli: Any, paired: str, flex: str, variant: Callable[..., str], advance: Callable[[str, int], None]
+) -> None:
+    """A review told at one place, later programmed at another: readings have moved on, and the same prescription goes through."""
+    told = cli("review", flex, "--pump", paired)
+    (digest,) = re.findall(r"--digest ([0-9a-f]{16})\b", told.said)
+    assert cli("review", flex, "--pump", paired, "--json").data["hold"].startswith(digest)
+    assert cli("program", variant(SOFT), "--pump", paired, "--yes", "--digest", digest).code == 1
+    assert cli("program", flex, "--pump", paired, "--yes", "--digest", digest).code == 0
+    advance(paired, 3 * 86_400_000)
+    again = cli("review", flex, "--pump", paired, "--json").data
+    advance(paired, 7 * 3_600_000)
+    later = cli("review", flex, "--pump", paired, "--json").data
+    assert (later["hold"], later["digest"] == again["digest"]) == (again["hold"], False)
+    assert cli("program", flex, "--pump", paired, "--yes", "--digest", again["hold"]).code == 0
+
+
+@pytest.mark.sr("SR-09", "SR-20")
+def test_another_review_sends_nothing_and_says_what_may_be_another(cli: Any, running: str, flex: str, variant: Callable[..., str]) -> None:
+    before, more = revision(cli, running), variant(('rate = "6 mcg/h" },\n  { at = "06:00"', 'rate = "6.5 mcg/h" },\n  { at = "06:00"'))
+    alone = cli("review", more, "--json").data["hold"]  # beside the pump the rise in the first 24 h asks for a second person
+    told = cli("program", more, "--pump", running, "--yes", "--digest", alone, "--json")
+    assert (told.code, told.data["outcome"], revision(cli, running)) == (1, "not sent", before)
+    assert "this is not what was reviewed" in told.err + told.out
+    for unreadable in ("", "abc", alone[:15], "z" * 16, alone + "0"):
+        assert cli("program", more, "--pump", running, "--yes", "--digest", unreadable).code == 2
+    beside = cli("review", more, "--pump", running, "--json").data
+    for digest in (beside["hold"], beside["hold"][:16].upper(), beside["digest"]):
+        assert cli("program", more, "--pump", running, "--yes", "--digest", digest).code == 3, "held to, it still asks for a second person"
 
 
 @pytest.mark.sr("SR-09")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from itbpump.errors import QuantityError
 from itbpump.quantity import (
@@ -81,6 +84,15 @@ def refusal(read: Callable[[object], object], text: object) -> tuple[str, str]:
         ("0.1 mg/day", "the unit 'mg/day' is not used here", 'write "100 mcg/day"'),
         ("0.00005 mg/24h", "the unit 'mg/24h' is not used here", 'write "0.05 mcg/day"'),
         ("1.25 MG/hour", "the unit 'MG/hour' is not used here", 'write "1250 mcg/h"'),
+        ("0.1 mg / day", "the unit 'mg / day' is not used here", 'write "100 mcg/day"'),
+        ("0.1 mg/24 h", "the unit 'mg/24 h' is not used here", 'write "100 mcg/day"'),
+        ("0.2 mg daily", "the unit 'mg daily' is not used here", 'write "200 mcg/day"'),
+        ("0.1 milligrams/day", "the unit 'milligrams/day' is not used here", 'write "100 mcg/day"'),
+        ("200 micrograms a day", "the unit 'micrograms a day' is not used here", 'write "200 mcg/day"'),
+        ("200 \u00b5g / 24 h", f"the unit '\u00b5g / 24 h' is not used here{MISREAD}", 'write "200 mcg/day"'),
+        ("38 millilitres", "the unit 'millilitres' is not used here", 'write "38 mL"'),
+        ("9999.999 mg/day", "the unit 'mg/day' is not used here", 'write "9999999 mcg/day"'),
+        ("10000 mg/day", "the unit 'mg/day' is not used here", "check the number"),
         ("0.0005 mcg", "finer than 0.001 mcg, the smallest step of a dose", "write fewer digits after the point"),
         ("0.0001 mcg/h", "finer than 0.000125 mcg/h, the smallest step of a dose rate", "write fewer digits after the point"),
     ],
@@ -97,10 +109,29 @@ def test_a_refused_amount_says_what_is_wrong_and_what_to_write(text: object, pro
         (Volume, "18", "the unit is missing", 'write it after the number, such as "18 mL"'),
         (Concentration, "2000", "the unit is missing", 'write it after the number, such as "2000 mcg/mL"'),
         (Mass, "50 units", "the unit 'units' is not known", "use one of mcg, mg"),
+        (MassRate, "100 ug", f"the unit 'ug' is not used here{MISREAD}", "write it in mcg/day or mcg/h"),
+        (Mass, "0.1 mg/day", "the unit 'mg/day' is not used here", "write it in mcg or mg"),
     ],
 )
 def test_a_field_that_knows_what_it_needs_says_so(kind: type[Volume], text: str, problem: str, action: str) -> None:
     assert refusal(kind.parse, text) == (problem, action)
+
+
+@pytest.mark.sr("SR-16")
+@given(
+    st.sampled_from([MassRate, Mass, Concentration, Volume, Flow]),
+    st.decimals("0.001", "9999999", places=3),
+    st.sampled_from(["mg", "ug", "\u00b5g", "mcg", "MCG", "milligrams", "micro grams", "ml", "cc"]),
+    st.sampled_from(["", "/day", "/d", " / day", "/24 h", " per day", " daily", "/h", "/hr", " per hour", "/mL", "/ml", " per ml"]),
+)
+def test_what_a_message_tells_to_write_is_read_where_it_is_written(kind: type[Volume], number: Decimal, unit: str, per: str) -> None:
+    digits = format(number, "f").rstrip("0").removesuffix(".")
+    try:
+        kind.parse(f"{digits} {unit}{per}")
+    except QuantityError as error:
+        told = re.fullmatch(r'write "(.+)"', error.action)
+        if told is not None:
+            assert kind.parse(told[1]).text() == told[1]
 
 
 @pytest.mark.sr("SR-16")

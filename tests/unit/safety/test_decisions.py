@@ -7,6 +7,7 @@ from dataclasses import replace as changed
 import pytest
 
 from itbpump.safety import REASONS, Decision, Finding, Override, OverrideError, Review, Severity, basis_of, decide, review
+from itbpump.wording.review import override_lines
 from tests.unit.therapy.prescriptions import prescription
 
 INFO, SOFT, SECOND, HARD = Severity.INFO, Severity.SOFT, Severity.SECOND, Severity.HARD
@@ -22,6 +23,10 @@ def judged(*findings: Finding) -> Review:
 
 def overridden(rule: str, reason: str, text: str, user: str = "", second: str = "") -> Override:
     return Override(rule, f"value of {rule}", f"limit of {rule}", reason, text, user, second)
+
+
+HARD_A = "a: a hard limit, which nobody can override"
+BOTH = ", one for all 2 findings of this rule"
 
 
 @pytest.mark.sr("SR-03")
@@ -47,7 +52,19 @@ def overridden(rule: str, reason: str, text: str, user: str = "", second: str = 
             Decision(False, 4, ("a: a hard limit, which nobody can override",), ()),
         ),
         # the same rule twice is told once; one that is accepted does not carry another
-        ([finding("a", SOFT), finding("a", SOFT)], {}, ("", ""), Decision(False, 3, ("a: needs a reason",), ())),
+        ([finding("a", HARD), finding("a", SOFT)], {}, ("", ""), Decision(False, 4, (HARD_A, "a: needs a reason"), ())),
+        (
+            [finding("a", SOFT), finding("a", SOFT, "acknowledged")],
+            {},
+            ("", ""),
+            Decision(False, 3, (f"a: needs a reason{BOTH}", f"a: needs the reason 'acknowledged'{BOTH}"), ()),
+        ),
+        (
+            [finding("a", SECOND), finding("a", SECOND), finding("b", SOFT)],
+            {},
+            ("u", "v"),
+            Decision(False, 3, (f"a: needs a reason{BOTH} and a second person", "b: needs a reason"), ()),
+        ),
         (
             [finding("a", SOFT), finding("b", SOFT)],
             {"b": "tolerated: in May"},
@@ -170,6 +187,18 @@ def test_one_reason_covers_the_findings_of_its_rule_and_each_is_logged_with_its_
         ("30 mcg", "limit of a", "ward", "v"),
         ("60 mcg", "50 mcg", "ward", "v"),
     ]
+    assert [one.json()["covers"] for one in decision.overrides] == ["2", "2"]
+    lines = [" ".join("\n".join(override_lines(one)).split()) for one in decision.overrides]
+    assert all("reason: monitored: ward (given once for all 2 findings of a)" in line for line in lines)
+
+
+@pytest.mark.sr("SR-03")
+def test_a_reason_covers_no_hard_finding_and_none_of_another_rule() -> None:
+    found = judged(finding("a", HARD), finding("a", SOFT), finding("a", INFO), finding("b", SOFT))
+    decision = decide(found, {"a": "monitored: ward", "b": "monitored: ward"})
+    assert (decision.allowed, decision.exit_code) == (False, 4)
+    assert [(one.rule, one.covers) for one in decision.overrides] == [("a", 1), ("b", 1)]
+    assert "given once" not in "".join(line for one in decision.overrides for line in override_lines(one))
 
 
 def test_an_override_is_logged_with_all_it_rests_on() -> None:

@@ -1,6 +1,6 @@
 # itbpump: `make demo` and `make test` are all one needs; both set up .venv by themselves. `make help` lists the rest.
 PY ?= python3
-WORKERS ?= 2
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up

@@ -1,20 +1,17 @@
 """A simulated pump as a process of its own, for tests that kill, freeze or restart it; and lines that a test may disturb.
 
-Run as a program this file is that process: it loads the pump of its state file, or makes a fresh one, draws its random bytes from the
-operating system, tells in one line of JSON where it can be reached, and serves until its parent is gone. Pairing goes through the
-bench. Every wait here has an end. The installed command line has tests of its own (test_cli.py); nothing of it is used here.
+The process is served_pump.py, which knows nothing of the companion. Pairing goes through the bench. Every wait here has an end. The
+installed command line has tests of its own (test_cli.py); nothing of it is used here.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import selectors
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,15 +20,13 @@ from typing import IO, Self
 from msgspec.structs import replace
 
 from firmware_sim.bench_client import BenchClient
-from firmware_sim.endpoints import EndpointError, PtyLink, Ready, TcpLink, serve
-from firmware_sim.endpoints.opening import load_pump, make_pump
-from firmware_sim.state_file import StateFile, StateFileError
 from itbpump.hoststate import HostState
 from itbpump.outcome import Applied
 from itbpump.pump import Pump, connect
 from itbpump.therapy import Prescription, load_prescription
 from itbpump.transport import Transport, open_transport
 from itbpump.wire.messages import Role, RunState, Status
+from tests.e2e.served_pump import FILL_NL
 
 __all__ = [
     "FILL_NL",
@@ -48,7 +43,7 @@ __all__ = [
 ]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-FILL_NL = 38_000_000
+SERVED = Path(__file__).with_name("served_pump.py")
 HOST_CLOCK_S = 1_795_359_600
 PULSES_AN_HOUR = 6  # by day: 6 mcg/h of 2000 mcg/mL in pulses of 500 nL
 START = "30h"  # of pump time after the first commit: Monday 16:00, when the rate of the day holds
@@ -152,7 +147,7 @@ def served_or_refused(state: Path) -> tuple[int, str]:
 def _spawn(state: Path | None = None, *, tcp: bool = False, seed: int = 1) -> subprocess.Popen[str]:
     arguments = ["--seed", str(seed), *(["--tcp"] if tcp else []), *(["--state", str(state)] if state is not None else [])]
     return subprocess.Popen(
-        [sys.executable, __file__, *arguments],
+        [sys.executable, str(SERVED), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -246,40 +241,3 @@ def require_explained(error: BaseException, *words: str) -> None:
         assert word in text, text
     assert "; " in text, text
     assert len(text.rsplit("; ", 1)[1]) > 10, text
-
-
-# ------------------------------------------------------------------------------------------------ the process itself
-def _end_with_parent() -> None:
-    """The parent holds the other end of our input; however it dies, the pump does not outlive it."""
-    sys.stdin.read()
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def main() -> int:
-    """Serve one pump. 0 when told to end, 1 when it cannot be served."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--state", type=Path)
-    parser.add_argument("--tcp", action="store_true")
-    parser.add_argument("--seed", type=int, required=True)
-    asked = parser.parse_args()
-    try:
-        file = StateFile(asked.state) if asked.state is not None else None
-        if file is not None and file.exists():
-            pump = load_pump(file, os.urandom)
-        else:
-            pump = make_pump("P-40", seed=asked.seed, fill_nL=FILL_NL, entropy=os.urandom)
-
-        def announce(ready: Ready) -> None:
-            sys.stdout.write(json.dumps({"link": ready.link, "bench": ready.bench, "serial": pump.serial}) + "\n")
-            sys.stdout.flush()
-
-        threading.Thread(target=_end_with_parent, daemon=True).start()
-        serve(pump, TcpLink("127.0.0.1:0") if asked.tcp else PtyLink(), "127.0.0.1:0", "manual", file, announce)
-    except (EndpointError, StateFileError) as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

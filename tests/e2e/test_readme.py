@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from itbpump.cli.process import PumpProcess
+from tests.e2e.forked import Call, both_ways
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERS = {"program": "165.429\n", "bolus": "25 mcg\n", "refill": "yes\n", "stop": "STOP\n", "restore": "165.429\n"}
@@ -25,7 +24,8 @@ def tour() -> list[list[str]]:
     return [shlex.split(line) for block in blocks for line in block.splitlines() if line.startswith("itbpump ")]
 
 
-def test_every_command_of_the_tour_works_in_order(tmp_path: Path) -> None:
+@both_ways
+def test_every_command_of_the_tour_works_in_order(tmp_path: Path, call: Call) -> None:
     commands = tour()
     assert len(commands) > 15
     assert commands[0][1] == "sim"
@@ -37,14 +37,5 @@ def test_every_command_of_the_tour_works_in_order(tmp_path: Path) -> None:
     places = [str(tmp_path / word) if word.endswith((".port", ".pump")) else word for word in commands[0][2:]]
     with PumpProcess.run(places):
         for command in commands[1:]:
-            done = subprocess.run(
-                [sys.executable, "-m", "itbpump", *command[1:]],
-                cwd=tmp_path,
-                env=env,
-                input=ANSWERS.get(command[1], ""),
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
+            done = call(command[1:], tmp_path, env, ANSWERS.get(command[1], ""))
             assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"

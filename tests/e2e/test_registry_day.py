@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.e2e.forked import Call, both_ways
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.e2e
@@ -23,7 +23,8 @@ def day() -> list[list[str]]:
 
 
 @pytest.mark.sr("SR-36")
-def test_every_command_of_the_day_works_in_order(tmp_path: Path) -> None:
+@both_ways
+def test_every_command_of_the_day_works_in_order(tmp_path: Path, call: Call) -> None:
     commands = day()
     assert len(commands) > 10
     (tmp_path / "examples").symlink_to(ROOT / "examples")
@@ -31,9 +32,7 @@ def test_every_command_of_the_day_works_in_order(tmp_path: Path) -> None:
     env |= {name: str(tmp_path / name) for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME")}
     env |= {"ITBPUMP_REGISTRY": str(tmp_path / "registry.db")}
     for command in commands:
-        done = subprocess.run(
-            [sys.executable, "-m", "itbpump", *command[1:]], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
-        )
+        done = call(command[1:], tmp_path, env, "")
         assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
         assert "NOT RECORDED" not in done.stderr
     assert "BEGIN:VEVENT" in (tmp_path / "refills.ics").read_text("utf-8")

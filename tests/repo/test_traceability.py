@@ -201,7 +201,9 @@ def sample_run(folder: Path, wrong: str, *options: str) -> dict[str, Any]:
     (folder / "test_s.py").write_text(SAMPLE.format(wrong=wrong), "utf-8")
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = sr\n", "utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "tests.sr_report", "-p", "no:cacheprovider", "--sr-report", "r.json", *options]
-    subprocess.run(command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=False)
+    # Only what this needs: loading every plugin that is installed takes longer than the run.
+    alone = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin"}
+    subprocess.run(command, cwd=folder, env=alone, capture_output=True, check=False)
     written = json.loads((folder / "r.json").read_text("utf-8"))
     assert written["schema"] == "itbpump.sr-report/1"
     assert isinstance(written["tests"], dict)

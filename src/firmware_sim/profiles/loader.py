@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any, Literal, cast
@@ -45,7 +46,7 @@ def load_profile(name: str, *, pulse_volume_nL: int | None = None) -> PumpProfil
     `pulse_volume_nL` (1 to 100,000) replaces the file's pulse volume, for benches of scale; the constants hash follows it.
     Raises ProfileError for an unknown name or a file that does not hold together.
     """
-    return parse_profile(_read(name), name, pulse_volume_nL=pulse_volume_nL)
+    return _loaded(name, pulse_volume_nL)
 
 
 def load_figures(name: str) -> dict[str, Figure]:
@@ -80,6 +81,11 @@ def parse_profile(text: str, name: str, *, pulse_volume_nL: int | None = None) -
         ),
         plant,
     )
+
+
+@lru_cache(maxsize=16)  # the files are the program's own and a profile cannot be changed; reading one takes longer than making a pump
+def _loaded(name: str, pulse_volume_nL: int | None) -> PumpProfile:
+    return parse_profile(_read(name), name, pulse_volume_nL=pulse_volume_nL)
 
 
 def _read(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from tests.command_line import CliRunner
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+FLEX = "flex-weekday-weekend.toml"
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
 @pytest.fixture
 def flex() -> str:
     """The example that the demo programs."""
-    return str(EXAMPLES / "flex-weekday-weekend.toml")
+    return str(EXAMPLES / FLEX)
 
 
 @pytest.fixture
@@ -88,19 +90,36 @@ def url(tmp_path: Path) -> str:
     return f"sim://P-40?fill=38mL&seed=1&state={tmp_path / 'pump.state'}"
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders `paired` and `running`, each a host state and its pump: made once by the program itself, for every test to begin from."""
+    root = tmp_path_factory.mktemp("kept")
+    cli, folder = Cli(), root / "made"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ITBPUMP_HOME", str(folder / "home"))
+        patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+        for name in ("ITBPUMP_CLINIC_LIBRARY", "ITBPUMP_REGISTRY"):
+            patch.delenv(name, raising=False)
+        place = f"sim://P-40?fill=38mL&seed=1&state={folder / 'pump.state'}"
+        commands = {"paired": ["pair", place], "running": ["program", str(EXAMPLES / FLEX), "--pump", place, "--yes"]}
+        for name, command in commands.items():
+            told = cli(*command)
+            assert told.code == 0, told.err
+            shutil.copytree(folder, root / name)
+    return root
+
+
 @pytest.fixture
-def paired(cli: Cli, url: str) -> str:
+def paired(cli: Cli, url: str, kept: Path, tmp_path: Path) -> str:
     """The same, paired as clinician."""
-    told = cli("pair", url)
-    assert told.code == 0, told.err
+    shutil.copytree(kept / "paired", tmp_path, dirs_exist_ok=True)
     return url
 
 
 @pytest.fixture
-def running(cli: Cli, paired: str, flex: str) -> str:
+def running(paired: str, kept: Path, tmp_path: Path) -> str:
     """The same, running the example."""
-    told = cli("program", flex, "--pump", paired, "--yes")
-    assert told.code == 0, told.err
+    shutil.copytree(kept / "running", tmp_path, dirs_exist_ok=True)
     return paired
 
 

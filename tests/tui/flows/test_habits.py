@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input, Select
+from textual.widgets import Input, Label, Select
 
 from itbpump.hoststate import HostState
 from itbpump.pump import Pump
@@ -30,6 +31,10 @@ NUMBERS = (".5", "5.", "1.0", "05", "1,5", "1e2", "1.2.3", ARABIC_TEN, "10 mcg/h
 
 
 # ------------------------------------------------------------------------------------------------ consent
+def _reason_labels(page: Page[bool]) -> list[str]:
+    return [said for said in (str(label.render()).strip() for label in page.query(Label)) if said.startswith("reason")]
+
+
 @pytest.mark.sr("SR-03", "SR-09")
 async def test_each_part_of_the_consent_is_asked_for_and_kept_with_the_decision(monkeypatch: pytest.MonkeyPatch) -> None:
     async with desk() as at:
@@ -63,6 +68,23 @@ async def test_each_part_of_the_consent_is_asked_for_and_kept_with_the_decision(
         report = at.report()
         assert "agreed with the physician" in report
         assert "md-2" in report
+
+
+@pytest.mark.sr("SR-03")
+async def test_a_reason_that_accepts_several_findings_says_so() -> None:
+    async with desk() as at:
+        await reviewed(at, "therapy", STEEP)
+        page: ReviewPage = at.page
+        review = page.proposal.review
+        assert review is not None
+        first, *others = page.open_findings
+        assert first.rule not in {other.rule for other in others}
+        assert _reason_labels(page) == ["reason"] * len({item.rule for item in page.open_findings})
+        again = replace(first, value="another value")
+        at.app.push_screen(ReviewPage(replace(page.proposal, review=replace(review, findings=(*review.findings, again)))))
+        await at.calm()
+        assert _reason_labels(at.page).count("reason for all 2") == 1
+        assert len(at.page.query(f"#reason-{first.rule}")) == 1
 
 
 @pytest.mark.sr("SR-03")

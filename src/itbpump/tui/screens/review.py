@@ -88,8 +88,9 @@ class ReviewPage(Page[bool]):
     def _reason_widgets(self, finding: Finding) -> ComposeResult:
         """One reason a rule; the only one that fits is chosen already, its words are not."""
         names = [finding.needs] if finding.needs else list(REASONS)
+        times = sum(item.rule == finding.rule for item in self.open_findings)
         with Horizontal(classes="entry"):
-            yield Label("  reason", classes="label", markup=False)
+            yield Label(f"  reason for all {times}" if times > 1 else "  reason", classes="label", markup=False)
             options = [(name, name) for name in names]
             yield Select(
                 options, value=finding.needs or Select.NULL, prompt="reason", id=f"reason-{finding.rule}", compact=True, classes="reason"

@@ -14,9 +14,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, pairwise
 from math import lcm
-from operator import neg, sub
+from operator import sub
 from typing import TYPE_CHECKING, NamedTuple
 
 from itbpump.quantity import MS_PER_DAY, MS_PER_MINUTE, Concentration, flow_nL_per_day, pulses_for_mass
@@ -262,25 +262,27 @@ class Schedule:
             for number, segment in enumerate(self.segments)
         ]
 
-        def heights_beside(shift_ms: int) -> Iterator[int]:
-            """The height `shift_ms` after each start; both go up, so one walk finds them all."""
-            cycles, within = divmod(shift_ms, self.cycle_ms)
-            number = bisect_right(self._starts, within) - 1
-            for start in self._starts:
-                at_ms = start + shift_ms - cycles * self.cycle_ms
-                while at_ms >= self.segments[number].end_ms:
-                    number += 1
-                    if number == len(self.segments):
-                        number, cycles, at_ms = 0, cycles + 1, at_ms - self.cycle_ms
-                yield cycles * turn + heights[number] + (at_ms - self._starts[number]) * slopes[number]
+        starts, ends, cycle_ms = self._starts, [segment.end_ms for segment in self.segments], self.cycle_ms
 
-        begins = zip(map(sub, heights_beside(window_ms), heights), map(neg, self._starts), strict=True)
-        ends = (
-            (height - before, -((start - window_ms) % self.cycle_ms))
-            for height, before, start in zip(heights, heights_beside(-window_ms), self._starts, strict=True)
-        )
-        largest, negative_start = max(chain(begins, ends))
-        return -(-largest // fineness), -negative_start
+        def heights_beside(shift_ms: int) -> list[int]:
+            """The height `shift_ms` after each start; both go up, so one walk finds them all."""
+            cycles, within = divmod(shift_ms, cycle_ms)
+            number, found = bisect_right(starts, within) - 1, []
+            for start in starts:
+                at_ms = start + shift_ms - cycles * cycle_ms
+                while at_ms >= ends[number]:
+                    number += 1
+                    if number == len(ends):
+                        number, cycles, at_ms = 0, cycles + 1, at_ms - cycle_ms
+                found.append(cycles * turn + heights[number] + (at_ms - starts[number]) * slopes[number])
+            return found
+
+        from_edges = list(map(sub, heights_beside(window_ms), heights))
+        to_edges = list(map(sub, heights, heights_beside(-window_ms)))
+        largest = max(*from_edges, *to_edges)
+        firsts = [start for start, found in zip(starts, from_edges, strict=True) if found == largest]
+        firsts += [(start - window_ms) % cycle_ms for start, found in zip(starts, to_edges, strict=True) if found == largest]
+        return -(-largest // fineness), min(firsts)
 
 
 def _week_segments(rates: list[tuple[int, int]], boluses: list[tuple[int, int, int]]) -> Iterator[Segment]:

@@ -82,7 +82,8 @@ def uid_of(serial: str, memory_id: str, cycle: int) -> str:
 
 def entry_of(pump: WatchedPump, *, day: date | None = None, sequence: int = 0, show_patient: bool = False) -> Entry | None:
     """The entry of a pump's present cycle, None where it has no refill date. `day`: another day than the forecast's own (a working day)."""
-    from itbpump.forecast import day_text  # noqa: PLC0415  (`--version` stays fast)
+    from itbpump.alerts.rules import limit_text, moved_text  # noqa: PLC0415  (`--version` stays fast)
+    from itbpump.forecast import day_text  # noqa: PLC0415
 
     dates = pump.dates
     if dates is None or dates.refill_by is None:
@@ -90,15 +91,16 @@ def entry_of(pump: WatchedPump, *, day: date | None = None, sequence: int = 0, s
     whom = f"{'SIMULATED ' if pump.simulated else ''}pump {pump.serial}" + (
         f", patient {pump.patient_id}" if show_patient and pump.patient_id else ""
     )
-    told = [f"Refill by {day_text(dates.refill_by)}; limited by {dates.limited_by.replace('-', ' ')}."]
+    day = day or dates.refill_by
+    told = [f"Refill by {day_text(day)}; limited by: {limit_text(dates)}."]
+    if moved := moved_text(dates.refill_by, day):
+        told.append(moved)
     if dates.alarm is not None:
         told.append(f"Low-reservoir alarm of the pump: {day_text(dates.alarm)}.")
     if dates.empty_earliest is not None:
         told.append(f"Empty at the earliest: {day_text(dates.empty_earliest)}.")
     told.append(f"Computed {day_text(dates.computed_at)}. A change of therapy moves this day.")
-    return Entry(
-        uid_of(pump.serial, pump.memory_id, pump.cycle), day or dates.refill_by, dates.computed_at, f"Refill {whom}", tuple(told), sequence
-    )
+    return Entry(uid_of(pump.serial, pump.memory_id, pump.cycle), day, dates.computed_at, f"Refill {whom}", tuple(told), sequence)
 
 
 def published(before: Iterable[Entry], wanted: Iterable[Entry], *, now: datetime) -> tuple[Entry, ...]:

@@ -17,12 +17,12 @@ from types import MappingProxyType
 
 from itbpump.alerts.calendar_days import is_zone, today_in
 from itbpump.alerts.leads import StageDays, days_before, refill_stage_days
-from itbpump.alerts.model import Alert, AlertKind, Stage, WatchedPump
+from itbpump.alerts.model import Alert, AlertKind, RefillDates, Stage, WatchedPump
 from itbpump.alerts.policy import Policy
 from itbpump.forecast.model import LIMITS, day_text
 from itbpump.quantity import Volume, number_text
 
-__all__ = ["RULES", "Finding", "alarm_texts", "fingerprint", "judge"]
+__all__ = ["RULES", "Finding", "alarm_texts", "fingerprint", "judge", "limit_text", "moved_text"]
 
 PPM_PER_PERCENT = 10_000
 ONE_HOUR = timedelta(hours=1)
@@ -71,7 +71,7 @@ class View:
     ) -> Finding:
         """The row's words filled in."""
         row, pump = self.policy.rules[rule], self.pump
-        lines = tuple(line.format_map(words) for line in row.lines)
+        lines = tuple(text for line in row.lines if (text := line.format_map(words)))
         if pump.simulated:
             lines += (SIMULATED,)
         if not is_zone(pump.zone):
@@ -146,15 +146,31 @@ def _refill(view: View) -> Iterator[Finding]:
         days.stage(view.today),
         {
             "day": day_text(days.overdue),
-            "limited_by": LIMITS.get(dates.limited_by, dates.limited_by),
-            "low": day_text(dates.low_earliest),
-            "alarm": day_text(dates.alarm),
-            "empty": day_text(dates.empty_earliest),
+            "moved": moved_text(dates.refill_by, days.overdue),
+            "limited_by": limit_text(dates),
+            "reservoir": _reservoir(dates),
             "advice": advice,
         },
         due=days.overdue,
         next_on=days.next_after(view.today),
     )
+
+
+def moved_text(refill_by: date | None, day: date) -> str:
+    """Why a list names another day than forecast, card and registry do; empty where it is the same."""
+    return f"The date itself is {day_text(refill_by)}; this is the last open day before it." if day != refill_by else ""
+
+
+def limit_text(dates: RefillDates) -> str:
+    """What limits the refill date, in words."""
+    return LIMITS.get(dates.limited_by, "not known before the pump is read (the date was imported)")
+
+
+def _reservoir(dates: RefillDates) -> str:
+    """What is known of the level; empty where nothing is, as of a pump that was imported."""
+    days = (("low from", dates.low_earliest), ("at its alarm by the count on", dates.alarm), ("empty from", dates.empty_earliest))
+    known = [f"{what} {day_text(day)}" for what, day in days if day is not None]
+    return f"The pump may be {', '.join(known)}." if known else ""
 
 
 def _stability(view: View) -> Iterator[Finding]:

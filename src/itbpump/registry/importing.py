@@ -11,7 +11,7 @@ import csv
 import io
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
@@ -141,6 +141,7 @@ def read_table(file: Path, kind: str, plan: Plan) -> Mapped:
     if problems:
         raise ImportRefused(place, problems)
     rows = tuple((number, _row(number, cells, heads, places, fields, plan, problems)) for number, cells in lines[1:])
+    problems += _twice(rows, fields)
     if problems:
         raise ImportRefused(place, problems)
     mapped = [f"{heads[index]} → {name}" for name, index in places.items()]
@@ -261,6 +262,18 @@ def _row(
         except ItbPumpError as error:
             problems.append(Problem(number, heads[index], text[:40], str(error.args[0]), error.action))
     return found
+
+
+def _twice(rows: Sequence[tuple[int, Mapping[str, Any]]], fields: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
+    """Lines about what an earlier line of the file is about: which of the two holds is for a person to say."""
+    names = [name for name, form in fields.items() if form.get("key")]
+    first: dict[tuple[Any, ...], int] = {}
+    for number, row in rows:
+        if names and all(name in row for name in names):
+            line = first.setdefault(tuple(row[name] for name in names), number)
+            if line != number:
+                what = " and ".join(f"{name} {row[name]}" for name in names)
+                yield Problem(number, "", "", f"{what} is on line {line} already", "leave one of the two lines out")
 
 
 # ------------------------------------------------------------------------------------------------ values

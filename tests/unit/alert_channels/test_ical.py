@@ -76,13 +76,17 @@ def test_an_entry_tells_pump_and_day_and_no_patient_unless_asked() -> None:
     data = calendar_bytes([entry()], made_at=NOW).decode()
     assert "P-0042" not in data
     assert entry().title == "Refill pump P40-000123"
-    assert "Refill by 19 Aug 2026; limited by low reservoir." in entry().lines
+    assert "Refill by 19 Aug 2026; limited by: low reservoir." in entry().lines
     asked = entry_of(watched(), show_patient=True)
     assert asked is not None
     assert asked.title == "Refill pump P40-000123, patient P-0042"
     moved = entry_of(watched(), day=date(2026, 8, 14))
     assert moved is not None
     assert moved.day == date(2026, 8, 14)
+    assert moved.lines[:2] == (
+        "Refill by 14 Aug 2026; limited by: low reservoir.",
+        "The date itself is 19 Aug 2026; this is the last open day before it.",
+    )
 
 
 def test_a_pump_without_a_date_has_no_entry() -> None:

@@ -107,6 +107,22 @@ def test_stages_of_a_refill(left: int, stage: Stage) -> None:
 def test_a_refill_day_on_a_sunday_is_the_friday_before() -> None:
     finding = found(pump(dates=dates(datetime(2026, 9, 6, tzinfo=UTC).date())))["refill-date"]
     assert finding.alert.due == datetime(2026, 9, 4, tzinfo=UTC).date()
+    assert finding.alert.lines[0] == "The date itself is 6 Sep 2026; this is the last open day before it."
+    assert "itself" not in "".join(found(pump(dates=dates(datetime(2026, 9, 7, tzinfo=UTC).date())))["refill-date"].alert.lines)
+
+
+def test_a_date_of_which_nothing_else_is_known_says_so_and_names_no_missing_days() -> None:
+    unknown = dict.fromkeys(("alarm", "low_earliest", "low_nominal", "low_latest", "empty_earliest", "empty_nominal", "empty_latest"))
+    imported = dates(datetime(2026, 9, 7, tzinfo=UTC).date(), limited_by="none", **unknown)
+    limit = "Limited by: not known before the pump is read (the date was imported)."
+    assert found(pump(dates=imported))["refill-date"].alert.lines == (limit, "No visit is booked.")
+    with_alarm = replace(imported, alarm=datetime(2026, 9, 20, tzinfo=UTC).date())
+    assert found(pump(dates=with_alarm))["refill-date"].alert.lines[1] == "The pump may be at its alarm by the count on 20 Sep 2026."
+    whole = found(pump(dates=dates(datetime(2026, 9, 7, tzinfo=UTC).date())))["refill-date"].alert.lines
+    assert whole[:2] == (
+        "Limited by: low reservoir.",
+        "The pump may be low from 7 Sep 2026, at its alarm by the count on 19 Sep 2026, empty from 21 Sep 2026.",
+    )
 
 
 def test_the_patients_midnight_makes_it_due() -> None:

@@ -85,6 +85,8 @@ def test_every_error_is_told_with_its_line_and_column_at_once(registry: Registry
         ",P-40,,,,\n"
         "K-103,P-40,,,,,,\n"
         'K-104,P-40,,,2026-10-01,"1,5 mL"\n'
+        "K-103,P-40,,,,\n"
+        "K-104,P-40,,,,\n"
     )
     assert refused(registry, table(tmp_path, text)) == [
         (2, "patient"),
@@ -95,7 +97,33 @@ def test_every_error_is_told_with_its_line_and_column_at_once(registry: Registry
         (4, "serial"),
         (5, ""),
         (6, "filled"),
+        (8, ""),
     ]
+
+
+@pytest.mark.sr("SR-36")
+@pytest.mark.parametrize(
+    ("kind", "head", "line", "other", "told"),
+    [
+        ("pumps", "serial,profile,refill by", "K-1,P-40,2027-01-11", "K-1,P-40,2027-03-11", "serial K-1 is on line 2 already"),
+        (
+            "refills",
+            "serial,on,filled",
+            "K-1,2026-10-01,38 mL",
+            "K-1,2026-10-01,20 mL",
+            "serial K-1 and on 2026-10-01 is on line 2 already",
+        ),
+    ],
+)
+def test_of_two_lines_about_the_same_neither_wins(
+    registry: Registry, tmp_path: Path, kind: str, head: str, line: str, other: str, told: str
+) -> None:
+    for skip in (False, True):
+        with pytest.raises(ImportRefused) as caught:
+            brought(registry, table(tmp_path, f"{head}\n{line}\n{other}\n"), kind, skip_known=skip)
+        assert [(problem.line, problem.problem, problem.action) for problem in caught.value.problems] == [
+            (3, told, "leave one of the two lines out")
+        ]
 
 
 def test_what_contradicts_itself_or_the_registry_is_told_by_line(registry: Registry, tmp_path: Path) -> None:

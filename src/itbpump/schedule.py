@@ -280,8 +280,8 @@ class Schedule:
         from_edges = list(map(sub, heights_beside(window_ms), heights))
         to_edges = list(map(sub, heights, heights_beside(-window_ms)))
         largest = max(*from_edges, *to_edges)
-        firsts = [start for start, found in zip(starts, from_edges, strict=True) if found == largest]
-        firsts += [(start - window_ms) % cycle_ms for start, found in zip(starts, to_edges, strict=True) if found == largest]
+        firsts = [starts[number] for number, found in enumerate(from_edges) if found == largest]
+        firsts += [(starts[number] - window_ms) % cycle_ms for number, found in enumerate(to_edges) if found == largest]
         return -(-largest // fineness), min(firsts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace as changed
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from itbpump.drugs import DrugLibrary, load_library
 from itbpump.history import History
 from itbpump.present import PresentPump
 from itbpump.profiles import PumpProfile, load_profile
-from itbpump.quantity import MS_PER_HOUR
-from itbpump.safety import Review, review_rebase
+from itbpump.quantity import MS_PER_DAY, MS_PER_HOUR, MassRate
+from itbpump.safety import review_rebase
 from itbpump.safety.current import Current
 from itbpump.safety.model import canonical_digest
+from itbpump.safety.rebase import RebaseReview
 from itbpump.schedule import WEEK_MS
 from itbpump.therapy import Prescription
 from itbpump.wire.messages import RunState
@@ -43,16 +45,16 @@ def at_noon(rx: Prescription = DAY, **state: Any) -> PresentPump:
 NOON = at_noon()
 
 
-def moved_ms(by_ms: int, present: PresentPump = NOON, profile: PumpProfile = P40, library: DrugLibrary | None = None) -> Review:
+def moved_ms(by_ms: int, present: PresentPump = NOON, profile: PumpProfile = P40, library: DrugLibrary | None = None) -> RebaseReview:
     """The day `by_ms` later than it is (negative: earlier)."""
     return review_rebase((OFFSET_MS + by_ms) % WEEK_MS, present, profile, library=library)
 
 
-def moved(hours: float, present: PresentPump = NOON, library: DrugLibrary | None = None) -> Review:
+def moved(hours: float, present: PresentPump = NOON, library: DrugLibrary | None = None) -> RebaseReview:
     return moved_ms(int(hours * MS_PER_HOUR), present, library=library)
 
 
-def highest(judged: Review) -> str:
+def highest(judged: RebaseReview) -> str:
     """mcg in any 24 h."""
     return str(judged.proposed["highest_24h"]["value"])
 
@@ -73,7 +75,7 @@ BACK = again(
 )
 
 
-def findings(judged: Review) -> list[dict[str, object]]:
+def findings(judged: RebaseReview) -> list[dict[str, object]]:
     return [found.json() for found in judged.findings]
 
 
@@ -95,6 +97,7 @@ def test_everything_a_moved_day_says() -> None:
         "library": LIBRARY.json(),
         "digest": judged.digest,
     }
+    assert (judged.from_ms, judged.to_ms, judged.highest_24h) == (60 * MS_PER_HOUR, 58 * MS_PER_HOUR, MassRate(710_000))
 
 
 def test_a_day_that_stays_changes_no_row_and_has_no_findings() -> None:
@@ -231,6 +234,24 @@ def test_a_therapy_without_a_week_gives_its_own_day_and_what_came_by_hand(therap
     by_hand = changed(plain, mass_24h_ng=(own + 30) * 1_000, history=History(boluses=((UPTIME_MS - MS_PER_HOUR, 30),)))
     assert highest(moved(-3, by_hand)) == f"{own + 30}"
     assert highest(moved(-3, changed(by_hand, bolus_left_pulses=4))) == f"{own + 34}"
+    primed = changed(plain, mass_24h_ng=(own + 10) * 1_000, history=History(primes=((UPTIME_MS - MS_PER_HOUR, 10),)))
+    assert highest(moved(-3, primed)) == f"{own + 10}"
+
+
+@pytest.mark.sr("SR-07")
+def test_a_period_begins_with_its_bolus_wherever_the_day_goes_and_is_its_own_day_after_24_h() -> None:
+    def aged(age_ms: int) -> PresentPump:
+        since = UPTIME_MS - age_ms
+        before = wire_configuration(prescription(continuous("300 mcg/day")), P40, week_offset=OFFSET_MS)
+        history = History(therapy_since_ms=since, before_since_ms=0, before_until_ms=since)
+        rx = prescription(periodic("40 mcg", "1h", "12h"))
+        return at_noon(rx, mass_24h_ng=180_000, previous=before, history=history, last_change_ms=since)
+
+    young = [moved(hours, aged(3 * MS_PER_HOUR)).highest_24h.ng_per_day for hours in (-3, 0, 3)]
+    # 20 h of 300 mcg per day, at most 40 mcg and 2 h of 100 mcg per day since, and the whole bolus that is to come
+    assert young == [Fraction(250_000 + 40_000 + 40_000) + 2 * Fraction(100_000, 24)] * 3
+    assert highest(moved(-3, aged(MS_PER_DAY))) == "180"
+    assert highest(moved(-3, aged(MS_PER_DAY - MS_PER_HOUR))) != "180"
 
 
 @pytest.mark.sr("SR-07", "SR-02")

@@ -15,7 +15,20 @@ from itbpump.errors import ConfigurationError
 from itbpump.profiles import load_profile
 from itbpump.quantity import Duration, Mass, Volume
 from itbpump.refill import Refill
-from itbpump.safety import Achievable, Finding, Review, Row, Rule, Severity, bolus, prime, review_bolus, review_prime, review_refill
+from itbpump.safety import (
+    Achievable,
+    Finding,
+    Review,
+    Row,
+    Rule,
+    Severity,
+    bolus,
+    prime,
+    review,
+    review_bolus,
+    review_prime,
+    review_refill,
+)
 from itbpump.safety.current import Current
 from itbpump.safety.model import Hit, Rendering, RuleSet, canonical_digest
 from tests.unit.safety.test_review import pump
@@ -112,6 +125,25 @@ def test_what_is_shown_is_made_once() -> None:
 
 
 @pytest.mark.sr("SR-09")
+@pytest.mark.sr("SR-09")
+def test_what_another_computer_is_held_to_is_all_that_was_decided_on_and_no_reading() -> None:
+    rx, library = prescription(continuous("1100 mcg/day")), load_library("baclofen")
+    running = pump(wire_configuration(prescription(continuous("1000 mcg/day")), P40))
+    for current, refill in ((None, None), (running, None), (running, Volume.parse("20 mL"))):
+        judged = review(rx, current, refill=refill)
+        asked = [finding for finding in judged.findings if finding.severity is not INFO]
+        held = {
+            "rx": rx.canonical_json,
+            "pump": P40.constants_hash.hex(),
+            "refill": {"value": "20", "unit": "mL"} if refill is not None else None,
+            "findings": sorted([finding.rule, finding.severity.word] for finding in asked),
+            "library": library.json(),
+        }
+        assert asked
+        assert judged.json()["hold"] == judged.hold == canonical_digest(held)
+        assert (current is None) or review(rx, changed(running, reservoir_nL=29_000_000), refill=refill).hold == judged.hold
+
+
 def test_a_digest_is_over_canonical_json() -> None:
     """SHA-256 of these bytes, whatever the order of the keys."""
     written = b'{"a":[1,"\\u00b5"],"b":null}'

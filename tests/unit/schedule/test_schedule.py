@@ -267,6 +267,8 @@ def test_bad_spans_and_cycles_are_refused() -> None:
         Schedule.constant(1).volume_units_between(2, 1)
     assert Schedule.constant(0).time_of_volume(5, 1) is None
     assert Schedule.constant(7).time_of_volume(5, 0) == 5
+    assert Schedule.constant(7).time_of_volume(5, 10) == 7
+    assert repr(Schedule.constant(7).time_of_volume(0, 14)) == "2"
 
 
 def test_a_constant_flow_is_the_same_at_all_times() -> None:

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from pathlib import Path
@@ -96,6 +96,10 @@ def _tell_run(run: Run, *, as_json: bool, sent: bool) -> None:
         _say(", ".join(f"{name} {counts[name]:,}" for name in names))
         if not sent:
             _say("Nothing was sent: --send tells people, as the timer does.")
+    _complain(problems)
+
+
+def _complain(problems: Sequence[str]) -> None:
     for problem in problems:
         typer.echo(laid_out(f"ATTENTION: {problem}"), err=True)
     if problems:
@@ -204,18 +208,27 @@ def calendar(
 
 def channels(
     file: ChannelFile = None,
+    registry: Url = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show how word is sent, and check the file that says so. Sends nothing."""
+    """Show how word is sent, and check the file that says so and the contacts of the registry. Sends nothing. Ends with 1 if a contact
+    could not be told."""
     from itbpump.alerts.channels.setup import default_path, kinds, load_channels
+    from itbpump.alerts.job import unreachable
+    from itbpump.registry.engine import looked_at
 
-    found = load_channels(file)
+    found, problems = load_channels(file), []
+    if address := registry or looked_at(os.environ):
+        with _source(address) as source:
+            problems = unreachable(source.contacts(), found)
     if as_json:
-        _data({"channels": sorted(found), "kinds": {kind.name: kind.words for kind in kinds().values()}})
-        return
-    _say(f"Set up: {', '.join(sorted(found))}." if found else f"None is set up; write {file or default_path()} (docs/alert-channels.md).")
-    _say("", "Kinds:", *(f"  {kind.name}: {kind.words}" for kind in kinds().values()))
+        words = {kind.name: kind.words for kind in kinds().values()}
+        _data({"channels": sorted(found), "kinds": words, "problems": problems})
+    else:
+        _say(f"Set up: {', '.join(sorted(found))}." if found else f"None is set up; write {file or default_path()}.")
+        _say("", "Kinds:", *(f"  {kind.name}: {kind.words}" for kind in kinds().values()))
+    _complain(problems)
 
 
 def install(

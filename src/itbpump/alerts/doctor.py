@@ -16,6 +16,7 @@ __all__ = ["ANSWERS", "channels", "heartbeat", "registry"]
 
 OK, NOTE, WRONG = "ok", "note", "WRONG"
 _ADD = "add one: itbpump registry contacts add nurse-1 --channel email --address A --position 1 --by N-17"
+_RENAME = "name a channel there is: itbpump registry contacts add ID --channel NAME; or write that one into channels.toml"
 _NO_REGISTRY = "no registry is set, so nothing is recorded and nobody is alerted"
 
 
@@ -29,22 +30,12 @@ class Asked(Protocol):
     def now(self) -> datetime: ...
 
 
-def _address(asked: Asked) -> str | None:
-    from itbpump.registry.engine import ENVIRONMENT, address_of, database_file
-
-    named = asked.environment.get(ENVIRONMENT)
-    if named:
-        return named
-    file = database_file(address_of(None))
-    return str(file) if file is not None and file.exists() else None
-
-
 def registry(asked: Asked) -> tuple[str, str] | tuple[str, str, str]:
     """Whether the registry that is set can be opened. Raises RegistryError, which tells what is wrong and what to do about that."""
-    from itbpump.registry.engine import address_of, place_of
+    from itbpump.registry.engine import address_of, looked_at, place_of
     from itbpump.registry.store import Registry
 
-    address = _address(asked)
+    address = looked_at(asked.environment)
     if address is None:
         return NOTE, _NO_REGISTRY
     with Registry.open(address) as opened:
@@ -53,24 +44,31 @@ def registry(asked: Asked) -> tuple[str, str] | tuple[str, str, str]:
     return (OK, f"{place}, {contacts} contacts") if contacts else (WRONG, f"{place}: no contact is set, so nobody can be told", _ADD)
 
 
-def channels(asked: Asked) -> tuple[str, str]:
-    """Whether word can be sent. Raises ChannelSetupError."""
+def channels(asked: Asked) -> tuple[str, str] | tuple[str, str, str]:
+    """Whether word can be sent, and to every contact. Raises ChannelSetupError, RegistryError."""
     from itbpump.alerts.channels.setup import load_channels
+    from itbpump.registry.engine import looked_at
+    from itbpump.registry.store import Registry
 
-    found = load_channels(environment=asked.environment)
-    if found:
-        return OK, ", ".join(sorted(found))
-    return (NOTE if _address(asked) is None else WRONG), "none is set up, so nobody can be told"
+    found, address = load_channels(environment=asked.environment), looked_at(asked.environment)
+    if not found:
+        return (NOTE if address is None else WRONG), "none is set up, so nobody can be told"
+    names = ", ".join(sorted(found))
+    if address is None:
+        return OK, names
+    with Registry.open(address) as opened:
+        lost = [f"{contact.id} (by {contact.channel})" for contact in opened.contacts() if contact.channel not in found]
+    return (WRONG, f"{names}; not set up, so never told: {', '.join(lost)}", _RENAME) if lost else (OK, names)
 
 
 def heartbeat(asked: Asked) -> tuple[str, str]:
     """Whether the check has run lately. Raises RegistryError."""
     from itbpump.alerts.desk import heartbeat_of
     from itbpump.alerts.store import AlertStore
-    from itbpump.registry.engine import telling
+    from itbpump.registry.engine import looked_at, telling
     from itbpump.registry.store import Registry
 
-    address = _address(asked)
+    address = looked_at(asked.environment)
     if address is None:
         return NOTE, _NO_REGISTRY
     with Registry.open(address) as opened, telling(opened.engine.url):

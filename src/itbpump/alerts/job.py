@@ -9,7 +9,7 @@ Not here: timers (`alerts install`), watching of pumps (the registry), channels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -29,7 +29,7 @@ from itbpump.alerts.store import AlertStore, Writes
 from itbpump.alerts.tables import MessageState
 from itbpump.registry.engine import reading
 
-__all__ = ["Run", "Source", "Step", "check", "run", "send"]
+__all__ = ["Run", "Source", "Step", "check", "run", "send", "unreachable"]
 
 BATCH = 400
 UNWATCHED = "the registry does not watch this pump any more"
@@ -119,7 +119,7 @@ def run(
     number = job.store.begin_run(now)
     probe(Step.BEGUN)
     _check(job, source.watched(now))
-    _send(job, Outbox(job.store, channels, job.contacts, pulse))
+    _send(job, channels, pulse)
     if not job.contacts and job.result.fired:
         job.result.problems.append("no contact is set, so nobody is told; add one to the registry")
     job.store.finish_run(number, pulse(), job.result.counts())
@@ -139,7 +139,7 @@ def check(source: Source, now: datetime, *, policy: Policy | None = None, groupi
 def send(source: Source, channels: Mapping[str, Channel], now: datetime, *, clock: Callable[[], datetime] | None = None) -> Run:
     """Send what is recorded and due, without looking at the pumps. Raises ChannelDefects at the end."""
     job = _Job(AlertStore(source.engine), tuple(source.contacts()), load_policy(), now, Grouping.PATIENT, lambda _: None, Run())
-    _send(job, Outbox(job.store, channels, job.contacts, clock or (lambda: now)))
+    _send(job, channels, clock or (lambda: now))
     if job.result.defects:
         raise ChannelDefects(tuple(job.result.defects))
     return job.result
@@ -287,8 +287,15 @@ def _batches(pumps: Iterable[WatchedPump], size: int | None) -> Iterator[list[Wa
 
 
 # ------------------------------------------------------------------------------------------------ send and mark
-def _send(job: _Job, outbox: Outbox) -> None:
-    """All that is due; where a contact cannot be reached, the next one is told in the same run, at most once through the list."""
+def _send(job: _Job, channels: Mapping[str, Channel], clock: Callable[[], datetime]) -> None:
+    """All that is due; where a contact cannot be reached, the next one is told in the same run, at most once through the list.
+
+    Without any channel nothing is tried: it would be refused for good, and be lost to the channel that is set up later.
+    """
+    job.result.problems += unreachable(job.contacts, channels)
+    if not channels:
+        return
+    outbox = Outbox(job.store, channels, job.contacts, clock)
     for _ in range(len(job.contacts) + 1):
         refused: list[str] = []
         for key in outbox.due():
@@ -312,6 +319,18 @@ def _send(job: _Job, outbox: Outbox) -> None:
                 job.result.defects.append((sent.channel, sent.defect))
         if not refused or not _pass_on(job, refused):
             break
+
+
+def unreachable(contacts: Sequence[Contact], channels: Collection[str]) -> list[str]:
+    """Who cannot be told, whatever happens, because no channel of that name is set up; and what to do. Before anything is to be told."""
+    if not channels:
+        return ["no channel is set up, so nobody is told and all of it waits; write channels.toml (docs/alert-channels.md)"]
+    return [
+        f"{contact.id} cannot be told: no channel {contact.channel!r} is set up; there are {', '.join(sorted(channels))}: "
+        f"itbpump registry contacts add {contact.id}, or write {contact.channel!r} into channels.toml"
+        for contact in contacts
+        if contact.channel not in channels
+    ]
 
 
 def _pass_on(job: _Job, keys: Sequence[str]) -> int:

@@ -195,6 +195,7 @@ def contacts_add(
         registry.set_contact(ContactRow(contact, position, channel, address, escalate_after, show_patient), at=_now(), by=by)
     out.data({"contact": contact, "position": position, "channel": channel})
     out.say(f"Told by alerts: {contact}, as number {position}, by {channel}.")
+    out.say("Whether that channel is set up: itbpump alerts channels")
 
 
 def contacts_remove(

@@ -9,7 +9,7 @@ forks. Not for a SQLite file on a network share: its locks do not hold there; se
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ __all__ = [
     "address_of",
     "configured",
     "database_file",
+    "looked_at",
     "made_file",
     "make_engine",
     "place_of",
@@ -43,6 +44,15 @@ _LOCK_STATES = frozenset({"55P03", "40P01", "57014"})  # lock_not_available, dea
 def configured(option: str | None = None) -> str | None:
     """The registry that is set, by option or environment; None where none is: then nothing is recorded."""
     return option or os.environ.get(ENVIRONMENT) or None
+
+
+def looked_at(environment: Mapping[str, str]) -> str | None:
+    """The registry that alerts and `doctor` look at by themselves: the one the environment names, else the default one if it is there."""
+    named = environment.get(ENVIRONMENT)
+    if named:
+        return named
+    file = default_path()
+    return str(file) if file.exists() else None
 
 
 def default_path() -> Path:

@@ -228,6 +228,16 @@ def test_channels_are_shown_and_a_mistake_named(clinic: Clinic, tmp_path: Path) 
     assert "line 2" in clinic("channels", "--channels", str(bad), code=2)
 
 
+def test_contacts_that_no_channel_reaches_are_named(clinic: Clinic, tmp_path: Path) -> None:
+    assert "ATTENTION" not in clinic("channels")
+    clinic.contacts = (*CONTACTS, ContactRow("night", 1, "mail", "night@clinic.example", 24, False))
+    assert "night cannot be told: no channel 'mail' is set up; there are out:" in clinic("channels", code=1)
+    assert "night cannot be told" in clinic("check", "--send", code=1)
+    nothing = tmp_path / "nothing.toml"
+    nothing.write_text("")
+    assert "no channel is set up, so nobody is told" in clinic("channels", "--channels", str(nothing), code=1)
+
+
 def test_install_only_prints(clinic: Clinic) -> None:
     assert "nothing is installed from here" in clinic("install", code=2)
     for system, sign in (("systemd", "Persistent=true"), ("launchd", "<plist"), ("windows", "StartWhenAvailable")):

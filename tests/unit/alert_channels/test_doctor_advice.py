@@ -126,6 +126,20 @@ def test_the_advice_fits_the_state_of_the_registry(check: str, name: str, tmp_pa
     assert bool(advice) == (word != OK)
 
 
+def test_the_advice_fits_the_contacts_that_no_channel_reaches(tmp_path: Path) -> None:
+    file = tmp_path / "channels.toml"
+    environment = {"ITBPUMP_CHANNELS": str(file), "ITBPUMP_REGISTRY": made(tmp_path / "clinic.db")}
+    form = '[{}]\nkind = "folder"\nfolder = "out"\nsender = "pumps@clinic.example"\n'
+    (tmp_path / "out").mkdir()
+    file.write_text(form.format("email"))
+    assert found("channels", environment) == (OK, "email", "")
+    file.write_text(form.format("drop"))
+    word, told, advice = found("channels", environment)
+    assert (word, told) == (WRONG, "drop; not set up, so never told: nurse (by email)")
+    assert "itbpump registry contacts add" in advice
+    assert found("channels", {"ITBPUMP_CHANNELS": str(file)}) == (OK, "drop", "")
+
+
 def test_a_registry_that_another_program_writes_to_can_be_looked_at(tmp_path: Path) -> None:
     address = made(tmp_path / "clinic.db")
     engine = make_engine(address_of(address), 0.1)

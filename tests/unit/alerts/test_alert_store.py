@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -167,9 +168,27 @@ def test_a_refused_address_tells_the_next_contact_in_the_same_run(engine: Engine
 
 def test_nobody_reachable_is_a_problem_that_is_told(engine: Engine) -> None:
     clinic = Clinic(engine, [pump(dates=dates(days(7)))])
-    assert "no contact could be told" in run(clinic, {}, NOW).problems[0]
+    assert "no contact could be told" in run(clinic, {"other": Memory()}, NOW).problems[-1]
     empty = Clinic(engine, [pump(2, dates=dates(days(7)))], ())
     assert any("no contact is set" in problem for problem in run(empty, {}, NOW + HOUR).problems)
+
+
+@pytest.mark.sr("SR-40")
+def test_word_waits_for_the_first_channel_that_is_set_up(engine: Engine) -> None:
+    clinic, channel = Clinic(engine, [pump(dates=dates(days(7)))]), Memory()
+    for result in (run(clinic, {}, NOW), send(clinic, {}, NOW)):
+        assert (result.refused, result.delivered) == (0, 0)
+        assert [problem.split(";")[0] for problem in result.problems] == ["no channel is set up, so nobody is told and all of it waits"]
+    assert send(clinic, {"mail": channel}, NOW + HOUR).delivered == 1
+    assert [notification.contact for notification in channel.taken] == [NURSE]
+
+
+@pytest.mark.sr("SR-40")
+def test_a_contact_whose_channel_is_not_set_up_is_told_before_there_is_anything_to_say(engine: Engine) -> None:
+    clinic = Clinic(engine, [], (NURSE, replace(DOCTOR, channel="post")))
+    for result in (run(clinic, {"mail": Memory()}, NOW), send(clinic, {"mail": Memory()}, NOW)):
+        assert [problem.split(";")[0] for problem in result.problems] == ["doctor cannot be told: no channel 'post' is set up"]
+    assert run(clinic, {"mail": Memory(), "post": Memory()}, NOW).problems == []
 
 
 def test_a_channel_that_raises_stops_nobody_elses_word(engine: Engine) -> None:

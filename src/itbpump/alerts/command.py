@@ -117,6 +117,7 @@ def list_(
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Due by then, or without a day.")] = None,
     page: Annotated[Path | None, typer.Option("--page", metavar="FILE", help="Write it as an HTML page instead.")] = None,
     show_patient: Annotated[bool, typer.Option("--show-patient/--hide-patient", help="Opaque patient ids.")] = True,
+    details: Annotated[bool, typer.Option("--details", help="What is known of each, and what to do.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what is open, the most urgent first. Changes nothing."""
@@ -141,7 +142,7 @@ def list_(
         _say(f"Written: {page}, {len(rows):,} alerts.")
     else:
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        typer.echo("\n".join(table_lines(rows, heartbeat, now=now, colour=colour, show_patient=show_patient)))
+        typer.echo("\n".join(table_lines(rows, heartbeat, now=now, colour=colour, show_patient=show_patient, details=details)))
 
 
 def ack(key: Key, by: By, reason: Reason, registry: Url = None, *, as_json: AsJson = False) -> None:

@@ -1,6 +1,7 @@
 """The worklist as lines of 80 columns: words first; a colour only repeats the word of the stage. Pure.
 
-Two lines an alert: what is urgent about which pump and when, then what it is and the reference by which it is acknowledged.
+Three lines an alert: what is urgent about which pump and when, what it is, and the reference by which it is acknowledged. With details what
+is known of it and what to do stand between.
 """
 
 from __future__ import annotations
@@ -27,7 +28,13 @@ _INSET = " " * 11
 
 
 def table_lines(
-    rows: Sequence[Row], heartbeat: Heartbeat, *, now: datetime, colour: bool = False, show_patient: bool = True
+    rows: Sequence[Row],
+    heartbeat: Heartbeat,
+    *,
+    now: datetime,
+    colour: bool = False,
+    show_patient: bool = True,
+    details: bool = False,
 ) -> Iterator[str]:
     """The lines, rows in the order given. `colour`: with the codes of a terminal around the stage."""
     problem = heartbeat.problem(now)
@@ -39,13 +46,15 @@ def table_lines(
         return
     yield _FORM.format("stage", "day", "pump", "state").rstrip()
     for row in rows:
-        yield from _row_lines(row, colour, show_patient)
+        yield from _row_lines(row, colour, show_patient, details)
     yield ""
     yield f"{_counted(rows)}."
+    if not details:
+        yield "What to do about each: itbpump alerts list --details"
     yield "To acknowledge: itbpump alerts ack REFERENCE"
 
 
-def _row_lines(row: Row, colour: bool, show_patient: bool) -> Iterable[str]:
+def _row_lines(row: Row, colour: bool, show_patient: bool, details: bool) -> Iterable[str]:
     alert = row.alert
     word = alert.stage.word.upper() if alert.stage >= Stage.OVERDUE else alert.stage.word
     first, *further = wrapped(_FORM.format(word, _day(alert.due), one_line(alert.serial), state_text(row)), hanging=38)
@@ -54,7 +63,8 @@ def _row_lines(row: Row, colour: bool, show_patient: bool) -> Iterable[str]:
     patient = f" Patient {one_line(alert.patient_id)}." if show_patient and alert.patient_id else ""
     told = f"{one_line(row.told)}{f', {_day(row.told_at.date())} {row.told_at:%H:%M}' if row.told_at is not None else ''}"
     second = f"{_INSET}{one_line(alert.title).rstrip('.')}.{patient} Told: {told}."
-    return [first, *further, *wrapped(second, hanging=11), f"{_INSET}reference {one_line(alert.key)}"]
+    told_of = [part for line in (alert.lines if details else ()) for part in wrapped(f"{_INSET}{one_line(line)}", hanging=11)]
+    return [first, *further, *wrapped(second, hanging=11), *told_of, f"{_INSET}reference {one_line(alert.key)}"]
 
 
 def _coloured(word: str, colour: str) -> str:

@@ -167,7 +167,7 @@ def contacts_list(where: Where = None, as_json: Json = False) -> None:
     with opened_registry(where) as registry:
         found = registry.contacts()
     out.data({"contacts": [{name: getattr(one, name) for name in one.__slots__} for one in found]})
-    ids = {True: "with the patient's id", False: "without the patient's id"}
+    ids = {True: "with pump and patient's id", False: "names neither pump nor patient"}
     shown = [
         (f"{one.position}. {one.id}", f"{one.channel} {one.address}; the next after {one.escalate_after_h} h; {ids[one.shows_patient]}")
         for one in found
@@ -183,7 +183,9 @@ def contacts_add(
     *,
     position: Annotated[int, typer.Option(metavar="N", min=1, help="Place in the order; 1 is told first.")] = 1,
     escalate_after: Annotated[int, typer.Option(metavar="HOURS", min=1, help="Until the next is told.")] = 24,
-    show_patient: Annotated[bool, typer.Option("--show-patient/--hide-patient", help="Whether the opaque id may be sent there.")] = False,
+    show_patient: Annotated[
+        bool, typer.Option("--show-patient/--hide-patient", help="Whether pump, opaque id and details may be sent there.")
+    ] = False,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -195,6 +197,8 @@ def contacts_add(
         registry.set_contact(ContactRow(contact, position, channel, address, escalate_after, show_patient), at=_now(), by=by)
     out.data({"contact": contact, "position": position, "channel": channel})
     out.say(f"Told by alerts: {contact}, as number {position}, by {channel}.")
+    if not show_patient:
+        out.say("Word there names the alert, and neither pump nor patient; --show-patient sends both, and what to do.")
     out.say("Whether that channel is set up: itbpump alerts channels")
 
 

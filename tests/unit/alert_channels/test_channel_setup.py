@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from itbpump.alerts.channel import Channel, DeliveryState
 from itbpump.alerts.channels.errors import ChannelSetupError
 from itbpump.alerts.channels.folder import FolderChannel
-from itbpump.alerts.channels.message import WITHHELD, message_of, without_patient
+from itbpump.alerts.channels.message import WITHHELD, body_lines, message_of, without_patient
 from itbpump.alerts.channels.setup import CHANNELS, Kind, default_path, kinds, load_channels, parse_channels
 from itbpump.alerts.model import AlertKind
 from tests.unit.alert_channels.samples import alert, contact, notification
@@ -184,10 +184,12 @@ def test_no_patient_and_no_pump_stands_in_what_a_contact_may_not_see() -> None:
     assert plain.count(WITHHELD) >= 3
     assert "Low" not in parts(message_of(told, SENDER))["text/calendar"]
     assert "P40-000123" not in parts(message_of(told, SENDER))["text/calendar"].replace("refill/P40-000123/ab12/3", "")
+    assert "Which pump it is and what to do: itbpump alerts list --details" in body_lines(notification())
 
 
 def test_a_contact_that_may_see_the_patient_sees_the_id_once() -> None:
     allowed = contact(shows_patient=True)
+    assert not any("Which pump" in line for line in body_lines(notification(contact=allowed)))
     assert "Patient P-0042" in message_of(notification(contact=allowed), SENDER).as_string()
     told = message_of(notification(contact=allowed, lines=("For P-0042.",)), SENDER)
     assert parts(told)["text/plain"].count("P-0042") == 1

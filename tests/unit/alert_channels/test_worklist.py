@@ -78,7 +78,9 @@ def test_the_table_says_in_words_what_the_colour_repeats() -> None:
     assert set(COLOURS) == set(Stage)
     heads = [line for line in plain if "P40-000123" in line]
     assert [line.split("  ")[0] for line in heads] == ["CRITICAL", "OVERDUE", "due", "due soon", "scheduled"]
-    assert plain[-2:] == ["1 critical, 1 overdue, 1 due, 1 due soon, 1 scheduled.", "To acknowledge: itbpump alerts ack REFERENCE"]
+    counted = "1 critical, 1 overdue, 1 due, 1 due soon, 1 scheduled."
+    assert plain[-3:] == [counted, "What to do about each: itbpump alerts list --details", "To acknowledge: itbpump alerts ack REFERENCE"]
+    assert plain_lines(*shown, details=True)[-2:] == [counted, "To acknowledge: itbpump alerts ack REFERENCE"]
 
 
 def test_a_row_tells_pump_day_state_patient_delivery_and_reference() -> None:
@@ -90,13 +92,15 @@ def test_a_row_tells_pump_day_state_patient_delivery_and_reference() -> None:
     ]
     assert plain_lines(row)[4] == "           reference refill/P40-000123/ab12/3"
     assert "P-0042" not in "\n".join(plain_lines(row, show_patient=False))
+    assert alert().lines
+    assert plain_lines(row, details=True)[4:-3] == [f"           {line}" for line in alert().lines] + plain_lines(row)[4:5]
     snoozed = Row(alert(), "snoozed", "rn-7", "travels", NOW)
     assert state_text(snoozed) == "snoozed until 1 Aug 2026 10:30 by rn-7: travels"
 
 
 @given(st.lists(rows, max_size=4))
 def test_the_table_fits_the_screen_and_no_text_moves_what_stands_beside_it(every: list[Row]) -> None:
-    for line in plain_lines(*every):
+    for line in [*plain_lines(*every), *plain_lines(*every, details=True)]:
         assert line.isprintable()
         # A reference is copied as it stands, and a word that is longer than the line runs over.
         assert len(line) <= 80 or line.startswith("           reference ") or max(map(len, line.split())) > 40
@@ -112,7 +116,7 @@ def test_nothing_to_show_and_ten_thousand_rows() -> None:
     many = [Row(alert(key=f"refill-{number:016x}", serial=f"P40-{number:06d}")) for number in range(10_000)]
     lines = plain_lines(*selected(many, Selection()))
     assert sum("reference" in line for line in lines) == 10_000
-    assert lines[-2] == "10,000 due soon."
+    assert lines[-3] == "10,000 due soon."
 
 
 # ------------------------------------------------------------------------------------------------ the check itself

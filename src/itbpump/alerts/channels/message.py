@@ -78,6 +78,8 @@ def body_lines(notification: Notification) -> list[str]:
     if notification.contact.shows_patient:
         said = "\n".join(found)
         found += [f"Patient {patient}" for patient in _patients(notification) if patient not in said]
+    elif not notification.cancels:
+        found.append("Which pump it is and what to do: itbpump alerts list --details")
     found.append("")
     found += [] if notification.cancels else _how_to_answer(notification.alerts)
     found.append(f"Sent by itbpump, {DISCLAIMER}. Nobody reads answers to this mail.")

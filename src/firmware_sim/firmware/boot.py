@@ -91,6 +91,9 @@ def boot(machine: Machine, uptime_ms: int, *, watchdog: bool = False, noise: byt
     if noise is not None and not fault:
         draft.clear(Alarm.RANDOM_SOURCE)
     machine.store_or_force(draft)
+    if found.failed(Check.CLOCK):
+        # Neither cell may go on telling of a time to come: the next start would take the pump to have run until then.
+        ALIVE.fill(machine.memory, Cell(machine.last_stamped, machine.state.sequence))
     INTENT.write(machine.memory, Cell(found.lifetime))
     DONE.write(machine.memory, Cell(found.lifetime))
 
@@ -154,8 +157,8 @@ def _count_pulses(machine: Machine, found: _Found) -> None:
     """From the records of intent and done; where they are lost or contradict the journal, from the schedule."""
     intent, done = INTENT.read(machine.memory), DONE.read(machine.memory)
     scheduled = found.before.lifetime_at(found.until_ms)
-    # What an older record had scheduled need not have flowed.
-    least = found.record.lifetime if found.failed(Check.JOURNAL_OLD) else scheduled
+    # What an older record had scheduled need not have flowed, nor what a stamp of a time that did not come yet would make of it.
+    least = found.record.lifetime if found.failed(Check.JOURNAL_OLD) or found.failed(Check.CLOCK) else scheduled
     if intent is None or done is None or intent.number - done.number not in (0, 1) or intent.number < least:
         found.failures.append((Check.COUNTERS, scheduled))
         found.lifetime = scheduled
@@ -194,8 +197,8 @@ def _ledger(machine: Machine, found: _Found, uptime_ms: int) -> Ledger:
     """Masses of the journal, of the schedule until the last stamp, and of the pulses after it, which count until now."""
     record = found.record
     if uptime_ms < found.until_ms:
-        # The clock went back: all of it counts as given just now.
-        return Ledger.from_buckets(record.buckets, uptime_ms)
+        # The clock went back: all that was given, by the clock of then, counts as given just now.
+        return Ledger.from_buckets(_ledger(machine, found, found.until_ms).buckets(found.until_ms), uptime_ms)
     concentration = machine.concentration_of(record, record.lifetime)
     ledger = Ledger.from_buckets(record.buckets, record.at_ms)
     ledger = ledger.begin(found.before.phase.source, concentration, record.at_ms).begin(NoFlow(), 0, found.until_ms)
@@ -222,7 +225,7 @@ def _resume(draft: Draft, machine: Machine, found: _Found) -> None:
     if found.failed(Check.JOURNAL_OLD):
         # Never back: no more pulses than all since the record can have been in boluses that it does not know of.
         draft.set(bolus_counter=draft.state.bolus_counter + found.lifetime - found.record.lifetime)
-    _no_later_than_now(draft, machine)
+    _no_later_than_now(draft, found)
     _compare_encoder(draft, machine, found)
     _alarm(draft, found)
     low_battery = machine.hardware.battery_permille() <= machine.profile.eri_battery_permille
@@ -236,18 +239,29 @@ def _given(found: _Found) -> Given:
     return Given(before, found.lifetime, found.doubt, not found.failed(Check.COUNTERS))
 
 
-def _no_later_than_now(draft: Draft, machine: Machine) -> None:
-    """Only a clock that went back can have put what happened after the present."""
-    state, now_ms = draft.state, draft.now_ms
+def _no_later_than_now(draft: Draft, found: _Found) -> None:
+    """Only a clock that went back can have put what happened after the present. What lasts goes on for as long as it has lasted, so that
+    no warning comes later; what locks, locks from now."""
+    state, now_ms, profile = draft.state, draft.now_ms, draft.profile
+    back_ms = max(0, found.until_ms - now_ms)
+
+    def since(at_ms: int) -> int:
+        return min(max(0, at_ms - back_ms), now_ms)
+
     draft.set(
-        written_by=fingerprint(machine.profile),
+        written_by=fingerprint(profile),
+        alarms=tuple((alarm, since(at_ms)) for alarm, at_ms in state.alarms),
+        stopped_since_ms=None if state.stopped_since_ms is None else since(state.stopped_since_ms),
+        eri_since_ms=None if state.eri_since_ms is None else since(state.eri_since_ms),
+        primed_ms=None if state.primed_ms is None else min(state.primed_ms, now_ms),
+        changed_ms=min(state.changed_ms, now_ms),
         grants_ms=tuple(min(at_ms, now_ms) for at_ms in state.grants_ms),
         alert_stops=tuple((alarm, min(at_ms, now_ms)) for alarm, at_ms in state.alert_stops),
         watchdogs_ms=tuple(min(at_ms, now_ms) for at_ms in state.watchdogs_ms),
         emergencies_ms=tuple(min(at_ms, now_ms) for at_ms in state.emergencies_ms),
     )
     if state.locked_until_ms is not None:
-        draft.set(locked_until_ms=min(state.locked_until_ms, now_ms + machine.profile.restart_lock_ms))
+        draft.set(locked_until_ms=min(state.locked_until_ms, now_ms + profile.restart_lock_ms))
 
 
 def _compare_encoder(draft: Draft, machine: Machine, found: _Found) -> None:

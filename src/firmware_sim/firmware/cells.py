@@ -48,8 +48,12 @@ class CellPair:
 
     def format(self, memory: Memory) -> None:
         """Record number 0 in both cells."""
-        self._put(memory, 0, Cell(0))
-        self._put(memory, 1, Cell(0))
+        self.fill(memory, Cell(0))
+
+    def fill(self, memory: Memory, cell: Cell) -> None:
+        """The record in both cells, whatever later ones they held; two memory writes at most."""
+        self._put(memory, 0, cell)
+        self._put(memory, 1, cell)
 
     def write(self, memory: Memory, cell: Cell) -> None:
         """Store the record; one memory write, none if the bytes are there already."""

@@ -216,7 +216,7 @@ class SimulatedPump:
                     if isinstance(event.request, Close):
                         self._act(link.close(), link_now_ms)
             elif isinstance(event, Opened):
-                firmware.session_opened(SessionInfo(event.programmer_id, event.role), self.uptime_ms)
+                firmware.session_opened(SessionInfo(event.programmer_id, event.role), self.uptime_ms, is_again=event.is_again)
             elif isinstance(event, Ended):
                 firmware.session_closed(event.programmer_id, self.uptime_ms)
             elif isinstance(event, HandshakeRefused):

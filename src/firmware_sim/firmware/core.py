@@ -223,12 +223,12 @@ class Firmware:
             raise Unresponsive
 
     # ------------------------------------------------------------------------------------------------ sessions
-    def session_opened(self, session: SessionInfo, uptime_ms: int) -> None:
-        """A session was opened: logged; an emergency session is alarmed (SR-64)."""
+    def session_opened(self, session: SessionInfo, uptime_ms: int, *, is_again: bool = False) -> None:
+        """A session was opened: logged; an emergency session is alarmed and counted (SR-64), once where it `is_again` the same."""
         self._attend(uptime_ms)
         programmer = int.from_bytes(session.programmer_id, "big")
         self._machine.note(LogKind.SESSION_OPEN, programmer, session.role)
-        if session.role is Role.EMERGENCY:
+        if session.role is Role.EMERGENCY and not is_again:
             self._change(_emergency(programmer))
 
     def session_closed(self, programmer_id: bytes, uptime_ms: int) -> None:

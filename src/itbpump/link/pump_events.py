@@ -28,10 +28,14 @@ class PairingTable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session was opened; an older one, if any, is gone."""
+    """A session was opened; an older one, if any, is gone.
+
+    `is_again`: it takes the place of the same programmer's emergency session, of which nothing was heard: the confirmation was lost.
+    """
 
     programmer_id: bytes
     role: Role
+    is_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

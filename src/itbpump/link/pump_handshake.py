@@ -97,6 +97,7 @@ class PumpHandshakes:
         self._magnet_until_ms = -1
         self._emergencies_ms: list[int] = []
         self._ages_ms: Callable[[], tuple[int, ...]] | None = emergency_ages_ms
+        self._unheard = b""
 
     def magnet(self, held_ms: int, now_ms: int) -> bool:
         """A magnet was held for `held_ms`, ending now; whether an emergency session is now accepted."""
@@ -164,7 +165,9 @@ class PumpHandshakes:
             return RefuseReason.SUITE, 0
         if pairing is None:
             return RefuseReason.UNPAIRED, 0
-        denied = self._emergency_denial(now_ms) if pairing.role is Role.EMERGENCY else None
+        # The session it has, whose confirmation was lost on the line, is no other one: it needs no magnet and is counted once.
+        is_new = pairing.role is Role.EMERGENCY and hello.programmer_id != self._unheard
+        denied = self._emergency_denial(now_ms) if is_new else None
         if denied is not None:
             return denied
         wait_ms = self.budget.take(hello.programmer_id, now_ms)
@@ -212,14 +215,26 @@ class PumpHandshakes:
         wait_ms = 0 if pairing.role is Role.EMERGENCY else self.budget.failed(programmer_id, now_ms)
         return self._refuse(programmer_id, RefuseReason.KEY, wait_ms, now_ms)
 
-    def settle(self, admitted: Admitted, now_ms: int, *, opened: bool) -> None:
-        """The key was proved, and the session opened, or somebody else's stood in the way; this programmer's attempts are over."""
+    def settle(self, admitted: Admitted, now_ms: int, *, opened: bool) -> bool:
+        """The key was proved, and the session opened, or somebody else's stood in the way; this programmer's attempts are over.
+
+        Returns whether it is once more the emergency session that stands and of which nothing was heard.
+        """
         programmer_id = admitted.pairing.programmer_id
         known = self._programmers.pop(programmer_id)
         known.machine.fire("confirm" if opened else "others_session")
-        self.budget.proved(programmer_id, now_ms)
+        again = programmer_id == self._unheard
+        if not again:
+            self.budget.proved(programmer_id, now_ms)
         if opened and admitted.pairing.role is Role.EMERGENCY:
-            self._emergencies_ms = [*(t for t in self._emergencies_ms if now_ms - t < _HOUR_MS), now_ms]
+            self._unheard = programmer_id
+            if not again:
+                self._emergencies_ms = [*(t for t in self._emergencies_ms if now_ms - t < _HOUR_MS), now_ms]
+        return again
+
+    def heard(self) -> None:
+        """The session that stands was used, or stands no more."""
+        self._unheard = b""
 
 
 def _seconds(ms: int) -> int:

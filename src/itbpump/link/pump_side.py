@@ -195,7 +195,7 @@ class PumpLink:
             wait_s = -(-(self._session_ends_ms(current) - now_ms) // 1000)
             self._out += encode_frame(clear_body(RecordType.BUSY, keys.encode_busy(max(1, min(wait_s, 0xFFFF)))))
             return
-        self._handshakes.settle(admitted, now_ms, opened=True)
+        again = self._handshakes.settle(admitted, now_ms, opened=True)
         if current is not None:
             self._events.append(Ended(current.pairing.programmer_id, "replaced"))
         self._machine.fire("opened")
@@ -209,7 +209,7 @@ class PumpLink:
             heard_ms=now_ms,
         )
         self._out += admitted.confirm_frame
-        self._events.append(Opened(pairing.programmer_id, pairing.role))
+        self._events.append(Opened(pairing.programmer_id, pairing.role, again))
 
     # -------------------------------------------------------------------------------------------------- session
     def _record(self, body: bytes, now_ms: int) -> None:
@@ -230,6 +230,7 @@ class PumpLink:
             self._machine.fire("new_record")
             session.last_counter = counter
             session.heard_ms = now_ms
+            self._handshakes.heard()
             session.reply_frame = b""
             self._dispatch(record.plaintext)
         elif counter == last:
@@ -263,6 +264,7 @@ class PumpLink:
     def _end(self, reason: str) -> None:
         if self._session is not None:
             self._events.append(Ended(self._session.pairing.programmer_id, reason))
+            self._handshakes.heard()
         self._session = None
 
     def _drop(self, why: str) -> None:

@@ -149,6 +149,8 @@ def test_emergency_needs_the_magnet_displaces_a_session_and_is_limited() -> None
         pair.open(emergency)
         assert pair.pump.session is not None
         assert pair.pump.session.role is Role.EMERGENCY
+        emergency.request(Ping(nonce=1), pair.now, pair.now + 10_000)
+        pair.exchange(emergency)
     pair.pump.magnet(10_000, pair.now)
     pair.events.clear()
     pair.open(emergency)

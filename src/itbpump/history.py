@@ -5,19 +5,35 @@ Pure. The log read is short, and every answer is for that stretch alone; what it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from msgspec.structs import replace
 
-from itbpump.quantity import MS_PER_DAY
+from itbpump.quantity import MS_PER_DAY, MS_PER_MINUTE
 from itbpump.wire.messages import BolusKind, CommandKind, Configuration, LogEntry, LogKind, RunState
 
-__all__ = ["History", "same_therapy"]
+__all__ = ["History", "elapsed_ms", "same_therapy"]
 
 STOPPED_A_THERAPY: Final = 2  # itbp1.toml, log_arguments.stop
 RECENT_MS: Final = 2 * MS_PER_DAY
+CLOCK_WENT_BACK: Final = 2
+"""The self-test that says so, and by how many ms (itbp1.toml, log_arguments.self_test_failed)."""
+
+
+def elapsed_ms(log: Iterable[LogEntry], entry: LogEntry, now_ms: int) -> int:
+    """Time from an entry of the log to the pump's uptime `now_ms`; at least the true one, also where the pump's clock went back in between.
+
+    By how much it did the pump tells from its last minute stamp, so up to a minute less than it was: that minute is added. Less than a
+    minute back it does not notice, and nobody can. `log` holds everything since the entry.
+    """
+    back = [later.b + MS_PER_MINUTE for later in log if later.seq > entry.seq and _went_back(later)]
+    return now_ms - entry.uptime_ms + sum(back)
+
+
+def _went_back(entry: LogEntry) -> bool:
+    return entry.kind is LogKind.SELF_TEST_FAILED and entry.a == CLOCK_WENT_BACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +45,8 @@ class History:
     when. `commits`: of configurations; `interruptions`: stops and safe states. `is_whole_day`: the log reaches back 24 h, or to the pump's
     beginning. `interrupted`: a stop or a safe state in the last 24 h. `boluses`: end and pulses of those that
     ended in the last 24 h, `primes` apart. `missed_nL`: what stalls of the last two days kept from the patient. `primed_ms`: the last
-    prime, `bridge_ended_ms` the end of the last bridge. `filled_ms`, `filled_nL`: the last fill, and all that was in the reservoir then.
+    prime, `bridge_ended_ms` the end of the last bridge. `filled_ms`, `filled_nL`: the last fill, by the present clock (below 0 where that
+    went back), and all that was in the reservoir then.
     """
 
     untreated_since_ms: int | None = None
@@ -80,7 +97,7 @@ class History:
             missed_nL=sum(missed),
             primed_ms=primes[-1] if primes else None,
             bridge_ended_ms=max((entry.uptime_ms for entry in log if entry.kind is LogKind.BRIDGE_END), default=None),
-            filled_ms=fills[-1].uptime_ms if fills else None,
+            filled_ms=now_ms - elapsed_ms(log, fills[-1], now_ms) if fills else None,
             filled_nL=fills[-1].a if fills else None,
         )
 

@@ -22,7 +22,7 @@ from itbpump.wire.frame import encode_frame
 from itbpump.wire.messages import PROGRAMMERS, SESSION_IDLE_MS, Close, LogKind, Ping, Pong, RecordType, Role
 from itbpump.wire.record import Sealer, clear_body
 from tests.security.attacks import hello
-from tests.security.scene import CLINICIAN, EMERGENCY, HOUR_MS, MINUTE_MS, ROLES_OF, SECOND, Scene, key_of, prepared
+from tests.security.scene import CLINICIAN, EMERGENCY, HOUR_MS, MINUTE_MS, OBSERVER, ROLES_OF, SECOND, Scene, key_of, prepared
 
 DAY_MS = 24 * HOUR_MS
 FULL_E12 = 10**12
@@ -225,3 +225,31 @@ def test_who_finds_the_pump_busy_has_proved_its_key_and_is_not_made_to_wait() ->
         scene.events.clear()
         scene.carry(link)
         assert isinstance(next(event.error for event in scene.events if isinstance(event, Failed)), PumpBusy)
+
+
+@pytest.mark.sr("SR-64")
+def test_an_observer_that_comes_again_and_again_empties_no_battery_and_pushes_nothing_out_of_the_log() -> None:
+    scene = prepared()
+    assert scene.staged is not None
+    scene.applied(scene.ask(scene.staged[0]))
+    scene.ask(Close())
+    log = scene.pump.firmware._machine.log
+    before, spent = list(log.page(0, 1_000)), spent_e12(scene)
+    opened = 0
+    for number in range(HOUR_MS // 5_000):
+        link = scene.programmer(OBSERVER, seed=number)
+        scene.events.clear()
+        link.connect(scene.link_ms)
+        scene.carry(link)
+        opened += any(isinstance(event, Opened) for event in scene.events)
+        scene.pass_ms(5_000)
+    assert LONG_BURST <= opened <= LONG_BURST + ANSWERS_PER_DAY // 24 + 1
+    after = list(log.page(0, 1_000))
+    assert after[: len(before)] == before
+    added = [entry for entry in after[len(before) :] if entry.kind in (LogKind.SESSION_OPEN, LogKind.SESSION_CLOSE)]
+    assert 1 <= len(added) <= 8
+    assert (spent_e12(scene) - spent) * 1_000 <= BUDGET_PERMILLE_PER_DAY * FULL_E12
+    # and a clinician is in at once
+    scene.open()
+    assert scene.pump.link.session is not None
+    assert scene.pump.link.session.role is Role.CLINICIAN

@@ -1,17 +1,24 @@
 """The pump's clock goes back while it runs, once and twice: nothing that was given is forgotten, nothing is counted that was not, no
-warning comes later, no lock is opened sooner. Ground truth is the simulator's; the companion is not in it.
+warning comes later, and the companion tells no fill later than it was. Ground truth is the simulator's.
 """
 
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from firmware_sim.firmware.durable import Durable
-from itbpump.wire.messages import AlarmNumber, StopTherapy
+from itbpump.forecast import last_fill
+from itbpump.history import elapsed_ms
+from itbpump.present import PresentPump
+from itbpump.wire.messages import AlarmNumber, LogKind, StopTherapy
 from tests.system.rig import CONCENTRATION, DAY_MS, HOUR_MS, PULSE_NL, WHO, Rig, configuration
 
+MINUTE_MS = 60_000
 BACK = [1, HOUR_MS, 3 * DAY_MS]
 LATER = {"anchor_ms", "wall_set_ms", "locked_until_ms"}
 """A phase, a label that is told to be wrong, and an end."""
@@ -111,3 +118,33 @@ def test_a_pump_left_stopped_is_told_after_the_same_hours() -> None:
     rig.configure(configuration(start=False))
     rig.pump.advance(9 * HOUR_MS)
     assert AlarmNumber.STOPPED_LONG in {alarm.alarm for alarm in rig.status().alarms}
+
+
+# ------------------------------------------------------------------------------------------------ what the companion makes of it
+@pytest.mark.sr("SR-36", "SR-53")
+@settings(max_examples=25)
+@given(steps=st.lists(st.tuples(st.integers(0, 9 * DAY_MS), st.integers(1, 12 * DAY_MS)), max_size=4), rest_ms=st.integers(0, 9 * DAY_MS))
+def test_the_last_fill_is_never_told_later_than_it_was(steps: list[tuple[int, int]], rest_ms: int) -> None:
+    rig = Rig()
+    rig.pump.advance(60 * DAY_MS)
+    rig.configure(configuration())
+    filled_ms = rig.pump.plant.now_ms
+    for run_ms, by in steps:
+        rig.pump.advance(run_ms)
+        rig.pump.faults.inject("clock.step-back", {"by": by})
+        rig.pump.advance(0)
+    rig.pump.advance(rest_ms)
+    log = list(rig.pump.firmware._machine.log.page(0, 1_000))
+    fill = [entry for entry in log if entry.kind is LogKind.REFILL][-1]
+    truly = rig.pump.plant.now_ms - filled_ms
+    counted = elapsed_ms(log, fill, rig.status().uptime_ms)
+    # a step of less than a minute the pump does not notice
+    assert -len(steps) * MINUTE_MS < counted - truly <= 2 * len(steps) * MINUTE_MS or counted == truly
+
+    now = datetime.fromtimestamp(rig.pump.plant.now_ms / 1_000, UTC)
+    present = PresentPump.from_status(rig.status(), None, now, recent_log=log)
+    filled_on = datetime.fromtimestamp(filled_ms / 1_000, UTC).date()
+    told = last_fill(log, present)
+    assert told is not None
+    assert present.filled_on == told.on
+    assert told.on in (filled_on, filled_on - timedelta(days=1))

@@ -29,6 +29,7 @@ from firmware_sim.firmware.prescribe import patient_request
 from firmware_sim.firmware.refusals import RefusalLog, detail, refused_before
 from firmware_sim.firmware.staging import Payload, StageRefused, Staging
 from firmware_sim.firmware.stall import Due, StallWatch
+from firmware_sim.firmware.visits import VisitLog
 from firmware_sim.port import Hardware, PulseTrain
 from firmware_sim.profiles import FirmwareProfile
 from itbpump.wire.errors import FieldRangeError, MessageError
@@ -93,8 +94,8 @@ class Firmware:
         self._staging = Staging()
         self._due: Due | None = None
         self._due_known = False
-        self._refusals: RefusalLog | None = None
-        """Made of the log when the first handshake since the reset is refused."""
+        self._refusals: RefusalLog | None = None  # made of the log when the first handshake since the reset is refused
+        self._visits = VisitLog()
 
     # ------------------------------------------------------------------------------------------------ time
     def boot(self, uptime_ms: int, *, watchdog: bool = False, noise: bytes | None = None) -> None:
@@ -227,7 +228,8 @@ class Firmware:
         """A session was opened: logged; an emergency session is alarmed and counted (SR-64), once where it `is_again` the same."""
         self._attend(uptime_ms)
         programmer = int.from_bytes(session.programmer_id, "big")
-        self._machine.note(LogKind.SESSION_OPEN, programmer, session.role)
+        if self._visits.opened(session.programmer_id, session.role, uptime_ms):
+            self._machine.note(LogKind.SESSION_OPEN, programmer, session.role)
         if session.role is Role.EMERGENCY and not is_again:
             self._change(_emergency(programmer))
 
@@ -236,7 +238,8 @@ class Firmware:
         self._attend(uptime_ms)
         self._staging.drop()
         self._machine.panel.end_silences(uptime_ms)
-        self._machine.note(LogKind.SESSION_CLOSE, int.from_bytes(programmer_id, "big"))
+        if self._visits.closed(programmer_id):
+            self._machine.note(LogKind.SESSION_CLOSE, int.from_bytes(programmer_id, "big"))
 
     def handshake_refused(self, programmer_id: bytes, reason: int, uptime_ms: int) -> None:
         """A handshake was refused: logged for a paired programmer, as often as `refusals` lets it; anybody can send hellos."""
@@ -375,8 +378,7 @@ class Firmware:
 
     def emergency_ages_ms(self, uptime_ms: int) -> tuple[int, ...]:
         """How long ago the emergency sessions of the last hour were opened, the oldest first; they outlive a reset (SR-64)."""
-        ages_ms = (uptime_ms - at_ms for at_ms in self._machine.state.emergencies_ms)
-        return tuple(age_ms for age_ms in ages_ms if age_ms < _HOUR_MS)
+        return tuple(uptime_ms - at_ms for at_ms in self._machine.state.emergencies_ms if uptime_ms - at_ms < _HOUR_MS)
 
     @property
     def boot_epoch(self) -> int:

@@ -15,6 +15,7 @@ from itbpump.errors import ConfigurationError
 from itbpump.forecast.course import Course, Drive
 from itbpump.forecast.figures import load_figures
 from itbpump.forecast.model import ForecastError, fixed_offset
+from itbpump.history import elapsed_ms
 from itbpump.present import BridgePlan, PresentPump, carried_bridge
 from itbpump.quantity import MS_PER_MINUTE, Volume
 from itbpump.schedule import WEEK_MS
@@ -55,13 +56,11 @@ class Facts:
 def last_fill(log: Iterable[LogEntry], present: PresentPump) -> LastFill | None:
     """The newest fill in the log (oldest first), its day by the pump's uptime, which no setting of a clock moves; None if the log no
     longer shows one."""
-    newest = None
-    for entry in log:
-        if entry.kind is LogKind.REFILL:
-            newest = entry
+    entries = list(log)
+    newest = next((entry for entry in reversed(entries) if entry.kind is LogKind.REFILL), None)
     if newest is None:
         return None
-    at = fixed_offset(present.host_now) - timedelta(milliseconds=present.uptime_ms - newest.uptime_ms)
+    at = fixed_offset(present.host_now) - timedelta(milliseconds=elapsed_ms(entries, newest, present.uptime_ms))
     return LastFill(Volume(newest.a), at.date())
 
 

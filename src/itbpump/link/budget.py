@@ -2,8 +2,9 @@
 
 Every paired programmer has a bucket of its own; one more bucket is shared by every answer that needs no key: ids that are not paired, and
 refusals in clear. A bucket holds a short allowance (8 in a row, one more each 2 s) and a long one (48, one more each 30 min), and an answer
-takes from both. The long one bounds the battery that a flood costs: 48 answers a day for each bucket, once 48 more. A programmer that
-proved its key has full allowances again, and so have all when somebody at the patient's side holds a magnet, at most 3 times an hour.
+takes from both. The long one bounds the battery that a flood costs: 48 answers a day for each bucket, once 48 more. A clinician that proved
+its key has full allowances again, and so have all when somebody at the patient's side holds a magnet, at most 3 times an hour; an observer,
+who may not change a therapy, may not empty the battery either: its proof fills nothing.
 A failed handshake (wrong key) also makes its programmer wait, 1 s doubling to 64 s, unless that programmer's last session was good: then
 somebody else is using its id. Times are link times in ms. Not prevented: who can write on the line can jam it.
 Source: safety 5.3 (failure policy) and design 4 (security); the long allowance is our own figure.
@@ -110,9 +111,12 @@ class HandshakeBudget:
         bucket.closed_until_ms = now_ms + bucket.backoff_ms
         return bucket.backoff_ms
 
-    def proved(self, programmer_id: bytes, now_ms: int) -> None:
-        """The programmer has its key: full allowances, in good standing, also where somebody else's session keeps it out."""
-        self._buckets[programmer_id] = _Bucket(now_ms, was_good=True)
+    def proved(self, programmer_id: bytes, now_ms: int, *, fills: bool) -> None:
+        """The programmer has its key: in good standing, also where somebody else's session keeps it out. `fills`: its allowances."""
+        bucket = self._bucket(programmer_id, now_ms)
+        bucket.was_good, bucket.backoff_ms, bucket.closed_until_ms = True, 0, 0
+        if fills:
+            bucket.fill(now_ms)
 
     def magnet(self, now_ms: int) -> None:
         """Somebody is at the patient's side: full allowances for all, so that a flood of the days before keeps nobody out."""

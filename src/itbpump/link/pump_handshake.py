@@ -224,8 +224,7 @@ class PumpHandshakes:
         known = self._programmers.pop(programmer_id)
         known.machine.fire("confirm" if opened else "others_session")
         again = programmer_id == self._unheard
-        if not again:
-            self.budget.proved(programmer_id, now_ms)
+        self.budget.proved(programmer_id, now_ms, fills=not again and admitted.pairing.role is not Role.OBSERVER)
         if opened and admitted.pairing.role is Role.EMERGENCY:
             self._unheard = programmer_id
             if not again:

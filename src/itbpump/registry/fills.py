@@ -100,6 +100,7 @@ def settle_discrepancy(unit: Unit, refill_id: int, decision: str) -> None:
 # ------------------------------------------------------------------------------------------------ the pump's log
 def fills_of_log(unit: Unit, pump_id: int, reading: Reading, log: Sequence[LogEntry]) -> None:
     """Fills of the log that no row tells of yet. `log`: oldest first, as much of it as was read."""
+    from itbpump.history import elapsed_ms  # noqa: PLC0415
     from itbpump.wire.messages import LogKind  # noqa: PLC0415
 
     rows = list(unit.connection.execute(sa.select(refills).where(refills.c.pump_id == pump_id).order_by(refills.c.at)).mappings())
@@ -110,7 +111,7 @@ def fills_of_log(unit: Unit, pump_id: int, reading: Reading, log: Sequence[LogEn
         if entry.kind is not LogKind.REFILL:
             continue
         if entry.seq > last_seq:
-            at = reading.host_now - timedelta(milliseconds=reading.status.uptime_ms - entry.uptime_ms)
+            at = reading.host_now - timedelta(milliseconds=elapsed_ms(log, entry, reading.status.uptime_ms))
             same = next((row for row in unplaced if _is_same(row, entry, at)), None)
             if same is not None:
                 unplaced.remove(same)

@@ -13,7 +13,7 @@ from firmware_sim.firmware.delivery import CycleSource, NoFlow, Source
 from firmware_sim.firmware.draft import Draft
 from firmware_sim.firmware.ledger import MAX_PATIENT_STARTS, Ledger, PatientRecord
 from firmware_sim.firmware.machine import Machine, decoded
-from itbpump.wire.messages import BolusState
+from itbpump.wire.messages import BolusKind, BolusState, CommandKind
 
 if TYPE_CHECKING:
     from firmware_sim.firmware.course import PresentState
@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BolusMassUnlimited",
+    "CommitOpensLockout",
     "CountsBolusTwice",
     "DayMassUnlimited",
+    "ExchangesWeekend",
     "FollowsWallClock",
     "ForgetsBolusMass",
+    "ForgetsPatientMass",
     "IgnoresPatientLimits",
     "LockoutByWallClock",
     "RepeatsPrime",
@@ -66,7 +69,37 @@ class ForgetsBolusMass(OtherFirmware):
     machine_type = _BolusBlindMachine
 
 
+class _PatientBlindMachine(Machine):
+    def _ledger_after(self, state: Durable) -> Ledger:
+        if state.bolus.running and state.bolus.kind is BolusKind.PATIENT:
+            return self.ledger.begin(NoFlow(), 0, self.now_ms)
+        return super()._ledger_after(state)
+
+
+class ForgetsPatientMass(OtherFirmware):
+    """The mass of the last 24 h holds no bolus that the patient asked for."""
+
+    machine_type = _PatientBlindMachine
+
+
 # ------------------------------------------------------------------------------------------------------------ limits
+class _NewLeafDraft(Draft):
+    def changed(self, programmer: bytes, kind: CommandKind) -> None:
+        super().changed(programmer, kind)
+        if kind is CommandKind.CONFIGURE:
+            self.set(grants_ms=())
+
+
+class _NewLeafMachine(DraftingMachine):
+    draft_type = _NewLeafDraft
+
+
+class CommitOpensLockout(OtherFirmware):
+    """A new configuration begins with a new record of the patient's boluses."""
+
+    machine_type = _NewLeafMachine
+
+
 class DayMassUnlimited(OtherFirmware):
     """No mass in 24 h is too much."""
 
@@ -170,3 +203,25 @@ class LockoutByWallClock(OtherFirmware):
     """The lockout is counted from label to label."""
 
     machine_type = _WallLockoutMachine
+
+
+# ------------------------------------------------------------------------------------------------------------ the week
+class _WeekendMachine(Machine):
+    def source_of(self, state: Durable, lifetime: int) -> Source:
+        source, active = super().source_of(state, lifetime), decoded(state.active)
+        if not isinstance(source, CycleSource) or active is None or not active.patterns:
+            return source
+        patterns = tuple(replace_struct(pattern, days=_exchanged(pattern.days)) for pattern in active.patterns)
+        profile = self.profile
+        wrong = replace_struct(active, patterns=patterns)
+        return CycleSource(compile_cycle(wrong, profile.minimum_rate_nL_per_day, profile.pulse_volume_nL, state.anchor_ms))
+
+
+def _exchanged(days: int) -> int:
+    return days & 0b0011111 | days >> 1 & 0b0100000 | days << 1 & 0b1000000
+
+
+class ExchangesWeekend(OtherFirmware):
+    """Saturday's pattern runs on Sunday, and Sunday's on Saturday."""
+
+    machine_type = _WeekendMachine

@@ -8,6 +8,7 @@ from firmware_sim.defects.building import DraftingMachine, OtherFirmware, Starti
 from firmware_sim.firmware.draft import Draft
 from firmware_sim.firmware.durable import Drive, Durable
 from firmware_sim.firmware.journal import Journal
+from firmware_sim.firmware.ledger import Ledger
 from firmware_sim.firmware.machine import Machine
 from firmware_sim.firmware.memory import LAYOUT
 from itbpump.wire.messages import BolusState, LogKind, Mode, RunState
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ForgetsBridge",
+    "ForgetsDayMass",
     "ForgetsLockout",
+    "ForgetsPrime",
     "ForgetsResults",
     "NoDoubt",
     "OneSlot",
@@ -62,6 +65,23 @@ class ForgetsLockout(StartingFirmware):
 
     def wrongly(self, machine: Machine, draft: Draft, before: Durable) -> None:
         draft.set(grants_ms=())
+
+
+class ForgetsPrime(StartingFirmware):
+    """The time of the last prime is held in RAM."""
+
+    def wrongly(self, machine: Machine, draft: Draft, before: Durable) -> None:
+        draft.set(primed_ms=None)
+
+
+class ForgetsDayMass(OtherFirmware):
+    """The mass of the last 24 h is held in RAM."""
+
+    def boot(self, uptime_ms: int, *, watchdog: bool = False, noise: bytes | None = None) -> None:
+        super().boot(uptime_ms, watchdog=watchdog, noise=noise)
+        machine = self._machine
+        concentration = machine.concentration_of(machine.state, machine.state.lifetime)
+        machine.ledger = Ledger().begin(machine.delivery.phase.source, concentration, machine.now_ms)
 
 
 class StaysStopped(StartingFirmware):

@@ -39,11 +39,12 @@ from itbpump.wire.messages import (
     StopTherapy,
     encode_configuration,
 )
-from tests.system.rig import DAY_MS, PULSE_NL, WHO, configuration
+from tests.system.rig import CONCENTRATION, DAY_MS, PULSE_NL, WHO, configuration
 from tests.unit.hil.patients import WATCHER, WITH_PATIENT, Patient, Recorder, paired
 
 Look = Callable[[Patient], bool]
 MAY_2026 = 1_777_600_000
+NG_PER_PULSE = PULSE_NL * CONCENTRATION // 1_000_000
 KEPT = {"reservoir_set": False, "reservoir_volume_nL": 0, "start": False}
 LOOKS: dict[str, Look] = {}
 
@@ -271,6 +272,56 @@ def primes_again(patient: Patient) -> bool:
     assert applied(patient.give(100, 600, BolusKind.PRIME))
     patient.advance(1)
     return applied(patient.give(100, 600, BolusKind.PRIME))
+
+
+@errs("lockout-opened-by-commit")
+def gives_after_a_commit(patient: Patient) -> bool:
+    patient.treated(**WITH_PATIENT)
+    assert patient.pump.patient_request()
+    patient.advance(1)
+    patient.treated(**WITH_PATIENT, flow_nL_per_day=300_000)
+    return patient.pump.patient_request()
+
+
+@errs("patient-mass-forgotten")
+def leaves_out_what_the_patient_took(patient: Patient) -> bool:
+    patient.treated(**WITH_PATIENT)
+    before = patient.status().mass_24h_ng
+    assert patient.pump.patient_request()
+    patient.advance(0.25)
+    return patient.status().mass_24h_ng < before + patient.status().bolus_delivered * NG_PER_PULSE
+
+
+@errs("day-mass-forgotten")
+def forgets_the_day_in_a_reset(patient: Patient) -> bool:
+    patient.treated()
+    patient.advance(12)
+    before = patient.status().mass_24h_ng
+    patient.reset()
+    return patient.status().mass_24h_ng < before
+
+
+@errs("prime-forgotten")
+def primes_again_after_a_reset(patient: Patient) -> bool:
+    patient.treated()
+    assert applied(patient.give(100, 600, BolusKind.PRIME))
+    patient.advance(1)
+    patient.reset()
+    return applied(patient.give(100, 600, BolusKind.PRIME))
+
+
+@errs("weekend-exchanged")
+def gives_another_day_its_dose(patient: Patient) -> bool:
+    days = tuple(Pattern(1 << day, (Step(0, StepKind.RATE, 100_000 + 50_000 * day, 0),)) for day in range(7))
+    patient.treated(mode=Mode.FLEX, flow_nL_per_day=0, patterns=days)
+    given = []
+    for _ in range(7):
+        before = patient.status().lifetime_pulses
+        patient.advance(24)
+        given.append(patient.status().lifetime_pulses - before)
+    turn = given.index(max(given))
+    in_order = given[turn + 1 :] + given[: turn + 1]
+    return in_order != sorted(in_order)
 
 
 @errs("day-by-wall-clock")

@@ -204,6 +204,25 @@ def test_repeating_the_last_record_does_not_keep_a_session_nor_drain_the_battery
 
 
 @pytest.mark.sr("SR-64")
+def test_repeating_each_request_of_a_clinician_that_polls_costs_little() -> None:
+    """Half an hour of polls a second, each repeated 64 times: at most 20 permille a day are lost to it, and every poll is answered."""
+
+    def spent(repeats: int) -> int:
+        scene = prepared()
+        before = spent_e12(scene)
+        for _ in range(1_800):
+            scene.status()
+            said = encode_frame(scene.to_pump[-1])
+            for _ in range(repeats):
+                scene.pump.receive(said, scene.link_ms)
+                scene.pump.transmit()
+            scene.pass_ms(1_000)
+        return spent_e12(scene) - before
+
+    assert (spent(64) - spent(0)) * 48 * 1_000 <= 20 * FULL_E12
+
+
+@pytest.mark.sr("SR-64")
 def test_repeating_the_confirmation_is_answered_a_bounded_number_of_times() -> None:
     scene = Scene()
     scene.open()

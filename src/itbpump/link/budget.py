@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from itbpump.wire.messages import BACKOFF_INITIAL_MS, BACKOFF_MAX_MS, EMERGENCY_PER_HOUR, PROGRAMMERS
 
-__all__ = ["ANSWERS_PER_DAY", "BUCKETS", "LONG_BURST", "HandshakeBudget"]
+__all__ = ["ANSWERS_PER_DAY", "BUCKETS", "LONG_BURST", "Allowance", "HandshakeBudget"]
 
 _BURST = 8
 _REFILL_MS = 2_000
@@ -30,7 +30,7 @@ _MAGNET_EVERY_MS = 3_600_000 // EMERGENCY_PER_HOUR
 
 
 @dataclass(slots=True)
-class _Allowance:
+class Allowance:
     """Tokens that come back one by one."""
 
     most: int
@@ -49,6 +49,13 @@ class _Allowance:
             self.filled_ms += gained * self.refill_ms
         return 0 if self.tokens else self.filled_ms + self.refill_ms - now_ms
 
+    def take(self, now_ms: int) -> bool:
+        """Spend a token; whether there was one."""
+        if self.wait_ms(now_ms):
+            return False
+        self.tokens -= 1
+        return True
+
 
 @dataclass(slots=True)
 class _Bucket:
@@ -56,14 +63,14 @@ class _Bucket:
     backoff_ms: int = 0
     closed_until_ms: int = 0
     was_good: bool = False
-    allowances: tuple[_Allowance, ...] = field(init=False)
+    allowances: tuple[Allowance, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self.fill(self.filled_ms)
 
     def fill(self, now_ms: int) -> None:
         """Full allowances."""
-        self.allowances = (_Allowance(_BURST, _REFILL_MS, now_ms), _Allowance(LONG_BURST, _LONG_REFILL_MS, now_ms))
+        self.allowances = (Allowance(_BURST, _REFILL_MS, now_ms), Allowance(LONG_BURST, _LONG_REFILL_MS, now_ms))
 
     def take(self, now_ms: int) -> int:
         """0 when a handshake may go on, else the ms to wait."""

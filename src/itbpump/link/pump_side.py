@@ -8,9 +8,9 @@ pump's firmware, not here. Not modelled: more than one session at a time (the pr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from itbpump.link.budget import HandshakeBudget
+from itbpump.link.budget import Allowance, HandshakeBudget
 from itbpump.link.machine import StateMachine
 from itbpump.link.pump_events import Ended, HandshakeRefused, Opened, Pairing, PairingTable, PumpLinkEvent, Requested
 from itbpump.link.pump_handshake import Admitted, Answer, PumpHandshakes
@@ -38,6 +38,9 @@ from itbpump.wire.record import Sealer, clear_body, clear_content, parse_header
 __all__ = ["Ended", "HandshakeRefused", "Opened", "Pairing", "PairingTable", "PumpLink", "PumpLinkEvent", "Requested"]
 
 _RESENDS = 64  # of one reply or confirmation; a programmer asks again some 20 times within a deadline, and the line may double that
+# Of a session: whoever repeats each request of a programmer that polls must not drain the battery. A line that loses every other frame
+# costs less than one a second.
+_RESENDS_IN_A_ROW, _RESEND_EVERY_MS = 256, 1_000
 
 
 @dataclass(slots=True)
@@ -54,6 +57,10 @@ class _Session:
     next_event: int = 0
     reply_frame: bytes = b""
     resends_left: int = _RESENDS
+    resends: Allowance = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.resends = Allowance(_RESENDS_IN_A_ROW, _RESEND_EVERY_MS, self.opened_ms)
 
 
 class PumpLink:
@@ -173,7 +180,7 @@ class PumpLink:
         session = self._session
         if session is not None and session.confirm_body == body:
             if self._machine.fire("repeat_confirm") == "resend_confirm":
-                self._resend(session, session.confirm_frame)
+                self._resend(session, session.confirm_frame, now_ms)
             return
         answer = self._handshakes.confirm(content, now_ms)
         self._answer(answer)
@@ -236,13 +243,13 @@ class PumpLink:
         elif counter == last:
             # Anybody can say it again: it does not keep the session, and is not answered without end.
             self._machine.fire("last_record")
-            self._resend(session, session.reply_frame)
+            self._resend(session, session.reply_frame, now_ms)
         else:
             self._machine.fire("old_record")
             self._drop("replay")
 
-    def _resend(self, session: _Session, frame: bytes) -> None:
-        if session.resends_left == 0:
+    def _resend(self, session: _Session, frame: bytes, now_ms: int) -> None:
+        if session.resends_left == 0 or not session.resends.take(now_ms):
             self._drop("over budget")
             return
         session.resends_left -= 1

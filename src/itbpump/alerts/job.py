@@ -247,11 +247,18 @@ def _decided(job: _Job, connection: Connection, states: Sequence[AlertState], ve
     told = [state.alert.key for state in states if state.told]
     waiting = job.store.contacts_of(connection, told, MessageState.PENDING)
     unreachable = job.store.contacts_of(connection, told, MessageState.REFUSED)
+    reached = job.store.contacts_of(connection, told, MessageState.DELIVERED)
     tellings: list[Telling] = []
     for state in states:
         key = state.alert.key
         after, more, entries = decide(
-            state, job.contacts, job.policy, job.now, unreachable=unreachable.get(key, ()), waiting=waiting.get(key, ())
+            state,
+            job.contacts,
+            job.policy,
+            job.now,
+            unreachable=unreachable.get(key, ()),
+            waiting=waiting.get(key, ()),
+            is_lost=not reached.get(key),
         )
         if more:
             writes.states[key] = (after, versions.get(key))
@@ -343,7 +350,7 @@ def _pass_on(job: _Job, keys: Sequence[str]) -> int:
         versions = {key: version for key, (_, version) in kept.items()}
         tellings = _decided(job, connection, [state for state, _ in kept.values()], versions, writes)
         unreachable = job.store.contacts_of(connection, keys, MessageState.REFUSED)
-        nobody.update(key for key, contacts in unreachable.items() if len(contacts) >= len(job.contacts))
+        nobody.update(key for key, contacts in unreachable.items() if {contact.id for contact in job.contacts} <= contacts)
         return _commit(job, connection, writes, tellings, (), 0, len(tellings))
 
     counts = job.store.transact(work)

@@ -129,6 +129,9 @@ class Telling:
 def observe(old: AlertState | None, finding: Finding, now: datetime, because: str = "") -> tuple[AlertState, tuple[Transition, ...]]:
     """The alert after a rule found it. `because`: a change of therapy moved its date; the old one is then superseded, for that reason."""
     new = finding.alert
+    if old is not None and _told_ahead(old, now):
+        # A run with a clock ahead told what is not yet: it is forgotten, and told again when its time has come, under other keys.
+        old = replace(old, alert=replace(old.alert, stage=new.stage), generation=old.generation + 1, told={}, snoozed=None)
     if old is None:
         state = AlertState(new, finding.subject, finding.next_on, muted_by=_muter(new.stage, finding))
         return state, (_entry(state, now, Event.OPENED, detail=new.title), *_muting("", state, now))
@@ -143,6 +146,11 @@ def observe(old: AlertState | None, finding: Finding, now: datetime, because: st
     state = replace(old, alert=alert, next_on=finding.next_on, muted_by=_muter(stage, finding), snoozed=None if raised else old.snoozed)
     entries = (_entry(state, now, Event.RAISED, detail=new.title),) if raised else ()
     return state, (*entries, *_muting(old.muted_by, state, now))
+
+
+def _told_ahead(state: AlertState, now: datetime) -> bool:
+    """Whether a word was decided at a time that is still to come; an hour is no wrong clock."""
+    return any(told.at > now + ONE_HOUR for told in state.told.values())
 
 
 def _moved(old: AlertState, finding: Finding, now: datetime, because: str) -> tuple[AlertState, tuple[Transition, ...]]:
@@ -236,21 +244,24 @@ def decide(
     *,
     unreachable: Collection[str] = (),
     waiting: Collection[str] = (),
+    is_lost: bool = False,
 ) -> tuple[AlertState, tuple[Telling, ...], tuple[Transition, ...]]:
     """Who is told now. `contacts` in order of escalation; `unreachable`: ids whose channel refused this alert; `waiting`: ids whose
-    last word about it is not delivered yet, and to whom a repeat would only add one.
+    last word about it is not delivered yet, and to whom a repeat would only add one. `is_lost`: no word of this stage has arrived at
+    anybody; where all contacts refused it, it is tried again after an hour, whatever its kind: an address may have been mended.
     """
     stage = state.alert.stage
     if state.settled or state.muted_by or stage is Stage.SCHEDULED or is_quiet(state, now):
         return state, (), ()
-    quiet = policy.quiet_h[stage] * ONE_HOUR
+    quiet, repeats = policy.quiet_h[stage] * ONE_HOUR, state.alert.is_critical or state.alert.kind not in policy.once
     told, tellings, entries = dict(state.told), [], []
+    again = is_lost and bool(contacts) and all(contact.id in unreachable for contact in contacts)
     for number, contact in enumerate(_reached(state, contacts, policy, now, unreachable)):
         last = told.get(contact.id)
         if last is None or last.stage < stage:
             told[contact.id] = Told(stage, now, 0, now)
             event = Event.ESCALATED if number and stage is not Stage.CRITICAL else Event.TOLD
-        elif now - last.at >= quiet and contact.id not in waiting and (state.alert.is_critical or state.alert.kind not in policy.once):
+        elif contact.id not in waiting and (now - last.at >= ONE_HOUR if again else now - last.at >= quiet and repeats):
             told[contact.id] = Told(stage, last.first if last.stage is stage else now, last.round + 1, now)
             event = Event.REPEATED
         else:

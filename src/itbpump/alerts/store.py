@@ -230,7 +230,9 @@ class AlertStore:
     def job_overdue(self, now: datetime, after: timedelta = OVERDUE_AFTER) -> Overdue | None:
         """None while the job runs as it should."""
         with reading(self.engine) as connection:
-            last: datetime | None = connection.execute(select(func.max(tables.heartbeats.c.finished_at))).scalar_one()
+            # The newest by its number: a run with a clock ahead must not hide for a year that no other came to its end.
+            ended = select(tables.heartbeats.c.finished_at).where(tables.heartbeats.c.finished_at.is_not(None))
+            last: datetime | None = connection.execute(ended.order_by(tables.heartbeats.c.id.desc()).limit(1)).scalar_one_or_none()
         if last is not None and now - last < after:
             return None
         return Overdue(last, 0 if last is None else int((now - last) / timedelta(hours=1)))

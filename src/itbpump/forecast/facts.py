@@ -208,7 +208,11 @@ def facts_of_change(
         bridge_nL_per_day=bridge_flow,
         bridge_pulses=bridge_pulses,
     )
-    filled_on = host_now.date() if refill is not None or (old is None and rx.drug.filled_on is None) else rx.drug.filled_on
+    filled_on = rx.drug.filled_on
+    if refill is not None:
+        filled_on = host_now.date()
+    elif old is None and filled_on is None:  # the file's own date, as its review says; never one to come
+        filled_on = min(fixed_offset(rx.pump.as_of).date(), host_now.date())
     return Facts(
         source="prescription for the pump",
         as_of=fixed_offset(host_now),

@@ -55,12 +55,9 @@ def ensure_pump(unit: Unit, info: Info) -> int:
             return int(row["id"])
     for row in same:
         if not row["memory_id"]:
-            if row["profile"] != info.profile:
-                raise Contradiction(
-                    f"pump {info.serial} was imported as {row['profile']} and says it is {info.profile}",
-                    "compare serial and model with the patient's card, and correct the import",
-                )
-            unit.update(pumps, row["id"], {"memory_id": memory_id, "simulated": info.simulated}, "first read")
+            # The pump knows better than the table what it is; kept as imported it could never be recorded.
+            why = "first read" if row["profile"] == info.profile else f"first read; imported as {row['profile']}"
+            unit.update(pumps, row["id"], {"memory_id": memory_id, "simulated": info.simulated, "profile": info.profile}, why)
             return int(row["id"])
     values = {"memory_id": memory_id, "profile": info.profile, "simulated": info.simulated, "first_seen": unit.at}
     made = int(unit.insert(pumps, {"serial": info.serial, **values}))
@@ -193,8 +190,12 @@ def _close_assignment(unit: Unit, pump_id: int, until: datetime) -> None:
 
 # ------------------------------------------------------------------------------------------------ appointments, contacts
 def book(unit: Unit, serial: str, visit_on: date) -> None:
-    """A visit. Raises UnknownSubject."""
+    """A visit, which takes the place of one that was missed. Raises UnknownSubject."""
     row = pump_row(unit.connection, serial)
+    standing = (appointments.c.pump_id == row["id"], appointments.c.cancelled_at.is_(None), appointments.c.kept_at.is_(None))
+    missed = sa.select(appointments.c.id).where(*standing, appointments.c.visit_on < min(visit_on, unit.at.date()))
+    for key in list(unit.connection.execute(missed).scalars()):
+        unit.update(appointments, key, {"cancelled_at": unit.at, "cancelled_because": "missed, and booked again"}, "cancelled")
     unit.insert(appointments, {"pump_id": row["id"], "visit_on": visit_on, "made_at": unit.at, "by": unit.by}, "booked")
 
 

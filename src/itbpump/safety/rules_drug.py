@@ -220,7 +220,7 @@ def stability(c: Context) -> Iterator[Hit]:
     today = (c.now.astimezone(as_of.tzinfo) if c.now is not None else as_of).date()
     pump = c.current.present if c.current is not None else None
     told = c.rx.drug.filled_on if pump is None or pump.filled_on is None else pump.filled_on
-    filled_on = today if c.is_refill else told if told is not None else as_of.date()
+    filled_on = today if c.is_refill else told if told is not None else min(as_of.date(), today)
     yield from stability_hits(c.library, filled_on, today, c.view.days_to(c.volume, c.view.low_alarm), is_told=told is not None)
 
 

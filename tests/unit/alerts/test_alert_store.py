@@ -166,6 +166,33 @@ def test_a_refused_address_tells_the_next_contact_in_the_same_run(engine: Engine
     assert store.listed()[0].refused == 1
 
 
+@pytest.mark.sr("SR-40")
+def test_a_word_that_all_refused_is_sent_when_an_address_was_mended(engine: Engine, store: AlertStore) -> None:
+    """Of every kind, also of one that is told once."""
+    pumps = [pump(1, dates=dates(days(7))), pump(2, previous_refill_by=days(200), moved_because="more")]
+    channel, clinic = Memory(answers=[REFUSED] * 4), Clinic(engine, pumps)
+    first = run(clinic, {"mail": channel}, NOW)
+    assert (first.delivered, first.refused) == (0, 4)
+    assert run(clinic, {"mail": channel}, NOW + HOUR / 2).told == 0
+    assert run(clinic, {"mail": channel}, NOW + HOUR).delivered >= 2
+    assert {alert.kind.value for notification in channel.taken for alert in notification.alerts} >= {"refill", "date-moved"}
+    assert run(clinic, {"mail": channel}, NOW + 2 * HOUR).told == 0
+
+
+@pytest.mark.sr("SR-40")
+def test_a_run_with_a_clock_ahead_silences_nothing(engine: Engine, store: AlertStore) -> None:
+    channel, clinic = Memory(), Clinic(engine, [pump(dates=dates(days(30)))])
+    run(clinic, {"mail": channel}, NOW + timedelta(days=365))
+    assert any("Critical" in subject for subject in channel.subjects())
+    channel.taken.clear()
+    for day in range(60):
+        run(clinic, {"mail": channel}, NOW + timedelta(days=day))
+    told = [subject.split(":")[0] for subject in channel.subjects("nurse")]
+    assert [word for word in dict.fromkeys(told) if word != "Settled"] == ["Due soon", "Due", "Overdue", "Critical"]
+    assert len(set(channel.keys())) == len(channel.keys())
+    assert store.job_overdue(NOW + timedelta(days=62)) is not None
+
+
 def test_nobody_reachable_is_a_problem_that_is_told(engine: Engine) -> None:
     clinic = Clinic(engine, [pump(dates=dates(days(7)))])
     assert "no contact could be told" in run(clinic, {"other": Memory()}, NOW).problems[-1]

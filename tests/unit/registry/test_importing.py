@@ -77,6 +77,14 @@ def test_an_imported_pump_becomes_the_one_that_is_read(registry: Registry, tmp_p
     assert first.dates is not None
 
 
+def test_a_pump_that_was_imported_as_another_model_is_what_it_says_itself(registry: Registry, tmp_path: Path) -> None:
+    brought(registry, table(tmp_path, PUMPS.replace("K-100,P-40", "K-100,P-20")))
+    registry.record_reading(view(NOW, info("K-100"), uptime_ms=1), by=BY)
+    found = {pump.serial: pump for pump in registry.watched()}["K-100"]
+    assert (found.profile, found.patient_id) == ("P-40", "P-0042")
+    assert registry.verify() == ()
+
+
 def test_every_error_is_told_with_its_line_and_column_at_once(registry: Registry, tmp_path: Path) -> None:
     text = (
         "serial,profile,patient,zone,filled on,filled\n"

@@ -267,15 +267,25 @@ def test_a_name_is_no_id_and_a_made_up_zone_none(registry: Registry, patient: st
 
 def test_a_visit_stands_until_a_fill_keeps_it_or_it_is_cancelled(registry: Registry) -> None:
     registry.record_reading(view(), by=BY)
-    registry.book("SIM-0001", date(2026, 11, 20), at=NOW, by=BY)
-    registry.book("SIM-0001", date(2027, 1, 5), at=NOW, by=BY)
-    assert one(registry).visit_on == date(2026, 11, 20), "a missed one first"
+    registry.book("SIM-0001", date(2026, 11, 20), at=NOW - 5 * DAY, by=BY)
+    registry.book("SIM-0001", date(2027, 1, 5), at=NOW - 5 * DAY, by=BY)
+    assert one(registry).visit_on == date(2026, 11, 20), "the next one first, and one that was missed"
     registry.record_refill("SIM-0001", refill(6_000_000, 6_000_000, 30_000_000), at=NOW, by=BY)
     assert one(registry).visit_on == date(2027, 1, 5)
     registry.cancel_visit("SIM-0001", date(2027, 1, 5), "travels", at=NOW, by=BY)
     assert one(registry).visit_on is None
     with pytest.raises(Contradiction, match="no visit"):
         registry.cancel_visit("SIM-0001", date(2027, 1, 5), "again", at=NOW, by=BY)
+
+
+def test_a_visit_booked_again_takes_the_place_of_the_missed_one(registry: Registry) -> None:
+    registry.record_reading(view(), by=BY)
+    registry.book("SIM-0001", date(2026, 11, 20), at=NOW - 5 * DAY, by=BY)
+    registry.book("SIM-0001", date(2027, 1, 5), at=NOW, by=BY)
+    assert one(registry).visit_on == date(2027, 1, 5)
+    registry.book("SIM-0001", date(2026, 12, 20), at=NOW, by=BY)
+    assert one(registry).visit_on == date(2026, 12, 20), "one to come is not taken away"
+    assert registry.verify() == ()
 
 
 def test_contacts_stand_in_their_order(registry: Registry) -> None:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from itbpump.configuration import THERAPEUTIC, PresentPump, mass_of_units, schedule_for, to_configuration, wire_configuration
 from itbpump.drugs import Figure, load_library
 from itbpump.errors import LibraryError, ProfileError
+from itbpump.forecast import day_text
 from itbpump.profiles import load_profile
 from itbpump.quantity import MS_PER_DAY, Mass, MassRate, Volume
 from itbpump.safety import Review, Severity, all_rules, review
@@ -540,3 +541,18 @@ def test_rules_are_named_once_and_serve_known_requirements() -> None:
     assert all(re.fullmatch(r"SR-(0[1-9]|[1-5][0-9]|6[0-4])", sr) for rule in rules for sr in rule.sr)
     assert all(rule.check.__doc__ for rule in rules)
     assert statistics.mode(rule.worst for rule in rules) is Severity.HARD
+
+
+@pytest.mark.sr("SR-36")
+@pytest.mark.parametrize("days", [-200, -100, -10, 0, 30, 100])
+def test_the_row_and_the_finding_of_a_first_fill_name_one_date(days: int) -> None:
+    """Where neither pump nor file tells the day of the fill: the day the file was written, and never one to come."""
+    rx = prescription(continuous("60 mcg/day"))
+    rx = rx.model_copy(update={"pump": rx.pump.model_copy(update={"as_of": NOW + timedelta(days=days)})})
+    judged = review(rx, pump(None), now=NOW)
+    filled_on = min(NOW + timedelta(days=days), NOW).date()
+    assert judged.dates is not None
+    assert judged.dates["refill_by"].startswith((filled_on + timedelta(days=180)).isoformat())
+    (told,) = [finding for finding in judged.findings if finding.rule == "stability"]
+    last = day_text(filled_on + timedelta(days=180)) if days > -180 else day_text(filled_on)
+    assert last in told.message

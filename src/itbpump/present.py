@@ -127,7 +127,8 @@ class PresentPump:
 
     @property
     def filled_on(self) -> date | None:
-        """Day of the last fill that the recent log shows, by the pump's uptime, which no setting of a clock moves."""
+        """Day of the last fill that the recent log shows, by the pump's uptime, which no setting of a clock moves. Never a later one; None
+        where that uptime went back and nothing tells by how much."""
         filled_ms = self.history.filled_ms
         return None if filled_ms is None else (self.host_now - timedelta(milliseconds=self.uptime_ms - filled_ms)).date()
 

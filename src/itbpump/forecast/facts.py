@@ -30,10 +30,11 @@ __all__ = ["Facts", "LastFill", "facts_of_change", "facts_of_prescription", "fac
 
 @dataclass(frozen=True, slots=True)
 class LastFill:
-    """The last fill in a pump's log: all that was in the reservoir then, and the day."""
+    """The last fill in a pump's log: all that was in the reservoir then, and the day, None where the pump's clock went back and nothing
+    tells by how much."""
 
     volume: Volume
-    on: date
+    on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,9 @@ def last_fill(log: Iterable[LogEntry], present: PresentPump) -> LastFill | None:
     newest = next((entry for entry in reversed(entries) if entry.kind is LogKind.REFILL), None)
     if newest is None:
         return None
-    at = fixed_offset(present.host_now) - timedelta(milliseconds=elapsed_ms(entries, newest, present.uptime_ms))
-    return LastFill(Volume(newest.a), at.date())
+    ago_ms = elapsed_ms(entries, newest, present.uptime_ms)
+    on = None if ago_ms is None else (fixed_offset(present.host_now) - timedelta(milliseconds=ago_ms)).date()
+    return LastFill(Volume(newest.a), on)
 
 
 # ------------------------------------------------------------------------------------------------ a prescription alone

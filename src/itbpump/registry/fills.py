@@ -111,20 +111,31 @@ def fills_of_log(unit: Unit, pump_id: int, reading: Reading, log: Sequence[LogEn
         if entry.kind is not LogKind.REFILL:
             continue
         if entry.seq > last_seq:
-            at = reading.host_now - timedelta(milliseconds=elapsed_ms(log, entry, reading.status.uptime_ms))
+            ago_ms = elapsed_ms(log, entry, reading.status.uptime_ms)
+            at = None if ago_ms is None else reading.host_now - timedelta(milliseconds=ago_ms)
             same = next((row for row in unplaced if _is_same(row, entry, at)), None)
             if same is not None:
                 unplaced.remove(same)
                 unit.update(refills, same["id"], {"log_seq": entry.seq, "uptime_ms": entry.uptime_ms}, "found in the log")
             else:
                 counted = before.a - entry.b if before is not None and before.a >= entry.b else None
+                at = at or _earliest(rows, reading)
                 fill = Fill(at, "log", after_nL=entry.a, counted_nL=counted, uptime_ms=entry.uptime_ms, log_seq=entry.seq)
                 insert_fill(unit, pump_id, reading.info.profile, fill)
         before = entry
 
 
-def _is_same(row: Any, entry: LogEntry, at: datetime) -> bool:
-    return row["after_nL"] in (None, entry.a) and abs(row["at"] - at) <= NEAR
+def _earliest(rows: Sequence[Any], reading: Reading) -> datetime:
+    """No fill that follows the known ones can have been before: a drug whose day nobody knows is told too old, never too fresh."""
+    from itbpump.profiles import load_profile  # noqa: PLC0415
+
+    placed: list[datetime] = [row["at"] for row in rows if row["log_seq"] is not None]
+    return max([*placed, reading.host_now - timedelta(days=load_profile(reading.info.profile).service_life_days)])
+
+
+def _is_same(row: Any, entry: LogEntry, at: datetime | None) -> bool:
+    """By its volume alone where nobody knows when it was."""
+    return row["after_nL"] == entry.a if at is None else row["after_nL"] in (None, entry.a) and abs(row["at"] - at) <= NEAR
 
 
 # ------------------------------------------------------------------------------------------------ calibration

@@ -65,8 +65,8 @@ class PumpView:
         return (self.clock or self.host_now) - timedelta(milliseconds=self.status.uptime_ms - uptime_ms)
 
     def ago(self, uptime_ms: int) -> str:
-        """How long ago that was."""
-        minutes = (self.status.uptime_ms - uptime_ms) // 60_000
+        """How long ago that was; the log may be some seconds newer than the status."""
+        minutes = max(0, self.status.uptime_ms - uptime_ms) // 60_000
         days, rest = divmod(minutes, 1_440)
         hours, minutes = divmod(rest, 60)
         parts = [f"{count:,} {unit}" for count, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if count]
@@ -93,7 +93,7 @@ def read_view(pump: Pump, open_commands: Sequence[Intent] = ()) -> PumpView:
         simulated=pump.info.simulated,
         changed_by=who(now.last_change_by, pump),
         open=tuple(open_commands),
-        last_dose_change=_last_dose_change(pump, now.log_next_seq) if hidden else None,
+        last_dose_change=_last_dose_change(pump, now) if hidden else None,
     )
 
 
@@ -105,13 +105,14 @@ def dose_kinds() -> frozenset[int]:
     return frozenset({kinds.CONFIGURE, kinds.BOLUS, kinds.STOP, kinds.STOP_BOLUS, kinds.MINIMUM_RATE})
 
 
-def _last_dose_change(pump: Pump, next_seq: int) -> LogEntry | None:
-    """By the newest entries of the log: the whole of it would take seconds on a serial line."""
+def _last_dose_change(pump: Pump, now: Status) -> LogEntry | None:
+    """By the newest entries of the log: the whole of it would take seconds on a serial line. Its time is by the present clock."""
+    from itbpump.history import by_present_clock
     from itbpump.pump import RECENT_ENTRIES
     from itbpump.wire.messages import LogKind
 
     newest = None
-    for entry in pump.log(max(0, next_seq - RECENT_ENTRIES)):
+    for entry in by_present_clock(pump.log(max(0, now.log_next_seq - RECENT_ENTRIES)), now.uptime_ms)[0]:
         if entry.kind is LogKind.COMMITTED and entry.b >> 32 in dose_kinds():
             newest = entry
     return newest

@@ -53,7 +53,8 @@ class PresentPump:
     `bridge_left_pulses` is what the pump has left of a bridge, whether it runs now or not: a stop, a safe state and the minimum rate
     only make it wait. `path_left_pulses` until the path is clear of an earlier label; `path_concentration_ng_per_mL` is the highest it
     may hold. `alarms` are the numbers of the active ones (`AlarmNumber`). `history` is what its newest log entries tell. `previous`: the
-    configuration before, read where the last change is recent or no therapy runs; `patient_id`: whose therapy was programmed here last.
+    configuration before, read where the last change is recent or no therapy runs; `patient_id`: whose therapy was programmed here last,
+    else whose pump it is.
     """
 
     host_now: datetime

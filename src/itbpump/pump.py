@@ -122,6 +122,8 @@ class Pump:
         """`owned`: the state was opened for this pump alone, and is closed with it."""
         self.session = session
         self._owned_state = state if owned else None
+        self.patient_elsewhere: Callable[[], str | None] | None = None
+        """Says whose pump it is, where no therapy was programmed from here; asked for `present`, never for a stop."""
         self.profile: PumpProfile = load_profile(session.info.profile)
         self._commands = Commands(session, state)
         self._host_clock = host_clock
@@ -174,12 +176,12 @@ class Pump:
         return PresentPump.from_status(status, configuration, self.host_now(), recent, previous, self._patient_id())
 
     def _patient_id(self) -> str | None:
-        """The patient of the newest therapy that was programmed from here; None where none is on record."""
+        """The patient of the newest therapy that was programmed from here, else whom `patient_elsewhere` names; None where none is."""
         for basis in self._commands.bases_applied():
             patient = json.loads(basis).get("patient")
             if patient:
                 return str(patient)
-        return None
+        return self.patient_elsewhere() if self.patient_elsewhere is not None else None
 
     def _recent_log(self, status: Status) -> tuple[LogEntry, ...]:
         """The newest entries, page by page backwards until they reach two days back, as far as that is worth the time on a serial line."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from itbpump.drugs import DrugLibrary
     from itbpump.present import PresentPump
     from itbpump.pump import Pump
-    from itbpump.quantity import Duration, Mass
     from itbpump.safety import Review
     from itbpump.therapy import Prescription
     from itbpump.wire.messages import Status
@@ -56,7 +55,7 @@ def bolus(
 ) -> None:
     """Give a single bolus: review, confirm, start, prove, follow to its end by the pump's own counter."""
     from itbpump.quantity import Duration, Mass
-    from itbpump.safety import basis_of
+    from itbpump.safety import basis_of, review_bolus
 
     out = Output(as_json)
     mass, duration = Mass.parse(dose), Duration.parse(over)
@@ -70,26 +69,19 @@ def bolus(
         if patient is not None:
             _require_label(patient, present, line)
             indication, age = patient.patient.indication, patient.patient.age_years
-        found = _judged_bolus(mass, duration, present, line, library, indication=indication, age=age)
-        title = f"Bolus of {mass} over {duration}" + (f" for patient {patient.patient.id}" if patient is not None else "")
+        whose = patient.patient.id if patient is not None else None
+        found = review_bolus(mass, duration, present, line.profile, library=library, indication=indication, age_years=age, patient_id=whose)
+        title = f"Bolus of {mass} over {duration}" + (f" for patient {whose}" if whose is not None else "")
         _show(out, title, line, present, found)
         decision = pass_review(out, found, override, user, second)
         confirm(out, f"Type the dose, {mass}, to give it; anything else cancels:", [mass.text(), str(mass), dose], yes=yes)
-        basis = basis_of(found, decision, user, second, patient.patient.id if patient is not None else "")
+        basis = basis_of(found, decision, user, second, whose or "")
         outcome = line.bolus(mass, duration, present, basis=basis)
         data = decided_json(found, decision)
         applied = require_applied(out, outcome, url, data)
         data |= outcome_json(outcome)
         out.say(library.texts.observe_after_bolus.text)
         _finish(out, line, applied.bolus.requested, data, url, wait=not no_wait, progress=not no_progress)
-
-
-def _judged_bolus(
-    mass: Mass, duration: Duration, present: PresentPump, line: Pump, library: DrugLibrary, *, indication: str | None, age: int | None
-) -> Review:
-    from itbpump.safety import review_bolus
-
-    return review_bolus(mass, duration, present, line.profile, library=library, indication=indication, age_years=age)
 
 
 def _library_of(present: PresentPump, folder: Path | None) -> DrugLibrary:

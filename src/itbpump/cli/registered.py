@@ -1,7 +1,8 @@
 """Recording every contact with a pump in the clinic's registry: the option `--registry`, and what `pumps.opened` does around a session.
 
 The pump is read once more when the command is done and the registry is written when the session is closed, so that neither a slow registry
-nor none at all comes before a stop or a dose. What goes wrong is told, and changes no exit code. Not here: what is recorded.
+nor none at all comes before a stop. Before a dose it is asked whose pump it is, once and for some seconds at most, and only where this
+computer does not know. What goes wrong is told, and changes no exit code. Not here: what is recorded.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from itbpump.present import PresentPump
     from itbpump.pump import Pump
     from itbpump.registry.contact import Contact
-    from itbpump.workflow.registering import Registering
+    from itbpump.workflow.registering import Known, Registering
 
 __all__ = ["dates_of", "recording", "registered"]
 
@@ -52,6 +53,7 @@ class _Told:
 
 _NOTHING: Final = _Told()
 _TOLD: ContextVar[_Told] = ContextVar("itbpump.registry", default=_NOTHING)
+_KNOWN: ContextVar[Known | None] = ContextVar("itbpump.registry.known", default=None)
 
 
 def recording(command: Callable[..., None]) -> Callable[..., None]:
@@ -99,9 +101,8 @@ def dates_of(pump: Pump, present: PresentPump, library: DrugLibrary | None, *, i
     """
     from itbpump.forecast import forecast_of_reading
 
-    learned, problem = _registering().learned(pump.info.serial)
-    if problem:
-        _note(problem)
+    known = _KNOWN.get()
+    learned = known.learned() if known is not None else None
     return forecast_of_reading(
         present,
         pump.status(),
@@ -116,12 +117,17 @@ def dates_of(pump: Pump, present: PresentPump, library: DrugLibrary | None, *, i
 @contextmanager
 def registered() -> Iterator[Callable[[Pump], AbstractContextManager[None]]]:
     """Gives what goes around a session; what was taken there is recorded at the end, when the session is closed."""
+    from itbpump.workflow.registering import Known
+
     registering = _registering()
     taken: list[Contact] = []
 
     @contextmanager
     def session(pump: Pump) -> Iterator[None]:
         ask_pump = False
+        known = Known(registering, pump.info.serial, _note)
+        pump.patient_elsewhere = known.patient_id
+        token = _KNOWN.set(known)
         try:
             yield
             ask_pump = True
@@ -129,6 +135,7 @@ def registered() -> Iterator[Callable[[Pump], AbstractContextManager[None]]]:
             ask_pump = isinstance(error, Cancelled) or error.code in _UNTOUCHED
             raise
         finally:
+            _KNOWN.reset(token)
             taken.extend(_taken(registering, pump, ask_pump=ask_pump))
 
     try:

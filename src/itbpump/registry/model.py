@@ -114,10 +114,12 @@ class PumpRow:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a forecast takes from here: what the pump's refills taught of its flow (None before the first), and the day of implant."""
+    """What a session with a pump takes from here: what its refills taught of its flow (None before the first), the day of implant, and
+    whose pump it is."""
 
     calibration: Calibration | None
     implanted_on: date | None
+    patient_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,16 +233,18 @@ def history(connection: Connection, serial: str) -> PumpHistory:
 
 
 def learned(connection: Connection, pump_id: int) -> Learned:
-    """What forecasts of this pump take from here."""
+    """What a session with this pump takes from here."""
     from itbpump.forecast import Calibration, Drift  # noqa: PLC0415  (with the pump's own rooms, not before)
 
     implanted_on = connection.execute(sa.select(pumps.c.implanted_on).where(pumps.c.id == pump_id)).scalar_one()
+    assigned = sa.select(assignments.c.patient_id).where(assignments.c.pump_id == pump_id, assignments.c.until.is_(None))
+    patient_id = connection.execute(assigned).scalar_one_or_none()
     every = sa.select(calibrations).where(calibrations.c.pump_id == pump_id)
     newest = connection.execute(every.order_by(calibrations.c.at.desc(), calibrations.c.id.desc()).limit(1)).mappings().first()
     if newest is None:
-        return Learned(None, implanted_on)
+        return Learned(None, implanted_on, patient_id)
     names = ("flow_error_ppm", "spread_ppm", "lower_ppm", "upper_ppm", "refills", "outside")
-    return Learned(Calibration(**{name: newest[name] for name in names}, drift=Drift(newest["drift"])), implanted_on)
+    return Learned(Calibration(**{name: newest[name] for name in names}, drift=Drift(newest["drift"])), implanted_on, patient_id)
 
 
 def refill_rows(connection: Connection, serial: str) -> tuple[RefillRow, ...]:

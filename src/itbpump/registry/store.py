@@ -308,7 +308,7 @@ class Registry:
             return queries.history(connection, serial)
 
     def learned(self, serial: str) -> Learned:
-        """What its refills taught of a pump's flow, and when it was implanted. Raises UnknownSubject."""
+        """What its refills taught of a pump's flow, when it was implanted, and in whom. Raises UnknownSubject."""
         with self.reading() as connection:
             return queries.learned(connection, subjects.pump_row(connection, serial)["id"])
 

@@ -21,7 +21,7 @@ from itbpump.safety.context import percent_text
 from itbpump.safety.current import Current, boluses_of_a_day
 from itbpump.safety.model import Achievable, Finding, Hit, Rendering, Review, Row, RuleSet, Severity, canonical_digest
 from itbpump.safety.rules_drug import daily_total_hits, untimed_text
-from itbpump.safety.rules_present import alarm_hits, state_words
+from itbpump.safety.rules_present import alarm_hits, patient_hits, state_words
 from itbpump.safety.rules_start import missed_hits
 from itbpump.schedule import WEEK_MS
 from itbpump.therapy_view import TherapyView
@@ -53,6 +53,7 @@ class BolusContext:
     library: DrugLibrary
     indication: str | None
     age_years: int | None
+    patient_id: str | None = None
     name: str = "the bolus"
 
     @property
@@ -88,6 +89,13 @@ RULES: RuleSet[BolusContext] = RuleSet()
 def alarms(c: BolusContext) -> Iterator[Hit]:
     """What the pump sounds now."""
     yield from alarm_hits(c.present.alarms)
+
+
+@RULES.rule("identity", "SR-20", worst=SECOND)
+def identity(c: BolusContext) -> Iterator[Hit]:
+    """It is for the patient who has the pump."""
+    if c.patient_id is not None:
+        yield from patient_hits(c.present, c.patient_id, c.name)
 
 
 @RULES.rule("bolus-size", "SR-02", worst=HARD)
@@ -232,8 +240,9 @@ def review_bolus(
     library: DrugLibrary | None = None,
     indication: str | None = None,
     age_years: int | None = None,
+    patient_id: str | None = None,
 ) -> Review:
-    """Judge a single bolus. `indication` and `age_years` come from the patient's prescription where there is one.
+    """Judge a single bolus. `indication`, `age_years` and `patient_id` come from the patient's prescription where there is one.
 
     Raises ConfigurationError for a pump without a configuration, whose drug is not known, and for a bolus of no drug or no time.
     """
@@ -242,7 +251,7 @@ def review_bolus(
         raise ConfigurationError("a bolus of no drug, in no time, or not in whole minutes", "write a dose and a duration such as 10m")
     library = library if library is not None else load_library(configuration.drug)
     pulses = pulses_for_mass(dose, view.concentration, profile.pulse_volume.nL)
-    context = BolusContext(dose, over, pulses, configuration, view, current, present, profile, library, indication, age_years)
+    context = BolusContext(dose, over, pulses, configuration, view, current, present, profile, library, indication, age_years, patient_id)
     return bolus_review(context, RULES.findings(context), lambda: _rows(context))
 
 
@@ -267,7 +276,7 @@ def bolus_review(c: BolusContext, findings: tuple[Finding, ...], rows: Callable[
     difference = percent_text(Fraction(c.given.ng) / c.dose.ng - 1) if c.dose.ng else "0"
     content = {
         "bolus": c.name,
-        "patient": [c.indication, c.age_years],
+        "patient": [c.indication, c.age_years, c.patient_id],
         "pump": c.profile.constants_hash.hex(),
         "order": proposed,
         "counter": str(c.present.bolus_counter),

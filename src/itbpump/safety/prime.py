@@ -38,7 +38,7 @@ class PrimeContext(BolusContext):
 
 
 RULES: RuleSet[BolusContext] = RuleSet()
-RULES.include(BOLUS_RULES, "alarms", "bolus-delivery", "daily-total", "reservoir")
+RULES.include(BOLUS_RULES, "alarms", "identity", "bolus-delivery", "daily-total", "reservoir")
 
 
 @RULES.rule("prime-volume", "SR-13", worst=HARD)
@@ -139,6 +139,7 @@ def review_prime(
         library=library,
         indication=rx.patient.indication,
         age_years=rx.patient.age_years,
+        patient_id=rx.patient.id,
         name="the prime",
         rx=rx,
     )

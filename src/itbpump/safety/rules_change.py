@@ -14,6 +14,7 @@ from itbpump.quantity import MS_PER_HOUR
 from itbpump.safety.context import Context, highest_across, keeps_period, percent_text
 from itbpump.safety.current import is_other_drug, is_relabelled
 from itbpump.safety.model import Hit, RuleSet, Severity
+from itbpump.safety.rules_present import patient_hits
 from itbpump.therapy_view import TherapyView, steepest_fall
 from itbpump.wire.messages import RunState
 
@@ -159,9 +160,8 @@ def _has_boluses(view: TherapyView) -> bool:
 def identity(c: Context) -> Iterator[Hit]:
     """Old and new are for the same patient and the same pump model."""
     present = c.current.present if c.current is not None else None
-    if present is not None and present.patient_id not in (None, c.rx.patient.id):
-        message = f"this pump was programmed for patient {present.patient_id}, the prescription is {c.rx.patient.id}'s: the right pump?"
-        yield Hit(SECOND, message, c.rx.patient.id, present.patient_id or "", "SR-20")
+    if present is not None:
+        yield from patient_hits(present, c.rx.patient.id, "the prescription")
     old = c.current.rx if c.current is not None else None
     if old is None:
         return

@@ -53,6 +53,13 @@ def alarm_hits(active: tuple[int, ...]) -> Iterator[Hit]:
         yield Hit(SOFT if why else INFO, f"the pump sounds: {name}{'; ' if why else ''}{why}")
 
 
+def patient_hits(present: PresentPump, patient_id: str, ordered: str) -> Iterator[Hit]:
+    """The pump is on record as another patient's. `ordered`: what the person named is about."""
+    if present.patient_id not in (None, patient_id):
+        message = f"this pump is patient {present.patient_id}'s by the record, {ordered} is {patient_id}'s: the right pump?"
+        yield Hit(Severity.SECOND, message, patient_id, present.patient_id or "", "SR-20")
+
+
 def state_words(present: PresentPump) -> str:
     """What the pump does, for a sentence: `stopped`; a safe state is none of safety."""
     if present.run_state is RunState.SAFE:

@@ -166,9 +166,12 @@ class PumpApp(App[int]):
         folder = self.services.policy.clinic_library
         library = partial(library_for, folder=folder)
         learned = self.clinic.opens()
-        self.reader = Reader(connect, self._published, poll_ms=self.services.poll_ms, drug_library=library, calibration=learned)
-        if learned is not None:
-            learned.arrived = self.reader.dates_again
+        if learned is None:
+            self.reader = Reader(connect, self._published, poll_ms=self.services.poll_ms, drug_library=library)
+        else:
+            line, known = learned.connecting(connect), learned.calibration
+            self.reader = Reader(line, self._published, poll_ms=self.services.poll_ms, drug_library=library, calibration=known)
+            learned.arrived = self.reader.present_again
         self._visit = None
         self.answers = {}
         if self.demo is not None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from itbpump.forecast import Calibration
+    from itbpump.pump import Pump
+    from itbpump.registry import model as registry
     from itbpump.tui.reader import Reader
     from itbpump.tui.registering import Recorder
     from itbpump.tui.snapshot import Snapshot
@@ -28,7 +30,7 @@ class Clinic:
         self._recorder: Recorder | None = None
 
     def opens(self) -> Learned | None:
-        """A pump is about to be opened; what gives its reader the calibration. None where no registry is set."""
+        """A pump is about to be opened; what the registry will tell of it. None where no registry is set."""
         found = self._registering() if self._registering is not None else None
         if found is None or not found.is_set:
             return None
@@ -59,23 +61,36 @@ class Clinic:
 
 
 class Learned:
-    """What the registry has learned of the pump of one session: asked once, on its own thread; then `arrived` is called."""
+    """What the registry knows of the pump of one session: asked once, on its own thread; then `arrived` is called. Nothing waits for it."""
 
     def __init__(self, registering: Registering, tell: Callable[[str], None]) -> None:
         self._registering, self._tell = registering, tell
         self._asked = False
-        self._found: Calibration | None = None
+        self._found: registry.Learned | None = None
         self.arrived: Callable[[], None] = lambda: None
 
-    def __call__(self, serial: str) -> Calibration | None:
-        """What is known of this pump by now; never waits."""
-        if not self._asked:
-            self._asked = True
-            threading.Thread(target=self._ask, args=(serial,), name="itbpump calibration", daemon=True).start()
-        return self._found
+    def connecting(self, connect: Callable[[], Pump]) -> Callable[[], Pump]:
+        """The same, and the registry is asked about the pump that it gives."""
+
+        def connected() -> Pump:
+            pump = connect()
+            pump.patient_elsewhere = self._patient_id
+            if not self._asked:
+                self._asked = True
+                threading.Thread(target=self._ask, args=(pump.info.serial,), name="itbpump registry", daemon=True).start()
+            return pump
+
+        return connected
+
+    def calibration(self) -> Calibration | None:
+        """As far as it is known by now."""
+        return self._found.calibration if self._found is not None else None
+
+    def _patient_id(self) -> str | None:
+        return self._found.patient_id if self._found is not None else None
 
     def _ask(self, serial: str) -> None:
-        self._found, problem = self._registering.calibration(serial)
+        self._found, problem = self._registering.learned(serial)
         if problem:
             self._tell(problem)
         if self._found is not None:

@@ -53,7 +53,7 @@ def monotonic_ms() -> int:
 class Reader:
     """Reads one pump. `connect` makes a session (on this thread); `publish` gets each snapshot, on this thread too.
 
-    `drug_library(drug)` gives the library for the dates, None the one shipped; `calibration(serial)`, which must not wait, what is known
+    `drug_library(drug)` gives the library for the dates, None the one shipped; `calibration()`, which must not wait, what is known
     of the pump's true flow. `monotonic` in ms. A reader stays with the pump that it
     began with: another one on the line is closed again, and said. Pass `hint` as `on_event` of `itbpump.connect`, so that what the pump
     says by itself is read at once.
@@ -66,7 +66,7 @@ class Reader:
         *,
         poll_ms: int = 2_000,
         drug_library: Callable[[str], DrugLibrary] | None = None,
-        calibration: Callable[[str], Calibration | None] | None = None,
+        calibration: Callable[[], Calibration | None] | None = None,
         monotonic: Callable[[], int] = monotonic_ms,
         timing: Timing | None = None,
     ) -> None:
@@ -137,9 +137,9 @@ class Reader:
         """Read the pump at once, also while it waits before trying a lost line again."""
         self._inbox.ask()
 
-    def dates_again(self) -> None:
-        """Something that the dates hang on has become known. From any thread."""
-        self.submit(lambda _pump: self._logic.dates_again())
+    def present_again(self) -> None:
+        """Something that the present pump and its dates hang on has become known. From any thread."""
+        self.submit(lambda _pump: self._logic.present_again())
 
     def hint(self, _event: Event) -> None:
         """The pump has said something by itself: a hint only, so it is read."""
@@ -314,7 +314,7 @@ class Reader:
         present, view = self._snapshot.present, self._snapshot.view
         try:
             if present is not None and view is not None:
-                known = self._calibration(view.info.serial) if self._calibration is not None else None
+                known = self._calibration() if self._calibration is not None else None
                 dates = dates_of(present, view.status, self._line().profile, self._mirror.last_refill, self._drug_library, known)
         except ItbPumpError as error:
             problem = str(error)

@@ -224,9 +224,9 @@ class ReaderLogic:
         self._present_ms = now_ms
         self._present_uptime_ms = self._seen.uptime_ms if self._seen is not None else 0
 
-    def dates_again(self) -> None:
-        """What the dates were computed with has changed."""
-        self._dates_due = True
+    def present_again(self) -> None:
+        """What the present pump and its dates were made with has changed."""
+        self._present_due = True
 
     def dates_read(self) -> None:
         """Dates were computed, or said why they cannot be."""

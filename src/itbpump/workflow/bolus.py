@@ -58,7 +58,14 @@ class BolusTask:
         person = person_of(facts, fields, values)
         patient = person.patient
         found = review_bolus(
-            dose, over, present, facts.profile, library=library, indication=patient.indication, age_years=patient.age_years
+            dose,
+            over,
+            present,
+            facts.profile,
+            library=library,
+            indication=patient.indication,
+            age_years=patient.age_years,
+            patient_id=patient.id,
         )
 
         def send(pump: Pump, basis: Mapping[str, Any]) -> Outcome:

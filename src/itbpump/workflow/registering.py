@@ -8,7 +8,7 @@ and handed in at the next contact, each once. Not here: what is recorded (`itbpu
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from itbpump.registry.store import Registry
     from itbpump.wire.messages import Configuration, LogEntry, Status
 
-__all__ = ["NOBODY", "Registering"]
+__all__ = ["NOBODY", "Known", "Registering"]
 
 NOBODY: Final = "itbpump"
 """Who records where no staff id is known."""
@@ -122,7 +122,7 @@ class Registering:
         return of_reading(pump, self.by, status, configuration, log, host_now)
 
     def learned(self, serial: str) -> tuple[Learned | None, str]:
-        """What the registry knows for forecasts of this pump, None where it knows none; and what is wrong with it, in words."""
+        """What the registry knows of this pump, None where it does not know it; and what is wrong with it, in words."""
         if not self.is_set:
             return None, ""
         from itbpump.registry.errors import UnknownSubject  # noqa: PLC0415
@@ -134,12 +134,7 @@ class Registering:
         except UnknownSubject:
             return None, ""
         except ItbPumpError as error:
-            return None, f"What the pump's refills taught is not in these dates: {error}."
-
-    def calibration(self, serial: str) -> tuple[Calibration | None, str]:
-        """The calibration alone of `learned`."""
-        found, problem = self.learned(serial)
-        return (found.calibration if found is not None else None), problem
+            return None, f"What the registry knows of this pump, its patient and its flow, is not looked at: {error}."
 
     # -------------------------------------------------------------------------------------------- recording
     def deliver(self, contact: Contact | None) -> tuple[str, ...]:
@@ -215,6 +210,34 @@ class Registering:
         url = address_of(self.address)
         file = database_file(url)
         return place_of(url) if file is None else str(file.absolute())
+
+
+class Known:
+    """What the registry knows of the pump of one session: asked at the first question, and once. `tell` takes what is wrong with it."""
+
+    def __init__(self, registering: Registering, serial: str, tell: Callable[[str], None]) -> None:
+        self._registering, self._serial, self._tell = registering, serial, tell
+        self._is_asked = False
+        self._found: Learned | None = None
+
+    def learned(self) -> Learned | None:
+        """None where it does not know the pump, or cannot be asked."""
+        if not self._is_asked:
+            self._is_asked = True
+            self._found, problem = self._registering.learned(self._serial)
+            if problem:
+                self._tell(problem)
+        return self._found
+
+    def calibration(self) -> Calibration | None:
+        """What the pump's refills taught of its flow."""
+        found = self.learned()
+        return found.calibration if found is not None else None
+
+    def patient_id(self) -> str | None:
+        """Whose pump it is; for `Pump.patient_elsewhere`."""
+        found = self.learned()
+        return found.patient_id if found is not None else None
 
 
 def _words(error: ItbPumpError) -> str:

@@ -11,7 +11,7 @@ from itbpump.registry.store import Registry
 from itbpump.workflow.registering import Registering
 from tests.tui.flows.driving import BOLUS, desk, reviewed
 from tests.unit.registry.clinic import NOW
-from tests.unit.tui_plain.talk import Clinic
+from tests.unit.tui_plain.talk import Clinic, Pick
 
 SERIAL = "P4000001"
 
@@ -42,6 +42,22 @@ async def test_a_visit_at_the_screen_is_recorded(place: Path, tmp_path: Path) ->
     found = history(place)
     assert [row.what for row in found.commands] == ["stop the therapy"]
     assert not list((tmp_path / "spool").glob("*"))
+
+
+@pytest.mark.sr("SR-20")
+async def test_whose_pump_it_is_by_the_registry_is_shown_and_held_against_an_order(place: Path, tmp_path: Path) -> None:
+    Clinic().talk(".", registering=Registering(str(place), spool=tmp_path / "spool"))
+    with Registry.open(place) as registry:
+        registry.assign(SERIAL, "P-7", at=NOW, by="N-17")
+    registering = Registering(str(place), user="N-17", spool=tmp_path / "spool")
+    async with desk(registering=lambda: registering) as at:
+        await at.until(lambda: "P-7" in at.text, "the patient's id")
+        await reviewed(at, "bolus", BOLUS)
+        assert "this pump is patient P-7's by the record" in " ".join(at.text.split())
+    words = (Pick("Dose now"), Pick("Single bolus:"), "P-0042", Pick("spinal"), "46", "-", "25", "10m", ".")
+    told = " ".join(Clinic(known=False).talk(*words, registering=registering).text.split())
+    assert "this pump is patient P-7's by the record, the bolus is P-0042's: the right pump?" in told
+    assert "Patient P-7;" in told
 
 
 async def test_a_registry_that_cannot_be_reached_holds_up_nothing_and_is_told(tmp_path: Path) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 
 from tests.command_line import CliRunner
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 FLEX = "flex-weekday-weekend.toml"
+MONDAY = datetime(2026, 11, 23, 14, tzinfo=UTC)
+"""When the commands begin: what a review asks for depends on the hour."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,13 @@ class Cli:
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Told(result.exit_code, result.stdout, result.stderr)
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[time_machine.Traveller]:
+    """The host's clock, that goes on from there."""
+    with time_machine.travel(MONDAY) as traveller:
+        yield traveller
 
 
 @pytest.fixture
@@ -95,7 +106,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders `paired` and `running`, each a host state and its pump: made once by the program itself, for every test to begin from."""
     root = tmp_path_factory.mktemp("kept")
     cli, folder = Cli(), root / "made"
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, time_machine.travel(MONDAY):
         patch.setenv("ITBPUMP_HOME", str(folder / "home"))
         patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
         for name in ("ITBPUMP_CLINIC_LIBRARY", "ITBPUMP_REGISTRY"):

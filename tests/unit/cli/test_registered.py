@@ -305,7 +305,37 @@ def test_dates_count_with_what_the_refills_taught(
 def test_dates_without_the_registry_say_what_is_missing(cli: Cli, running: str, place: Path) -> None:
     told = cli("forecast", "--pump", running, "--registry", str(place))
     assert told.code == 0
-    assert "refills taught is not in these dates" in told.said
+    assert told.said.count("What the registry knows of this pump, its patient and its flow, is not looked at") == 1
+
+
+@pytest.mark.sr("SR-20")
+def test_a_pump_that_the_registry_gives_to_another_patient_needs_a_second_person(
+    cli: Cli, paired: str, flex: str, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This computer has programmed nothing; another one has."""
+
+    def asked() -> list[str]:
+        told = cli("review", flex, "--pump", paired, "--json")
+        return [one["message"] for one in told.data["findings"] if one["rule"] == "identity"]
+
+    monkeypatch.setenv("ITBPUMP_REGISTRY", str(made))
+    assert asked() == []
+    with Registry.open(made) as registry:
+        registry.assign(SERIAL, "P-7", at=NOW, by="N-1")
+    assert asked() == ["this pump is patient P-7's by the record, the prescription is P-0042's: the right pump?"]
+    assert cli("program", flex, "--pump", paired, "--yes").code == 3
+    monkeypatch.delenv("ITBPUMP_REGISTRY")
+    assert asked() == []
+    assert cli("program", flex, "--pump", paired, "--yes").code == 0
+
+
+@pytest.mark.sr("SR-20")
+def test_whose_therapy_was_programmed_here_goes_before_the_registry(cli: Cli, running: str, flex: str, made: Path) -> None:
+    cli("status", running, "--registry", str(made))
+    with Registry.open(made) as registry:
+        registry.assign(SERIAL, "P-7", at=NOW, by="N-1")
+    told = cli("review", flex, "--pump", running, "--registry", str(made), "--json")
+    assert not [one for one in told.data["findings"] if one["rule"] == "identity"]
 
 
 def test_nothing_is_set_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,13 +59,20 @@ PATIENT = {"dose": "20 mcg", "over": "10m", "lockout": "4h", "max_per_day": 3}
 # ------------------------------------------------------------------------------------------------ a bolus
 def bolus_page(
     dose: str, over: str = "10m", present: PresentPump = RUNNING, *, parts: tuple[str, ...] = SAID, library: DrugLibrary | None = None,
-    indication: str | None = "spinal", age_years: int | None = 46, profile: PumpProfile = P40,
+    indication: str | None = "spinal", age_years: int | None = 46, profile: PumpProfile = P40, patient_id: str | None = None,
 ) -> Callable[[], Page]:  # fmt: skip
     """What a review of this bolus says to an adult of spinal origin, unless told otherwise."""
 
     def make() -> Page:
         judged = review_bolus(
-            Mass.parse(dose), Duration.parse(over), present, profile, library=library, indication=indication, age_years=age_years
+            Mass.parse(dose),
+            Duration.parse(over),
+            present,
+            profile,
+            library=library,
+            indication=indication,
+            age_years=age_years,
+            patient_id=patient_id,
         )
         return page(judged, parts=parts)
 
@@ -213,6 +220,10 @@ BOLUSES: dict[str, Callable[[], Page]] = {
     "100 pulses of 500 mcg/mL in the path": bolus_page("25 mcg", present=holds(100, 500_000)),
     "10 pulses of 3000 mcg/mL in the path": bolus_page("25 mcg", present=holds(10, 3_000_000)),
     "10 pulses of another drug in the path": bolus_page("25 mcg", present=holds(10, 2_000_000)),
+    # identity
+    "for the patient who has the pump": bolus_page("25 mcg", present=changed(RUNNING, patient_id="P-1"), patient_id="P-1"),
+    "for another patient": bolus_page("25 mcg", present=changed(RUNNING, patient_id="P-2"), patient_id="P-1"),
+    "for nobody who is named": bolus_page("25 mcg", present=changed(RUNNING, patient_id="P-2")),
     # reservoir: 25 pulses are 0.0125 mL, above a residual of 1.4 mL
     "just enough in the reservoir": bolus_page("25 mcg", present=changed(RUNNING, reservoir_nL=1_412_500)),
     "one nL too little in the reservoir": bolus_page("25 mcg", present=changed(RUNNING, reservoir_nL=1_412_499)),
@@ -274,6 +285,8 @@ PRIMES: dict[str, Callable[[], Page]] = {
     "primed 24 h ago": primes(prime_rx(), history=primed(24)),
     "primed 1 ms less than 24 h ago": primes(prime_rx(), history=primed(24, -1)),
     "primed 2 h and a half ago": primes(prime_rx(), history=primed(2, 1_800_000)),
+    # identity
+    "for another patient": primes(prime_rx(), patient_id="P-2"),
     # prime-label
     "another concentration": primes(prime_rx(drug={"concentration": "500 mcg/mL"})),
     "another drug": primes(prime_rx(drug={"name": "morphine"})),

@@ -13,6 +13,7 @@ ALARMS = {INFO, SOFT}
 GIVES: dict[str, dict[str, set[str]]] = {
     "bolus": {
         "alarms": ALARMS,
+        "identity": {SECOND},
         "bolus-size": {SOFT, HARD},
         "bolus-delivery": {HARD},
         "achievable": {SOFT},
@@ -29,6 +30,7 @@ GIVES: dict[str, dict[str, set[str]]] = {
     },
     "prime": {
         "alarms": ALARMS,
+        "identity": {SECOND},
         "bolus-delivery": {HARD},
         "daily-total": {SOFT, HARD},
         "reservoir": {HARD},

@@ -160,13 +160,13 @@ def present(dose: str = "200 mcg/day", **state: Any) -> PresentPump:
 def test_what_a_person_confirms_of_a_bolus_is_all_it_rests_on(kind: str) -> None:
     running = present(bolus_counter=41)
     if kind == "bolus":
-        judged = review_bolus(Mass.parse("60 mcg"), TEN_MINUTES, running, P40, indication="spinal", age_years=46)
+        judged = review_bolus(Mass.parse("60 mcg"), TEN_MINUTES, running, P40, indication="spinal", age_years=46, patient_id="P-1")
     else:
         judged = review_prime(prescription(prime={"scope": "path"}), Duration.parse("1h"), running, P40)
     assert judged.digest == canonical_digest(
         {
             "bolus": f"the {kind}",
-            "patient": ["spinal", 46],
+            "patient": ["spinal", 46, "P-1"],
             "pump": P40.constants_hash.hex(),
             "order": judged.proposed,
             "counter": "41",

@@ -15,7 +15,7 @@ from itbpump.wording.layout import WIDTH
 from itbpump.wording.outcomes import outcome_lines
 from itbpump.wording.pumpview import PumpView, read_view
 from itbpump.workflow.facts import Facts, Policy, gather
-from itbpump.workflow.registering import Registering
+from itbpump.workflow.registering import Known, Registering
 from itbpump.workflow.visit import VisitKeeper
 
 __all__ = ["Desk", "refused_text"]
@@ -33,6 +33,11 @@ class Desk:
     log: tuple[LogEntry, ...] = ()
     visit: VisitKeeper = field(default_factory=VisitKeeper)
     registering: Registering = field(default_factory=lambda: Registering(None))
+    known: Known = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = Known(self.registering, self.pump.info.serial, lambda text: self.dialogue.say(f"ATTENTION: {text}"))
+        self.pump.patient_elsewhere = self.known.patient_id
 
     @property
     def url(self) -> str:

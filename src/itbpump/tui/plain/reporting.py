@@ -56,7 +56,7 @@ def _record(desk: Desk) -> SessionRecord:
             facts.present,
             library,
             implanted_on=facts.rx.pump.implanted_on if facts.rx is not None else None,
-            calibration=desk.registering.calibration(view.info.serial)[0],
+            calibration=desk.known.calibration(),
         )
     except ItbPumpError as error:
         problem = refused_text(error)

@@ -233,27 +233,58 @@ def channels(
 
 
 def install(
-    system: Annotated[str, typer.Option("--for", metavar="SYSTEM", help="systemd, launchd or windows. Default: this computer's.")] = "",
+    registry: Url = None,
+    policy: PolicyFile = None,
+    channels: ChannelFile = None,
     *,
+    system: Annotated[str, typer.Option("--for", metavar="SYSTEM", help="systemd, launchd or windows. Default: this computer's.")] = "",
     print_: Annotated[bool, typer.Option("--print", help="Print the texts. Nothing is installed from here.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print what makes the check run every hour by itself: a systemd timer, a launchd agent or a Windows task."""
+    """Print what makes the check run every hour by itself: a systemd timer, a launchd agent or a Windows task.
+
+    Registry, leads and channels that are named here, or by ITBPUMP_REGISTRY, ITBPUMP_ALERTS and ITBPUMP_CHANNELS, are named in the texts.
+    """
     from itbpump.alerts.install import pieces, schedulers
 
     if not print_:
         raise UsageError("give --print: the texts are yours to put in place, nothing is installed from here")
     own = {"darwin": "launchd", "win32": "windows"}.get(sys.platform, "systemd")
     scheduler = schedulers()[_one_of("--for", system or own, tuple(schedulers()))]
-    made = pieces(scheduler, _program())
+    place, hidden = _place(registry)
+    made = pieces(scheduler, _program(), [*place, *_files(policy, channels)])
+    problem = f"the registry's address holds a password and is not in these texts: {scheduler.secret}" if hidden else ""
     if as_json:
-        _data(
-            {"system": scheduler.name, "files": [{"path": piece.path, "text": piece.text} for piece in made], "then": list(scheduler.then)}
-        )
+        texts = [{"path": piece.path, "text": piece.text} for piece in made]
+        _data({"system": scheduler.name, "files": texts, "then": list(scheduler.then), "problem": problem})
         return
     for piece in made:
         typer.echo(f"### {piece.path}\n{piece.text}")
     typer.echo("### then\n" + "\n".join(scheduler.then))
+    if problem:
+        typer.echo(laid_out(f"ATTENTION: {problem}"), err=True)
+
+
+def _place(registry: str | None) -> tuple[list[str], bool]:
+    """The option that names the registry, none where this computer's own is meant, and whether one was left out. Raises CannotOpen."""
+    from itbpump.registry.engine import address_of, database_file, place_of
+
+    if registry is None:
+        return [], False
+    url = address_of(registry)
+    if url.password is not None:
+        return [], True
+    file = database_file(url)
+    return ["--registry", place_of(url) if file is None else str(file.absolute())], False
+
+
+def _files(policy: Path | None, channels: Path | None) -> list[str]:
+    """The options that name files, with their full paths."""
+    from itbpump.alerts.channels.setup import CHANNELS
+    from itbpump.alerts.desk import POLICY
+
+    named = {"--policy": policy or os.environ.get(POLICY), "--channels": channels or os.environ.get(CHANNELS)}
+    return [part for option, file in named.items() if file for part in (option, str(Path(file).expanduser().absolute()))]
 
 
 COMMANDS: tuple[tuple[str, Callable[..., Any], str], ...] = (

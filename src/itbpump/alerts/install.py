@@ -1,8 +1,9 @@
 """What makes the alert check run by itself: a systemd timer, a launchd agent, a Windows task, as texts to look at and put in place.
 
 Nothing is installed from here: whose computer it is decides when what runs on it. The check runs every hour, because escalation and
-repeated sending go by hours; each run that finds nothing new is cheap. No secret goes into a text: the registry's address and passwords
-come from a file or the settings of the account. Not modelled: cron (it does not catch up a missed run), containers. Pure.
+repeated sending go by hours; each run that finds nothing new is cheap. A job begins without the settings of the shell, so what is named
+there goes into the text, but for a password: `Scheduler.secret` says where that goes. Not modelled: cron (it does not catch up a missed
+run), containers. Pure.
 """
 
 from __future__ import annotations
@@ -43,20 +44,25 @@ class Scheduler:
     source: str
     files: tuple[str, ...]
     then: tuple[str, ...]
+    secret: str
 
 
 @cache
 def schedulers() -> dict[str, Scheduler]:
     """Every scheduler there is a text for, by name."""
     data = tomllib.loads(files("itbpump.alerts").joinpath("schedulers.toml").read_text("utf-8"))
-    return {name: Scheduler(name, row["words"], row["source"], tuple(row["files"]), tuple(row["then"])) for name, row in data.items()}
+    return {
+        name: Scheduler(name, row["words"], row["source"], tuple(row["files"]), tuple(row["then"]), row["secret"])
+        for name, row in data.items()
+    }
 
 
-def pieces(scheduler: Scheduler, program: Sequence[str]) -> tuple[Piece, ...]:
-    """The files for a scheduler. `program`: how itbpump is started, with an absolute path. ValueError for a path with a line break."""
-    command = [*program, "alerts", "check", "--send"]
+def pieces(scheduler: Scheduler, program: Sequence[str], options: Sequence[str] = ()) -> tuple[Piece, ...]:
+    """The files for a scheduler. `program`: how itbpump is started, with an absolute path; `options`: of the check. ValueError for one
+    with a line break."""
+    command = [*program, "alerts", "check", "--send", *options]
     if not all(part.isprintable() for part in command):
-        raise ValueError("the path of the program holds a sign that no scheduler takes")
+        raise ValueError("the path of the program, or of a file that it shall read, holds a sign that no scheduler takes")
     return tuple(Piece(path, text) for path, text in zip(scheduler.files, MAKERS[scheduler.name](command), strict=True))
 
 

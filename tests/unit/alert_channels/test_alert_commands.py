@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import plistlib
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
@@ -244,6 +245,24 @@ def test_install_only_prints(clinic: Clinic) -> None:
         assert sign in clinic("install", "--print", "--for", system)
     assert "write systemd, launchd, windows" in clinic("install", "--print", "--for", "cron", code=2)
     assert [file["path"] for file in clinic("install", "--print", "--for", "windows", "--json")["files"]] == ["itbpump-alerts.xml"]
+
+
+def test_a_job_gets_what_was_named_here_but_no_password(clinic: Clinic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ITBPUMP_CHANNELS", "ways.toml")
+    monkeypatch.setenv("ITBPUMP_REGISTRY", "clinic.db")
+    monkeypatch.delenv("ITBPUMP_ALERTS", raising=False)
+    (file,) = clinic("install", "--print", "--for", "launchd", "--policy", "leads.toml", "--json")["files"]
+    words = plistlib.loads(file["text"].encode())["ProgramArguments"]
+    named = ["--registry", "clinic.db", "--policy", "leads.toml", "--channels", "ways.toml"]
+    assert words[-6:] == [one if one.startswith("--") else str(tmp_path / one) for one in named]
+    server = "postgresql://nurse@db.example/itb"
+    assert server.partition("://")[2] in clinic("install", "--print", "--registry", server)
+    for system, place in (("systemd", "alerts.env"), ("launchd", ".pgpass"), ("windows", "pgpass.conf")):
+        told = clinic("install", "--print", "--for", system, "--registry", "postgresql://nurse:s3cret@db.example/itb")
+        assert "s3cret" not in told
+        assert "holds a password" in told
+        assert place in told
 
 
 def test_a_registry_that_is_not_there_is_an_error_in_words(clinic: Clinic, tmp_path: Path) -> None:

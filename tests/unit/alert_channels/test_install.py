@@ -21,6 +21,7 @@ COMMAND = [*PROGRAM, "alerts", "check", "--send"]
 @pytest.mark.parametrize("scheduler", schedulers().values(), ids=lambda scheduler: scheduler.name)
 def test_each_scheduler_has_its_files_its_words_and_what_to_do_then(scheduler: Scheduler) -> None:
     made = pieces(scheduler, PROGRAM)
+    assert scheduler.secret
     assert [piece.path for piece in made] == list(scheduler.files)
     assert scheduler.words
     assert scheduler.source

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from itbpump.cli.guard import FAILED, USAGE, CommandError, GuardedCommand, Output
-from itbpump.cli.registrydesk import By, Json, Where, add_to, opened_registry
+from itbpump.cli.registrydesk import By, Json, Where, add_to, host_now, opened_registry
 from itbpump.wording.layout import rows
 
 if TYPE_CHECKING:
+    from itbpump.registry.chain import Breach
     from itbpump.registry.importing import Plan
 
 __all__ = ["app"]
@@ -33,10 +34,6 @@ PASSPHRASE = "ITBPUMP_PASSPHRASE"
 PassphraseFile = Annotated[Path | None, typer.Option("--passphrase-file", metavar="FILE", help="Its first line is the passphrase.")]
 
 
-def _now() -> datetime:
-    return datetime.now().astimezone()
-
-
 # ------------------------------------------------------------------------------------------------ make, look, migrate
 @app.command(cls=GuardedCommand, short_help="Make a registry.")
 def init(where: Where = None, by: By = "itbpump", as_json: Json = False) -> None:
@@ -45,7 +42,7 @@ def init(where: Where = None, by: By = "itbpump", as_json: Json = False) -> None
     from itbpump.registry.store import Registry
 
     out = Output(as_json)
-    with Registry.create(where, at=_now(), by=by) as made:
+    with Registry.create(where, at=host_now(), by=by) as made:
         out.data({"registry": made.place, "id": made.identity()[0], "schema": VERSIONS[-1]})
         out.say(f"Made: {made.place}", "Commands record there when ITBPUMP_REGISTRY, or --registry, names it.")
 
@@ -102,7 +99,7 @@ def migrate(where: Where = None, by: By = "itbpump", as_json: Json = False) -> N
     from itbpump.registry.store import Registry
 
     out = Output(as_json)
-    before, after = Registry.migrate(where, at=_now(), by=by)
+    before, after = Registry.migrate(where, at=host_now(), by=by)
     out.data({"from": before, "to": after})
     out.say(
         "It has the present schema already."
@@ -121,13 +118,17 @@ def verify(
     out = Output(as_json)
     with opened_registry(where) as registry:
         breaches, now = registry.verify(head), registry.head()
+    _require_sound(breaches, "keep it for the inquiry")
+    out.data({"breaches": [], "links": now.seq, "head": now.digest})
+    out.say(f"Sound: {now.seq:,} links, head {now.digest}.")
+
+
+def _require_sound(breaches: tuple[Breach, ...], then: str) -> None:
     found = [{"where": breach.where, "what": breach.what} for breach in breaches]
     if breaches:
         listed = "".join(f"\n  {breach.where}: {breach.what}" for breach in breaches[:20])
         more = f"\n  and {len(breaches) - 20:,} more" if len(breaches) > 20 else ""
-        raise CommandError(f"the registry is not as it was recorded:{listed}{more}\nkeep it for the inquiry", FAILED, {"breaches": found})
-    out.data({"breaches": [], "links": now.seq, "head": now.digest})
-    out.say(f"Sound: {now.seq:,} links, head {now.digest}.")
+        raise CommandError(f"the registry is not as it was recorded:{listed}{more}\n{then}", FAILED, {"breaches": found})
 
 
 # ------------------------------------------------------------------------------------------------ lists
@@ -203,7 +204,7 @@ def observe(
     as_json: Json = False,
 ) -> None:
     """Record an observation: spasticity, spasms, a side effect."""
-    out, now = Output(as_json), _now()
+    out, now = Output(as_json), host_now()
     seen_at = now if at is None else _time(at)
     if seen_at > now:
         raise CommandError("--at lies ahead; nothing was recorded", USAGE)
@@ -250,7 +251,7 @@ def import_(
     out = Output(as_json)
     plan = _plan(mapping, column, unit, ignore, separator, encoding, date_form)
     with opened_registry(where) as registry:
-        done = take_in(registry, file, kind, plan, at=_now(), by=by, dry_run=dry_run, skip_known=skip_known)
+        done = take_in(registry, file, kind, plan, at=host_now(), by=by, dry_run=dry_run, skip_known=skip_known)
     out.data({"rows": done.rows, "known": list(done.known), "read_as": list(done.read_as), "dry_run": dry_run})
     out.say("Read as:", *(f"  {line}" for line in done.read_as))
     left = f"; left out as known: {len(done.known):,}" if done.known else ""
@@ -341,13 +342,16 @@ def backup(
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Write everything to a new file, sealed by a passphrase. It may run while others work."""
+    """Write everything to a new file, sealed by a passphrase. It may run while others work. Exit code 1 when something cannot be right:
+    the file is there all the same, for the inquiry."""
     from itbpump.registry.backup import back_up
 
     out = Output(as_json)
     passphrase = None if plain else _passphrase(passphrase_file, twice=True)
     with opened_registry(where) as registry:
-        counts, head = back_up(registry, file, at=_now(), passphrase=passphrase), registry.head()
+        counts, head = back_up(registry, file, at=host_now(), passphrase=passphrase), registry.head()
+        breaches = registry.verify()
+    _require_sound(breaches, f"written all the same: {file}; it cannot be restored, so keep the backups before it")
     out.data({"file": str(file), "sealed": not plain, "rows": counts, "head": head.digest})
     out.say(
         f"Written: {file}, {sum(counts.values()):,} rows, {'NOT sealed' if plain else 'sealed'}.",
@@ -369,7 +373,7 @@ def restore(
     out = Output(as_json)
     passphrase = _passphrase(passphrase_file, twice=False) if is_sealed(file) else None
     with opened_registry(where) as registry:
-        counts = restore(registry, file, at=_now(), by=by, passphrase=passphrase)
+        counts = restore(registry, file, at=host_now(), by=by, passphrase=passphrase)
     out.data({"registry": registry.place, "rows": counts})
     out.say(f"Restored into {registry.place}: {sum(counts.values()):,} rows; the audit is sound.")
 

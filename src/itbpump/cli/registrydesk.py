@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from itbpump.registry.model import RefillRow
     from itbpump.registry.store import Registry
 
-__all__ = ["By", "Json", "Where", "add_to", "opened_registry"]
+__all__ = ["By", "Json", "Where", "add_to", "host_now", "opened_registry"]
 
 Where = Annotated[
     str | None, typer.Option("--registry", envvar="ITBPUMP_REGISTRY", metavar="URL", help="Path, or postgresql+psycopg://HOST/DATABASE.")
@@ -41,7 +41,8 @@ def opened_registry(where: str | None) -> Iterator[Registry]:
         yield registry
 
 
-def _now() -> datetime:
+def host_now() -> datetime:
+    """This computer's time, with its offset."""
     return datetime.now().astimezone()
 
 
@@ -64,7 +65,7 @@ def assign(
     """From now on this patient has that pump; a patient who had it before has it no longer. A retired pump is in use again."""
     out = Output(as_json)
     with opened_registry(where) as registry:
-        registry.assign(serial, patient, at=_now(), by=by, zone=zone)
+        registry.assign(serial, patient, at=host_now(), by=by, zone=zone)
     out.data({"pump": serial, "patient": patient, "zone": zone})
     out.say(f"Pump {serial} is {patient}'s.")
 
@@ -73,7 +74,7 @@ def retire(serial: Serial, by: By, because: Because, where: Where = None, as_jso
     """A pump that is no longer in use: nothing watches it any more. One that is read after it raises an alert."""
     out = Output(as_json)
     with opened_registry(where) as registry:
-        registry.retire(serial, because, at=_now(), by=by)
+        registry.retire(serial, because, at=host_now(), by=by)
     out.data({"pump": serial, "retired": because})
     out.say(f"Pump {serial} is retired; no alert comes from it unless it is read again.")
 
@@ -88,7 +89,7 @@ def zone(
     """Where a patient lives or travels: alerts count that place's days. No dose and no pump's day moves by it."""
     out = Output(as_json)
     with opened_registry(where) as registry:
-        registry.set_zone(patient, name, at=_now(), by=by)
+        registry.set_zone(patient, name, at=host_now(), by=by)
     out.data({"patient": patient, "zone": name})
     out.say(f"The days of {patient} are counted in {name}.")
 
@@ -100,7 +101,7 @@ def book(serial: Serial, day: Day, by: By, where: Where = None, as_json: Json = 
 
     out, visit = Output(as_json), _day(day)
     with opened_registry(where) as registry:
-        registry.book(serial, visit, at=_now(), by=by)
+        registry.book(serial, visit, at=host_now(), by=by)
     out.data({"pump": serial, "visit_on": visit.isoformat()})
     out.say(f"Booked: pump {serial} on {day_text(visit)}.")
 
@@ -111,7 +112,7 @@ def cancel(serial: Serial, day: Day, by: By, because: Because, where: Where = No
 
     out, visit = Output(as_json), _day(day)
     with opened_registry(where) as registry:
-        registry.cancel_visit(serial, visit, because, at=_now(), by=by)
+        registry.cancel_visit(serial, visit, because, at=host_now(), by=by)
     out.data({"pump": serial, "cancelled": visit.isoformat(), "because": because})
     out.say(f"Cancelled: pump {serial} on {day_text(visit)}.")
 
@@ -155,7 +156,7 @@ def settle(
     """Write down what was found out about a suspicious difference of a refill; it is open until then."""
     out = Output(as_json)
     with opened_registry(where) as registry:
-        registry.settle_discrepancy(refill, found, at=_now(), by=by)
+        registry.settle_discrepancy(refill, found, at=host_now(), by=by)
     out.data({"refill": refill, "found": found})
     out.say(f"Settled: refill {refill}.")
 
@@ -194,7 +195,7 @@ def contacts_add(
 
     out = Output(as_json)
     with opened_registry(where) as registry:
-        registry.set_contact(ContactRow(contact, position, channel, address, escalate_after, show_patient), at=_now(), by=by)
+        registry.set_contact(ContactRow(contact, position, channel, address, escalate_after, show_patient), at=host_now(), by=by)
     out.data({"contact": contact, "position": position, "channel": channel})
     out.say(f"Told by alerts: {contact}, as number {position}, by {channel}.")
     if not show_patient:
@@ -211,7 +212,7 @@ def contacts_remove(
     """Nobody is told there any more; what was told stays on record."""
     out = Output(as_json)
     with opened_registry(where) as registry:
-        registry.remove_contact(contact, at=_now(), by=by)
+        registry.remove_contact(contact, at=host_now(), by=by)
         left = len(registry.contacts())
     out.data({"removed": contact, "left": left})
     out.say(f"Removed: {contact}.{'' if left else ' No contact is left: nobody can be told.'}")

@@ -116,6 +116,11 @@ def test_a_change_past_the_program_is_told_with_exit_code_1(run: Run, tmp_path: 
     connection.close()
     told = data(run("verify", "--json", code=1))
     assert told["breaches"] == [{"where": "pumps 1", "what": "it is not as it was recorded: it was changed past this program"}]
+    backup = run("backup", str(tmp_path / "b"), "--plain", code=1)
+    assert "cannot be restored, so keep the backups before it" in " ".join(backup.stderr.split())
+    assert (tmp_path / "b").exists()
+    run("init", "--registry", str(tmp_path / "new.db"))
+    run("restore", str(tmp_path / "b"), "--by", "N-17", "--registry", str(tmp_path / "new.db"), code=1)
 
 
 def test_tables_go_out_to_the_screen_or_a_new_file(run: Run, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ __all__ = ["Run", "Source", "Step", "check", "run", "send", "unreachable"]
 
 BATCH = 400
 UNWATCHED = "the registry does not watch this pump any more"
+WAS_READ = "the pump was read for the first time; its alerts bear its memory's name now"
 
 
 class Source(Protocol):
@@ -156,9 +157,13 @@ def _check(job: _Job, pumps: Iterable[WatchedPump]) -> None:
         _record(job, found)
         job.result.pumps += len(batch)
     with reading(job.store.engine) as connection:
-        gone = sorted(job.store.open_pumps(connection) - seen)
-    for start in range(0, len(gone), BATCH):
-        _forget(job, gone[start : start + BATCH])
+        left = job.store.open_pumps(connection) - seen
+    was_read = {serial for serial, memory_id in seen if memory_id}
+    imported = {(serial, memory_id) for serial, memory_id in left if not memory_id and serial in was_read}
+    for some, reason in ((imported, WAS_READ), (left - imported, UNWATCHED)):
+        gone = sorted(some)
+        for start in range(0, len(gone), BATCH):
+            _forget(job, gone[start : start + BATCH], reason)
 
 
 def _record(job: _Job, found: Sequence[tuple[WatchedPump, tuple[Finding, ...]]]) -> None:
@@ -267,23 +272,25 @@ def _decided(job: _Job, connection: Connection, states: Sequence[AlertState], ve
     return tellings
 
 
-def _forget(job: _Job, gone: Sequence[tuple[str, str]]) -> None:
-    """Pumps with open alerts that the registry does not name any more: settled, and who was told hears so."""
+def _forget(job: _Job, gone: Sequence[tuple[str, str]], reason: str) -> None:
+    """Pumps with open alerts that the registry does not name any more: settled, and who was told hears so. Nobody hears so of one that was
+    read for the first time: what is open is told of by its new name."""
     pumps = set(gone)
 
     def work(connection: Connection) -> tuple[int, int, int, int]:
         kept = job.store.load(connection, [memory_id for _, memory_id in gone], ())
         writes = Writes()
         settled = [
-            _settle(job, old, version, UNWATCHED, writes)
+            _settle(job, old, version, reason, writes)
             for old, version in kept.values()
             if (old.alert.serial, old.alert.memory_id) in pumps and not old.settled
         ]
-        tellings = [telling for state in settled for telling in farewell(state, job.contacts)]
+        tellings = [telling for state in settled for telling in farewell(state, job.contacts)] if reason == UNWATCHED else []
         return _commit(job, connection, writes, tellings, [state.alert.key for state in settled], 0, 0)
 
     _count(job, job.store.transact(work))
-    job.result.problems.append(f"{len(gone)} pump(s) with open alerts are not in the registry any more; see that this was meant")
+    if reason == UNWATCHED:
+        job.result.problems.append(f"{len(gone)} pump(s) with open alerts are not in the registry any more; see that this was meant")
     job.probe(Step.RECORDED)
 
 

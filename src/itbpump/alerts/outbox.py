@@ -21,7 +21,7 @@ from sqlalchemy import and_, func, insert, or_, select, update
 
 from itbpump.alerts.channel import Channel, Delivery, DeliveryState
 from itbpump.alerts.ical import uid_of
-from itbpump.alerts.model import AlertKind, Contact, Notification
+from itbpump.alerts.model import Alert, AlertKind, Contact, Notification
 from itbpump.alerts.snapshot import alert_of, json_of
 from itbpump.alerts.state import Telling
 from itbpump.alerts.store import AlertStore
@@ -82,7 +82,7 @@ def _message(group: Sequence[Telling], now: datetime) -> dict[str, Any]:
         "channel": contact.channel,
         "stage": int(first.alert.stage),
         "subject": _subject(group),
-        "lines": [line for telling in group for line in _lines(telling)],
+        "lines": [line for telling in group for line in _lines(telling.alert, contact, cancels=telling.cancels)],
         "alerts": [json_of(telling.alert) for telling in group],
         "made_at": now,
         "round": first.round,
@@ -122,13 +122,12 @@ def _subject(group: Sequence[Telling]) -> str:
     return f"{word}: {first.alert.title}{more}"
 
 
-def _lines(telling: Telling) -> list[str]:
+def _lines(alert: Alert, contact: Contact, *, cancels: bool) -> list[str]:
     """Details and the opaque id go only to a contact that may see them; the others find them by the alert's key."""
-    alert, word = telling.alert, "Settled" if telling.cancels else telling.alert.stage.word.capitalize()
-    lines = [f"{word}: {alert.title}"]
-    if telling.contact.shows_patient:
+    lines = [f"{'Settled' if cancels else alert.stage.word.capitalize()}: {alert.title}"]
+    if contact.shows_patient:
         lines.append(f"Patient {alert.patient_id}, pump {alert.serial}.")
-        lines.extend(alert.lines if not telling.cancels else ["Settled; nothing is to be done about it any more."])
+        lines.extend(alert.lines if not cancels else ["Settled; nothing is to be done about it any more."])
     lines.append(f"Alert {alert.key}")
     return lines
 
@@ -206,13 +205,15 @@ class Outbox:
 
 
 def _notification(row: Mapping[str, Any], contact: Contact) -> Notification:
-    """The same as at the first attempt; only the contact's address is the present one."""
+    """The same as at the first attempt; only the contact's address is the present one, and what it may see no more is not in it."""
+    alerts = tuple(alert_of(alert) for alert in row["alerts"])
+    lines = row["lines"] if contact.shows_patient else [line for alert in alerts for line in _lines(alert, contact, cancels=row["cancels"])]
     return Notification(
         idempotency_key=row["key"],
-        alerts=tuple(alert_of(alert) for alert in row["alerts"]),
+        alerts=alerts,
         contact=contact,
         subject=row["subject"],
-        lines=tuple(row["lines"]),
+        lines=tuple(lines),
         made_at=row["made_at"],
         round=row["round"],
         uid=row["uid"],

@@ -32,6 +32,7 @@ __all__ = [
     "imported_pump",
     "in_use",
     "is_retired",
+    "is_serial",
     "keep_visits",
     "pump_row",
     "remove_contact",
@@ -46,10 +47,15 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
 
 
 # ------------------------------------------------------------------------------------------------ pumps
+def is_serial(serial: str) -> sa.ColumnElement[bool]:
+    """A pump's row has this serial, however a table or a person spells its letters."""
+    return sa.func.lower(pumps.c.serial) == serial.lower()
+
+
 def ensure_pump(unit: Unit, info: Info) -> int:
     """The row of the pump that answered; made when it is new."""
     memory_id = info.memory_id.hex()
-    same = unit.connection.execute(sa.select(pumps).where(pumps.c.serial == info.serial).order_by(pumps.c.id)).mappings().all()
+    same = unit.connection.execute(sa.select(pumps).where(is_serial(info.serial)).order_by(pumps.c.id)).mappings().all()
     for row in same:
         if row["memory_id"] == memory_id:
             return int(row["id"])
@@ -57,7 +63,8 @@ def ensure_pump(unit: Unit, info: Info) -> int:
         if not row["memory_id"]:
             # The pump knows better than the table what it is; kept as imported it could never be recorded.
             why = "first read" if row["profile"] == info.profile else f"first read; imported as {row['profile']}"
-            unit.update(pumps, row["id"], {"memory_id": memory_id, "simulated": info.simulated, "profile": info.profile}, why)
+            told = {"serial": info.serial, "memory_id": memory_id, "simulated": info.simulated, "profile": info.profile}
+            unit.update(pumps, row["id"], told, why)
             return int(row["id"])
     values = {"memory_id": memory_id, "profile": info.profile, "simulated": info.simulated, "first_seen": unit.at}
     made = int(unit.insert(pumps, {"serial": info.serial, **values}))
@@ -68,17 +75,21 @@ def ensure_pump(unit: Unit, info: Info) -> int:
 
 
 def _succeed(unit: Unit, old: Any, new_id: int) -> None:
-    """The same pump with a memory formatted anew: its patient goes on with the new row."""
+    """The same pump with a memory formatted anew: its patient, its day of implant and the visits that stand go on with the new row."""
     patient = holder(unit.connection, old["id"])
     if patient is not None:
         assign(unit, new_id, patient, unit.at)
+    if old["implanted_on"] is not None:
+        unit.update(pumps, new_id, {"implanted_on": old["implanted_on"]}, "memory formatted anew")
+    for key in list(unit.connection.execute(sa.select(appointments.c.id).where(*_standing(old["id"]))).scalars()):
+        unit.update(appointments, key, {"pump_id": new_id}, "memory formatted anew")
     unit.update(pumps, old["id"], {"retired_at": unit.at, "retired_because": "its memory was formatted anew"}, "retired")
     _close_assignment(unit, old["id"], unit.at)
 
 
 def imported_pump(unit: Unit, serial: str, profile: str, implanted_on: date | None) -> int:
     """A pump that the clinic's papers tell of and that was not read yet. Contradiction if its serial is there."""
-    if unit.connection.execute(sa.select(pumps.c.id).where(pumps.c.serial == serial)).first() is not None:
+    if unit.connection.execute(sa.select(pumps.c.id).where(is_serial(serial))).first() is not None:
         raise Contradiction(f"pump {serial} is registered already", "leave this line out, or pass --skip-known")
     values = {"serial": serial, "memory_id": "", "profile": profile, "simulated": False, "first_seen": unit.at}
     return int(unit.insert(pumps, {**values, "implanted_on": implanted_on}, "imported"))
@@ -86,7 +97,7 @@ def imported_pump(unit: Unit, serial: str, profile: str, implanted_on: date | No
 
 def pump_row(connection: Connection, serial: str, memory_id: str | None = None) -> Any:
     """The row of a pump by serial: the one in use, else the newest. Raises UnknownSubject."""
-    query = sa.select(pumps).where(pumps.c.serial == serial)
+    query = sa.select(pumps).where(is_serial(serial))
     if memory_id is not None:
         query = query.where(pumps.c.memory_id == memory_id)
     row = connection.execute(query.order_by(pumps.c.retired_at.is_not(None), pumps.c.id.desc())).mappings().first()
@@ -189,11 +200,15 @@ def _close_assignment(unit: Unit, pump_id: int, until: datetime) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ appointments, contacts
+def _standing(pump_id: int) -> tuple[sa.ColumnElement[bool], ...]:
+    """Neither kept nor cancelled."""
+    return (appointments.c.pump_id == pump_id, appointments.c.cancelled_at.is_(None), appointments.c.kept_at.is_(None))
+
+
 def book(unit: Unit, serial: str, visit_on: date) -> None:
     """A visit, which takes the place of one that was missed. Raises UnknownSubject."""
     row = pump_row(unit.connection, serial)
-    standing = (appointments.c.pump_id == row["id"], appointments.c.cancelled_at.is_(None), appointments.c.kept_at.is_(None))
-    missed = sa.select(appointments.c.id).where(*standing, appointments.c.visit_on < min(visit_on, unit.at.date()))
+    missed = sa.select(appointments.c.id).where(*_standing(row["id"]), appointments.c.visit_on < min(visit_on, unit.at.date()))
     for key in list(unit.connection.execute(missed).scalars()):
         unit.update(appointments, key, {"cancelled_at": unit.at, "cancelled_because": "missed, and booked again"}, "cancelled")
     unit.insert(appointments, {"pump_id": row["id"], "visit_on": visit_on, "made_at": unit.at, "by": unit.by}, "booked")
@@ -201,12 +216,7 @@ def book(unit: Unit, serial: str, visit_on: date) -> None:
 
 def keep_visits(unit: Unit, pump_id: int, filled_at: datetime) -> None:
     """A fill makes up for every visit booked for its day or earlier, by the day at the fill's own offset."""
-    query = sa.select(appointments.c.id).where(
-        appointments.c.pump_id == pump_id,
-        appointments.c.visit_on <= filled_at.date(),
-        appointments.c.cancelled_at.is_(None),
-        appointments.c.kept_at.is_(None),
-    )
+    query = sa.select(appointments.c.id).where(*_standing(pump_id), appointments.c.visit_on <= filled_at.date())
     for key in list(unit.connection.execute(query).scalars()):
         unit.update(appointments, key, {"kept_at": filled_at}, "kept")
 
@@ -214,9 +224,7 @@ def keep_visits(unit: Unit, pump_id: int, filled_at: datetime) -> None:
 def cancel_visits(unit: Unit, serial: str, visit_on: date, because: str) -> int:
     """Cancel the visits of that day; how many there were. Raises UnknownSubject, Contradiction where there is none."""
     row = pump_row(unit.connection, serial)
-    query = sa.select(appointments.c.id).where(
-        appointments.c.pump_id == row["id"], appointments.c.visit_on == visit_on, appointments.c.cancelled_at.is_(None)
-    )
+    query = sa.select(appointments.c.id).where(*_standing(row["id"]), appointments.c.visit_on == visit_on)
     found = list(unit.connection.execute(query).scalars())
     if not found:
         raise Contradiction(f"pump {serial} has no visit on {visit_on.isoformat()}", "see its history for the day that was booked")

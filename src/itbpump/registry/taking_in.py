@@ -80,7 +80,7 @@ def _noon(day: date) -> datetime:
 
 def _pump(unit: Unit, row: Mapping[str, Any], skip_known: bool) -> bool:
     serial = row["serial"]
-    if skip_known and unit.connection.execute(sa.select(pumps.c.id).where(pumps.c.serial == serial)).first() is not None:
+    if skip_known and unit.connection.execute(sa.select(pumps.c.id).where(subjects.is_serial(serial))).first() is not None:
         return False
     if ("filled" in row) != ("filled_on" in row):
         raise Contradiction("a fill has a volume and a day, and one of them is missing", "fill in both, or neither")

@@ -250,6 +250,16 @@ def test_a_pump_the_registry_forgot_is_told_and_settled(engine: Engine, store: A
     assert [each.state.alert.serial for each in store.listed()] == ["S-00002"]
 
 
+def test_an_imported_pump_that_is_read_for_the_first_time_is_not_gone(engine: Engine, store: AlertStore) -> None:
+    channel, clinic = Memory(), Clinic(engine, [pump(1, memory_id="", dates=dates(days(7)))])
+    run(clinic, {"mail": channel}, NOW)
+    clinic.pumps = [pump(1, dates=dates(days(7)))]
+    result = run(clinic, {"mail": channel}, NOW + HOUR)
+    assert result.problems == []
+    assert not [subject for subject in channel.subjects() if subject.startswith("Settled")]
+    assert {each.state.alert.memory_id for each in store.listed()} == {pump(1).memory_id}
+
+
 # ------------------------------------------------------------------------------------------------ messages
 @pytest.mark.parametrize(("grouping", "count"), [(Grouping.ALERT, 4), (Grouping.PATIENT, 2), (Grouping.CLINIC, 1)])
 def test_alerts_are_grouped(engine: Engine, grouping: Grouping, count: int) -> None:
@@ -265,6 +275,19 @@ def test_who_may_not_see_patients_sees_none(engine: Engine) -> None:
     stranger = Contact("room", 0, "chat", "room")
     run(Clinic(engine, [pump(dates=dates(days(-30)), alarms=("empty-reservoir",))], (stranger,)), {"chat": channel}, NOW)
     text = "\n".join((*channel.taken[0].lines, channel.taken[0].subject, channel.taken[0].uid))
+    assert "P-00001" not in text
+    assert "S-00001" not in text
+    assert "Critical: " in text
+
+
+def test_who_may_not_see_patients_any_more_does_not_see_those_of_a_message_that_waits(engine: Engine) -> None:
+    channel = Memory(answers=[Delivery(DeliveryState.FAILED)])
+    clinic = Clinic(engine, [pump(dates=dates(days(-30)), alarms=("empty-reservoir",))], (NURSE,))
+    run(clinic, {"mail": channel}, NOW, grouping=Grouping.CLINIC)
+    assert channel.taken == []
+    clinic.people = (replace(NURSE, shows_patient=False),)
+    send(clinic, {"mail": channel}, NOW + HOUR)
+    text = "\n".join((*channel.taken[0].lines, channel.taken[0].subject))
     assert "P-00001" not in text
     assert "S-00001" not in text
     assert "Critical: " in text

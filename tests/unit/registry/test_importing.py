@@ -85,6 +85,24 @@ def test_a_pump_that_was_imported_as_another_model_is_what_it_says_itself(regist
     assert registry.verify() == ()
 
 
+def test_a_serial_is_the_same_however_its_letters_are_spelled(registry: Registry, tmp_path: Path) -> None:
+    brought(registry, table(tmp_path, PUMPS.replace("K-100", "k-100")))
+    assert [line for line, _ in refused(registry, table(tmp_path, PUMPS, "again.csv"))] == [2, 3]
+    registry.record_reading(view(NOW, info("K-100"), uptime_ms=1), by=BY)
+    registry.assign("k-100", "P-0007", at=NOW, by=BY)
+    assert {pump.serial: pump.patient_id for pump in registry.watched()}["K-100"] == "P-0007"
+    assert registry.verify() == ()
+
+
+def test_the_day_of_implant_outlives_a_memory_formatted_anew(registry: Registry, tmp_path: Path) -> None:
+    brought(registry, table(tmp_path, PUMPS))
+    implanted_on = registry.learned("K-100").implanted_on
+    assert implanted_on is not None
+    for memory in (b"MEMORY-1", b"MEMORY-2"):
+        registry.record_reading(view(NOW, info("K-100", memory=memory), uptime_ms=1), by=BY)
+    assert registry.learned("K-100").implanted_on == implanted_on
+
+
 def test_every_error_is_told_with_its_line_and_column_at_once(registry: Registry, tmp_path: Path) -> None:
     text = (
         "serial,profile,patient,zone,filled on,filled\n"

@@ -233,8 +233,10 @@ def test_decisions_come_in_once_and_are_completed_when_their_outcome_is_known(re
 def test_a_pump_with_a_memory_formatted_anew_takes_its_patient_along(registry: Registry) -> None:
     registry.record_reading(view(), dates=dates(), by=BY)
     registry.assign("SIM-0001", "P-0042", at=NOW, by=BY, zone="Europe/Berlin")
+    registry.book("SIM-0001", (NOW + 9 * DAY).date(), at=NOW, by=BY)
     registry.record_reading(view(NOW + DAY, info(memory=b"MEMORY-2")), by=BY)
     found = one(registry)
+    assert found.visit_on == (NOW + 9 * DAY).date()
     assert (found.memory_id, found.patient_id, found.zone, found.dates) == (b"MEMORY-2".hex(), "P-0042", "Europe/Berlin", None)
     assert [row.retired_because for row in registry.pumps(retired=True)] == ["its memory was formatted anew", ""]
 

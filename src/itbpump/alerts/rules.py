@@ -156,9 +156,9 @@ def _refill(view: View) -> Iterator[Finding]:
     )
 
 
-def moved_text(refill_by: date | None, day: date) -> str:
+def moved_text(itself: date | None, day: date) -> str:
     """Why a list names another day than forecast, card and registry do; empty where it is the same."""
-    return f"The date itself is {day_text(refill_by)}; this is the last open day before it." if day != refill_by else ""
+    return f"The date itself is {day_text(itself)}; this is the last open day before it." if day != itself else ""
 
 
 def limit_text(dates: RefillDates) -> str:
@@ -194,7 +194,8 @@ def _until(view: View, rule: str, until: date, soon: int, due: int, *, critical:
     days = StageDays(opened(days_before(until, soon)), opened(days_before(until, due)), last, last if critical else None)
     stage = days.stage(view.today)
     if stage is not Stage.SCHEDULED:
-        yield view.finding(rule, stage, {"day": day_text(last)}, due=last, next_on=days.next_after(view.today))
+        words = {"day": day_text(last), "moved": moved_text(until, last)}
+        yield view.finding(rule, stage, words, due=last, next_on=days.next_after(view.today))
 
 
 def _date_moved(view: View) -> Iterator[Finding]:

@@ -111,6 +111,15 @@ def test_a_refill_day_on_a_sunday_is_the_friday_before() -> None:
     assert "itself" not in "".join(found(pump(dates=dates(datetime(2026, 9, 7, tzinfo=UTC).date())))["refill-date"].alert.lines)
 
 
+@pytest.mark.parametrize(("rule", "of"), [("stability", "stable_until"), ("battery", "battery_until")])
+def test_an_end_on_a_sunday_is_the_friday_before_and_says_so(rule: str, of: str) -> None:
+    sunday, monday = (datetime(2026, 8, day, tzinfo=UTC).date() for day in (9, 10))
+    assert found(pump(dates=dates(**{of: sunday})))[rule].alert.lines[-1] == (
+        "The date itself is 9 Aug 2026; this is the last open day before it."
+    )
+    assert "itself" not in "".join(found(pump(dates=dates(**{of: monday})))[rule].alert.lines)
+
+
 def test_a_date_of_which_nothing_else_is_known_says_so_and_names_no_missing_days() -> None:
     unknown = dict.fromkeys(("alarm", "low_earliest", "low_nominal", "low_latest", "empty_earliest", "empty_nominal", "empty_latest"))
     imported = dates(datetime(2026, 9, 7, tzinfo=UTC).date(), limited_by="none", **unknown)

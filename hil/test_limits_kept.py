@@ -10,11 +10,14 @@ import pytest
 
 from hil.orders import Orders, applied, refusal
 from hil.programme import patient_button
+from hil.speaking import Speaker, hello, types
 from itbpump.hil.fixtures import Clock, Measure, Plant, Power, PumpUnderTest
-from itbpump.wire.messages import BolusKind, ErrorCode, LimitCode
+from itbpump.wire.keys import decode_refuse
+from itbpump.wire.messages import EMERGENCY_PER_HOUR, BolusKind, ErrorCode, LimitCode, RecordType, RefuseReason, Role
+from itbpump.wire.record import clear_content
 
 THERAPY = "200 mcg/day"
-LARGE_NG, DAY_MAX_NG = 90_000, 2_003_000  # itbpump/drugs/baclofen.toml
+LARGE_NG, BOLUS_MAX_NG, DAY_MAX_NG = 90_000, 100_000, 2_003_000  # itbpump/drugs/baclofen.toml
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -47,6 +50,41 @@ def test_mass_of_24_hours_is_not_forgotten_in_a_reset(
         assert counted >= ng_of(pump, given * pulses), f"{counted} ng counted, and {given} boluses alone were more"
     assert refusal(reply) == (ErrorCode.LIMIT, LimitCode.MASS_24H)
     measure("mass of 24 h", pump.status().mass_24h_ng, "ng", lo=1_700_000, hi=DAY_MAX_NG)
+
+
+@pytest.mark.sr("SR-02", "SR-12")
+@pytest.mark.needs("virtual-time")
+def test_a_bolus_is_judged_by_the_strongest_drug_in_the_path(pump: PumpUnderTest, clock: Clock) -> None:
+    """After a change to a weaker label a bolus pushes out the old drug first; when the path is through, the new label alone counts."""
+    pump.program(pump.rx(THERAPY, concentration="2000 mcg/mL"))
+    orders = Orders(pump)
+    largest = BOLUS_MAX_NG // ng_of(pump, 1)
+    weak = {"concentration_ng_per_mL": 500_000, "flow_nL_per_day": 400_000}
+    assert applied(orders.configure(orders.active(**weak, reservoir_set=True, reservoir_volume_nL=30_000_000)))
+    assert refusal(orders.bolus(largest + 1, 3_600)) == (ErrorCode.LIMIT, LimitCode.BOLUS_MASS)
+    clock.advance("2d")
+    assert applied(orders.bolus(largest + 1, 3_600))
+
+
+@pytest.mark.sr("SR-64")
+@pytest.mark.needs("virtual-time", "power-control", "bench-hands")
+def test_emergency_sessions_of_an_hour_are_not_forgotten_in_a_reset(pump: PumpUnderTest, clock: Clock, plant: Plant, power: Power) -> None:
+    """One after each power cut, until the pump refuses one more with the magnet over it."""
+    pump.program(pump.rx(THERAPY))
+    for _ in range(EMERGENCY_PER_HOUR):
+        plant.magnet("10s")
+        pump.by("card", Role.EMERGENCY).status()
+        clock.advance("1m")
+        power.cycle()
+        pump.drop_line()
+    plant.magnet("10s")
+    clinician = Speaker.to(pump).open()
+    card = Speaker.to(pump.by("card", Role.EMERGENCY), clinician.line)
+    (body,) = clinician.silent_at(hello(card.programmer_id, bytes(16)))
+    assert types([body]) == [RecordType.REFUSE], "one session more than an hour allows"
+    refused = decode_refuse(clear_content(body))
+    assert refused.reason is RefuseReason.BACKOFF
+    assert 3_000 < refused.wait_s <= 3_600
 
 
 @pytest.mark.sr("SR-13")

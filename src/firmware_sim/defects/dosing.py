@@ -30,6 +30,7 @@ __all__ = [
     "ExchangesWeekend",
     "FollowsWallClock",
     "ForgetsBolusMass",
+    "ForgetsPath",
     "ForgetsPatientMass",
     "IgnoresPatientLimits",
     "LockoutByWallClock",
@@ -98,6 +99,21 @@ class CommitOpensLockout(OtherFirmware):
     """A new configuration begins with a new record of the patient's boluses."""
 
     machine_type = _NewLeafMachine
+
+
+class _ClearPathDraft(Draft):
+    def set(self, **changes: object) -> None:
+        super().set(**changes | ({"path_clear": 0} if "path_clear" in changes else {}))
+
+
+class _ClearPathMachine(DraftingMachine):
+    draft_type = _ClearPathDraft
+
+
+class ForgetsPath(OtherFirmware):
+    """After a change of label the path is taken for clear."""
+
+    machine_type = _ClearPathMachine
 
 
 class DayMassUnlimited(OtherFirmware):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ForgetsBridge",
     "ForgetsDayMass",
+    "ForgetsEmergencies",
     "ForgetsLockout",
     "ForgetsPrime",
     "ForgetsResults",
@@ -51,6 +52,13 @@ class ResumesBolus(StartingFirmware):
         if bolus.running and left > 0:
             duration_ms = max(_LEAST_BOLUS_MS, bolus.duration_ms * left // bolus.requested)
             draft.start_bolus(bolus.kind, left, duration_ms)
+
+
+class ForgetsEmergencies(StartingFirmware):
+    """The times of the emergency sessions are held in RAM."""
+
+    def wrongly(self, machine: Machine, draft: Draft, before: Durable) -> None:
+        draft.set(emergencies_ms=())
 
 
 class ForgetsBridge(StartingFirmware):

@@ -32,6 +32,7 @@ from tests.system.rig import CONCENTRATION, WHO, Rig, configuration
 
 MINUTE_MS = 60_000
 WATCHER = SessionInfo(b"OBSERVER", Role.OBSERVER)
+CARD = SessionInfo(b"EMERGENC", Role.EMERGENCY)
 WITH_PATIENT = {"patient_pulses": 10, "patient_duration_min": 10, "patient_lockout_min": 360, "patient_max_per_day": 3}
 
 

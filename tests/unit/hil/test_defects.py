@@ -40,7 +40,7 @@ from itbpump.wire.messages import (
     encode_configuration,
 )
 from tests.system.rig import CONCENTRATION, DAY_MS, PULSE_NL, WHO, configuration
-from tests.unit.hil.patients import WATCHER, WITH_PATIENT, Patient, Recorder, paired
+from tests.unit.hil.patients import CARD, WATCHER, WITH_PATIENT, Patient, Recorder, paired
 
 Look = Callable[[Patient], bool]
 MAY_2026 = 1_777_600_000
@@ -299,6 +299,23 @@ def forgets_the_day_in_a_reset(patient: Patient) -> bool:
     before = patient.status().mass_24h_ng
     patient.reset()
     return patient.status().mass_24h_ng < before
+
+
+@errs("path-forgotten")
+def judges_a_bolus_by_the_new_label_alone(patient: Patient) -> bool:
+    """Of 2,000 mcg/mL in the path a bolus of 400 pulses is four times too much."""
+    patient.treated(concentration_ng_per_mL=2_000_000, flow_nL_per_day=100_000)
+    assert applied(patient.take(configuration(concentration_ng_per_mL=500_000, flow_nL_per_day=100_000)))
+    return applied(patient.give(400, 3600))
+
+
+@errs("emergencies-forgotten")
+def forgets_an_emergency_in_a_reset(patient: Patient) -> bool:
+    patient.treated()
+    patient.pump.firmware.session_opened(CARD, patient.pump.uptime_ms)
+    assert len(patient.pump.firmware.emergency_ages_ms(patient.pump.uptime_ms)) == 1
+    patient.reset()
+    return not patient.pump.firmware.emergency_ages_ms(patient.pump.uptime_ms)
 
 
 @errs("prime-forgotten")

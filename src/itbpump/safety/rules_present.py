@@ -55,9 +55,10 @@ def alarm_hits(active: tuple[int, ...]) -> Iterator[Hit]:
 
 def patient_hits(present: PresentPump, patient_id: str, ordered: str) -> Iterator[Hit]:
     """The pump is on record as another patient's. `ordered`: what the person named is about."""
-    if present.patient_id not in (None, patient_id):
-        message = f"this pump is patient {present.patient_id}'s by the record, {ordered} is {patient_id}'s: the right pump?"
-        yield Hit(Severity.SECOND, message, patient_id, present.patient_id or "", "SR-20")
+    recorded = present.patient_id
+    if recorded is not None and recorded != patient_id:
+        message = f"this pump is patient {recorded}'s by the record, {ordered} is {patient_id}'s: the right pump?"
+        yield Hit(Severity.SECOND, message, patient_id, recorded, "SR-20")
 
 
 def state_words(present: PresentPump) -> str:

@@ -33,6 +33,10 @@ __all__ = ["Run", "Source", "Step", "check", "run", "send", "unreachable"]
 
 BATCH = 400
 UNWATCHED = "the registry does not watch this pump any more"
+TWO_POLICIES = (
+    "the run before this one went by other leads or closed days, and one before it by these: two computers check this registry, "
+    "and days go back and forth; give both the same alerts.toml"
+)
 WAS_READ = "the pump was read for the first time; its alerts bear its memory's name now"
 
 
@@ -117,13 +121,16 @@ def run(
     """
     job = _Job(AlertStore(source.engine), tuple(source.contacts()), policy or load_policy(), now, grouping, probe, Run())
     pulse = clock or (lambda: now)
+    mine = job.policy.digest()
+    if job.store.is_contested(mine, now):
+        job.result.problems.append(TWO_POLICIES)
     number = job.store.begin_run(now)
     probe(Step.BEGUN)
     _check(job, source.watched(now))
     _send(job, channels, pulse)
     if not job.contacts and job.result.fired:
         job.result.problems.append("no contact is set, so nobody is told; add one to the registry")
-    job.store.finish_run(number, pulse(), job.result.counts())
+    job.store.finish_run(number, pulse(), job.result.counts(), mine)
     probe(Step.FINISHED)
     if job.result.defects:
         raise ChannelDefects(tuple(job.result.defects))

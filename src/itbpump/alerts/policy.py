@@ -8,9 +8,11 @@ channels.
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -85,6 +87,13 @@ class Policy:
     mutes: tuple[Mute, ...]
     escalate_from: Stage
     once: frozenset[AlertKind]
+
+    def digest(self) -> str:
+        """Of what a clinic sets: the same for two files that say the same."""
+        closed = self.closed
+        days = [sorted(closed.weekdays), sorted(day.isoformat() for day in closed.own), closed.country, closed.subdivision]
+        form = [asdict(self.leads), {str(int(stage)): hours for stage, hours in self.quiet_h.items()}, days]
+        return hashlib.sha256(json.dumps(form, sort_keys=True).encode()).hexdigest()
 
 
 @cache

@@ -221,11 +221,19 @@ class AlertStore:
             made = connection.execute(insert(tables.heartbeats).values(started_at=now, finished_at=None, counts={}))
             return int(made.inserted_primary_key[0])  # type: ignore[index]  # an insert of one row has its key
 
-    def finish_run(self, number: int, now: datetime, counts: Mapping[str, int]) -> None:
-        """Only a run that came to its end counts as one."""
+    def finish_run(self, number: int, now: datetime, counts: Mapping[str, int], policy: str) -> None:
+        """Only a run that came to its end counts as one. `policy`: digest of what it went by."""
         with writing(self.engine) as connection:
             finished = update(tables.heartbeats).where(tables.heartbeats.c.id == number)
-            connection.execute(finished.values(finished_at=now, counts=dict(counts)))
+            connection.execute(finished.values(finished_at=now, counts={**counts, "policy": policy}))
+
+    def is_contested(self, policy: str, now: datetime) -> bool:
+        """Within a day a run went by this policy, the last one by another: two computers each have their own."""
+        c = tables.heartbeats.c
+        lately = select(c.counts).where(c.finished_at.is_not(None), c.finished_at > now - OVERDUE_AFTER).order_by(c.id.desc())
+        with reading(self.engine) as connection:
+            digests = [counts.get("policy", policy) for counts in connection.execute(lately).scalars()]
+        return bool(digests) and digests[0] != policy and policy in digests
 
     def job_overdue(self, now: datetime, after: timedelta = OVERDUE_AFTER) -> Overdue | None:
         """None while the job runs as it should."""

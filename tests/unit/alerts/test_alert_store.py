@@ -14,7 +14,7 @@ from itbpump.alerts.errors import AlertsError, ChannelDefects, NotSnoozable, Unk
 from itbpump.alerts.job import Run, check, run, send
 from itbpump.alerts.model import Contact, Stage
 from itbpump.alerts.outbox import Grouping, Outbox, retry_after
-from itbpump.alerts.policy import load_policy
+from itbpump.alerts.policy import load_policy, policy_of
 from itbpump.alerts.state import Event
 from itbpump.alerts.store import AlertStore, Overtaken, Writes
 from itbpump.registry.engine import reading, writing
@@ -318,6 +318,17 @@ def test_a_job_that_stopped_is_noticed(engine: Engine, store: AlertStore) -> Non
 def test_a_run_that_did_not_end_is_no_run(engine: Engine, store: AlertStore) -> None:
     store.begin_run(NOW)
     assert store.job_overdue(NOW + HOUR) is not None
+
+
+def test_two_computers_with_two_policies_are_told_of_it(engine: Engine) -> None:
+    clinic, (one, other) = Clinic(engine, [pump()]), (policy_of(text, "alerts.toml") for text in ("", "[leads]\nrefill_booking = 9\n"))
+    assert one.digest() == policy_of("# nothing\n", "alerts.toml").digest() != other.digest()
+    said = [
+        bool(run(clinic, {"mail": Memory()}, NOW + hour * HOUR, policy=policy).problems)
+        for hour, policy in enumerate((one, one, other, other, one, other))
+    ]
+    assert said == [False, False, False, False, True, True]  # the first change may be meant
+    assert run(clinic, {"mail": Memory()}, NOW + 40 * HOUR, policy=one).problems == []
 
 
 def test_a_run_says_what_it_came_to(engine: Engine) -> None:

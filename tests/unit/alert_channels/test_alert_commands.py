@@ -27,6 +27,7 @@ from tests.command_line import CliRunner
 from tests.unit.alert_channels.samples import NOW, dates, watched
 from tests.unit.alert_channels.test_doctor import machine
 
+HIDDEN = "not-to-be-shown"
 RUNNER = CliRunner()
 START = datetime(2026, 8, 6, 10, 30, tzinfo=UTC)
 """A day on which the refill of the samples is due soon: in words, not only in the list."""
@@ -259,8 +260,8 @@ def test_a_job_gets_what_was_named_here_but_no_password(clinic: Clinic, tmp_path
     server = "postgresql://nurse@db.example/itb"
     assert server.partition("://")[2] in clinic("install", "--print", "--registry", server)
     for system, place in (("systemd", "alerts.env"), ("launchd", ".pgpass"), ("windows", "pgpass.conf")):
-        told = clinic("install", "--print", "--for", system, "--registry", "postgresql://nurse:s3cret@db.example/itb")
-        assert "s3cret" not in told
+        told = clinic("install", "--print", "--for", system, "--registry", f"postgresql://nurse:{HIDDEN}@db.example/itb")
+        assert HIDDEN not in told
         assert "holds a password" in told
         assert place in told
 

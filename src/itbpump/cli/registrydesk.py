@@ -6,6 +6,7 @@ Each is one step in the registry, by a staff id. Not here: making, checking, bac
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -163,14 +164,21 @@ def settle(
 
 # ------------------------------------------------------------------------------------------------ contacts
 def contacts_list(where: Where = None, as_json: Json = False) -> None:
-    """List whom alerts tell, in order."""
+    """List whom alerts tell, in order. Of a service's URL only the service is shown: the rest are its keys."""
+    from itbpump.registry.model import shown_address
+
     out = Output(as_json)
     with opened_registry(where) as registry:
         found = registry.contacts()
-    out.data({"contacts": [{name: getattr(one, name) for name in one.__slots__} for one in found]})
+    out.data(
+        {"contacts": [{name: getattr(one, name) for name in one.__slots__} | {"address": shown_address(one.address)} for one in found]}
+    )
     ids = {True: "with pump and patient's id", False: "names neither pump nor patient"}
     shown = [
-        (f"{one.position}. {one.id}", f"{one.channel} {one.address}; the next after {one.escalate_after_h} h; {ids[one.shows_patient]}")
+        (
+            f"{one.position}. {one.id}",
+            f"{one.channel} {shown_address(one.address)}; the next after {one.escalate_after_h} h; {ids[one.shows_patient]}",
+        )
         for one in found
     ]
     out.say(*(rows(shown) or ["No contact is set, so nobody can be told: itbpump registry contacts add"]))
@@ -179,7 +187,12 @@ def contacts_list(where: Where = None, as_json: Json = False) -> None:
 def contacts_add(
     contact: Annotated[str, typer.Argument(metavar="ID", help="Opaque, such as nurse-1; one that is there is changed.")],
     channel: Annotated[str, typer.Option(metavar="NAME", help="A channel, as `itbpump alerts channels` shows it.")],
-    address: Annotated[str, typer.Option(metavar="ADDRESS", help="What that channel needs, such as a mail address.")],
+    address: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="What that channel needs, such as a mail address; - reads it from a line, for one with keys in it."
+        ),
+    ],
     by: By,
     *,
     position: Annotated[int, typer.Option(metavar="N", min=1, help="Place in the order; 1 is told first.")] = 1,
@@ -194,6 +207,8 @@ def contacts_add(
     from itbpump.registry.model import ContactRow
 
     out = Output(as_json)
+    if address == "-":
+        address = typer.prompt("Address", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline().strip()
     with opened_registry(where) as registry:
         registry.set_contact(ContactRow(contact, position, channel, address, escalate_after, show_patient), at=host_now(), by=by)
     out.data({"contact": contact, "position": position, "channel": channel})

@@ -1,7 +1,7 @@
 """Tables of the registry for people's own tools: CSV for spreadsheets, JSON complete. Nothing is changed.
 
-A text cell that a spreadsheet would take for a formula gets an apostrophe before it, in CSV alone. Volumes stand in nL as the columns say.
-Not here: FHIR, backups (`backup` holds everything and goes back).
+Only the keys in a contact's address are left out. A text cell that a spreadsheet would take for a formula gets an apostrophe before it, in
+CSV alone. Volumes stand in nL as the columns say. Not here: FHIR, backups (`backup` holds everything and goes back).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from itbpump.registry.model import shown_address
 from itbpump.registry.tables import VOUCHED, audit, pumps
 
 __all__ = ["EXPORTABLE", "as_csv", "as_json"]
@@ -32,7 +33,8 @@ def _rows(connection: Connection, name: str) -> Iterator[dict[str, Any]]:
         query = sa.select(pumps.c.serial, table).join_from(table, pumps, pumps.c.id == table.c.pump_id)
     order = next(iter(table.primary_key.columns))
     for row in connection.execute(query.order_by(order).execution_options(yield_per=1_000)).mappings():
-        yield {key: _plain(value) for key, value in row.items()}
+        told = {key: _plain(value) for key, value in row.items()}
+        yield {**told, "address": shown_address(told["address"])} if "address" in told else told
 
 
 def _plain(value: Any) -> Any:

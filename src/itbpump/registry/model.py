@@ -32,6 +32,7 @@ __all__ = [
     "SetAside",
     "TherapyRow",
     "alarm_id",
+    "shown_address",
 ]
 
 _ALARM_IDS = {"REPLACEMENT": "replacement-indicator"}
@@ -242,6 +243,12 @@ class ContactRow:
     address: str
     escalate_after_h: int
     shows_patient: bool
+
+
+def shown_address(address: str) -> str:
+    """For people and their tools: a service's URL holds its keys, so only the service is named."""
+    service, sign, _ = address.partition("://")
+    return f"{service}://…" if sign else address
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from tests.command_line import CliRunner, Result
 from tests.unit.registry.clinic import BY, DAY_MS, NOW, dates, fill_entry, view
 
 SERIAL = "SIM-0001"
+HIDDEN = "not-to-be-shown"
 
 
 class Desk:
@@ -25,8 +26,8 @@ class Desk:
     def __init__(self, place: Path) -> None:
         self.place = place
 
-    def run(self, *words: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(app, [*words, "--registry", str(self.place)], prog_name="itbpump registry")
+    def run(self, *words: str, code: int = 0, typed: str = "") -> Result:
+        result = CliRunner().invoke(app, [*words, "--registry", str(self.place)], input=typed, prog_name="itbpump registry")
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert result.exit_code == code, result.output
@@ -100,6 +101,16 @@ def test_a_suspicious_difference_is_open_until_somebody_says_what_was_found(desk
     assert desk.by("settle", str(key), "--found", "again", code=1)["exit_code"] == 1
     assert [one["open"] for one in desk.data("refills", SERIAL)["refills"]] == [False, False]
     assert "syringe misread" in desk.run("refills", SERIAL).stdout
+
+
+def test_the_keys_in_a_contacts_address_are_typed_and_shown_nowhere(desk: Desk) -> None:
+    url = f"tgram://{HIDDEN}/12345"
+    desk.run("contacts", "add", "chat-1", "--channel", "chat", "--address", "-", "--by", BY, typed=f"{url}\n")
+    with desk.open() as registry:
+        assert [one.address for one in registry.contacts()] == [url]
+    shown = [desk.run(*words).stdout for words in (("contacts", "list"), ("contacts", "list", "--json"), ("export", "contacts"))]
+    shown.append(desk.run("export", "contacts", "--format", "json").stdout)
+    assert all("tgram://…" in text and HIDDEN not in text for text in shown)
 
 
 def test_contacts_stand_in_their_order(desk: Desk) -> None:

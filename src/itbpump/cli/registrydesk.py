@@ -127,7 +127,7 @@ def refills(serial: Serial, where: Where = None, as_json: Json = False) -> None:
     with opened_registry(where) as registry:
         found = registry.refill_history(serial)
         learned = registry.learned(serial).calibration
-    names = ("id", "by", "source", "expected_nL", "aspirated_nL", "filled_nL", "discrepancy_nL", "decision")
+    names = ("id", "by", "source", "expected_nL", "aspirated_nL", "filled_nL", "after_nL", "discrepancy_nL", "decision")
     listed = [{**{name: getattr(one, name) for name in names}, "at": one.at.isoformat(), "open": one.is_open} for one in found]
     out.data({"pump": serial, "refills": listed, "calibration": learned.json() if learned is not None else None})
     out.say(*(rows([(day_text(one.at.astimezone()), _refill_text(one)) for one in found]) or [f"No refill of {serial} is known."]))
@@ -138,10 +138,9 @@ def refills(serial: Serial, where: Where = None, as_json: Json = False) -> None:
 def _refill_text(one: RefillRow) -> str:
     from itbpump.quantity import Volume
 
-    def volume(nL: int | None) -> str:
-        return "not known" if nL is None else f"{'-' if nL < 0 else ''}{Volume(abs(nL))}"
-
-    text = f"drawn {volume(one.aspirated_nL)}, expected {volume(one.expected_nL)}, filled {volume(one.filled_nL)}"
+    parts = (("drawn", one.aspirated_nL), ("expected", one.expected_nL), ("filled", one.filled_nL), ("in it then", one.after_nL))
+    known = [f"{what} {'-' if nL < 0 else ''}{Volume(abs(nL))}" for what, nL in parts if nL is not None]
+    text = ", ".join(known) or "no volume is known"
     if one.is_open:
         return f"{text}; OPEN: settle it with `itbpump registry settle {one.id}`"
     return f"{text}; {one.decision}" if one.suspicious else text

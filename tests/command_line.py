@@ -23,4 +23,4 @@ def _built(app: typer.Typer) -> Any:
     return _once(app, len(app.registered_commands), len(app.registered_groups))
 
 
-typer.testing._get_command = _built  # type: ignore[attr-defined]
+typer.testing._get_command = _built  # type: ignore[attr-defined, assignment]

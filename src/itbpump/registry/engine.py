@@ -112,7 +112,9 @@ def make_engine(url: URL, wait_s: float) -> Engine:
             event.listen(engine, "connect", _on_sqlite_connect)
             event.listen(engine, "begin", _on_sqlite_begin)
         else:
-            engine = sa.create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args={"connect_timeout": 10})
+            engine = sa.create_engine(
+                url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args={"connect_timeout": max(2, round(wait_s))}
+            )
             event.listen(engine, "begin", lambda connection: _on_server_begin(connection, wait_s))
     except ModuleNotFoundError:
         raise CannotOpen(place_of(url), "psycopg is not installed", 'install it: pip install "itbpump[postgres]"') from None

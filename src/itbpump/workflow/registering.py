@@ -97,11 +97,12 @@ class Registering:
             return take_decisions(pump, self.by)
 
     def _held(self, pump: Pump) -> LogMark | None:
-        """One that cannot be opened is not waited for a second time when this contact is delivered."""
+        """One that cannot be opened is not waited for a second time, neither here nor when this contact is delivered."""
         from itbpump.registry.errors import CannotOpen  # noqa: PLC0415
         from itbpump.registry.store import Registry  # noqa: PLC0415
 
-        self._not_reached = None
+        if self._not_reached is not None:
+            return None
         try:
             with Registry.open(self.address, wait_s=self._wait_s) as registry:
                 return registry.log_mark(pump.info.serial, pump.info.memory_id)
@@ -125,7 +126,7 @@ class Registering:
         """What the registry knows of this pump, None where it does not know it; and what is wrong with it, in words."""
         if not self.is_set:
             return None, ""
-        from itbpump.registry.errors import UnknownSubject  # noqa: PLC0415
+        from itbpump.registry.errors import CannotOpen, UnknownSubject  # noqa: PLC0415
         from itbpump.registry.store import Registry  # noqa: PLC0415
 
         try:
@@ -134,6 +135,7 @@ class Registering:
         except UnknownSubject:
             return None, ""
         except ItbPumpError as error:
+            self._not_reached = error if isinstance(error, CannotOpen) else None
             return None, f"What the registry knows of this pump, its patient and its flow, is not looked at: {error}."
 
     # -------------------------------------------------------------------------------------------- recording

@@ -9,6 +9,7 @@ import pytest
 
 from itbpump.link.errors import NoReply
 from itbpump.registry import contact as contacts
+from itbpump.registry.errors import CannotOpen
 from itbpump.registry.model import PumpHistory
 from itbpump.registry.store import Registry
 from itbpump.wire.pcapng import decode
@@ -327,6 +328,22 @@ def test_a_pump_that_the_registry_gives_to_another_patient_needs_a_second_person
     monkeypatch.delenv("ITBPUMP_REGISTRY")
     assert asked() == []
     assert cli("program", flex, "--pump", paired, "--yes").code == 0
+
+
+@pytest.mark.parametrize("words", [("review", "FLEX", "--pump"), ("status",), ("forecast", "--pump")])
+def test_a_registry_that_does_not_answer_is_waited_for_once(
+    cli: Cli, paired: str, flex: str, place: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    asked: list[object] = []
+
+    def silent(*_: object, **__: object) -> Registry:
+        asked.append(_)
+        raise CannotOpen("server", "the server does not answer", "check it")
+
+    monkeypatch.setattr(Registry, "open", silent)
+    told = cli(*(flex if word == "FLEX" else word for word in words), paired, "--registry", str(place))
+    assert "kept on this computer" in told.said
+    assert len(asked) == 1
 
 
 @pytest.mark.sr("SR-20")
